@@ -1,0 +1,1 @@
+"""The bench: recipe -> run -> record -> table -> report -> verdict."""
