@@ -1,11 +1,19 @@
-"""Files: the one function that writes them, and the one that names their digest."""
+"""Files: the functions that write them, and the one that names their digest."""
 
+import errno
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from bench.errors import RefusedInput
+
+_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.[^.]+\.tmp$")
+# what a file system without hard links answers to link(2)
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -14,7 +22,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Parameters
     ----------
     path
-        The final name; its folder is made when missing.
+        The final name; its folder is made when missing. A file of this name is replaced.
     data
         The content; text is written as UTF-8.
 
@@ -24,22 +32,66 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         When the disk refuses, naming the path and the bytes needed; an existing file is left as it was.
     """
     content = data.encode() if isinstance(data, str) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes the file private; a result is for everyone who may read the folder
-        temporary.chmod(0o644)
+        temporary = _write_temporary(path, content)
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        message = f"{path}: cannot write {len(content)} bytes ({error.strerror or error})"
-        raise RefusedInput(message, then="free the space or choose another folder") from error
-    sync_folder(path.parent)
+        raise _refused(path, content, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_new(path: Path, data: bytes | str) -> None:
+    """Write a file whole or not at all, and only when no file has this name.
+
+    Of several processes that write the same name at once exactly one succeeds. Without hard links the name
+    is first claimed with an empty file, so that a reader may see it empty for a moment.
+
+    Raises
+    ------
+    FileExistsError
+        When the name is taken; the file there is left as it was.
+    RefusedInput
+        When the disk refuses, naming the path and the bytes needed.
+    """
+    content = data.encode() if isinstance(data, str) else data
+    temporary: Path | None = None
+    try:
+        temporary = _write_temporary(path, content)
+        try:
+            path.hardlink_to(temporary)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            temporary.replace(path)
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _refused(path, content, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> list[Path]:
+    """Remove the temporary files that killed writers left in a folder, and return their names.
+
+    A temporary file carries the process id of its writer; those of living processes stay.
+    """
+    if not folder.is_dir():
+        return []
+    swept = []
+    for path in sorted(folder.iterdir()):
+        match = _TEMPORARY.match(path.name)
+        if match and not psutil.pid_exists(int(match["pid"])):
+            path.unlink(missing_ok=True)
+            swept.append(path)
+    return swept
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,3 +110,29 @@ def sha256_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as lower-case hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_temporary(path: Path, content: bytes) -> Path:
+    if path.parent.exists() and not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{path.parent} is not a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes the file private; a result is for everyone who may read the folder
+        temporary.chmod(0o644)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _refused(path: Path, content: bytes, error: OSError) -> RefusedInput:
+    return RefusedInput(
+        f"{path}: cannot write {len(content)} bytes ({error.strerror or error})",
+        then="free the space or choose another folder",
+    )

@@ -1,0 +1,254 @@
+"""How a measurement came about: command, commit, source digests, machine, versions, load.
+
+Nothing here names a host, a user or a folder: a record is published as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import psutil
+
+from baselines.registry import Method
+from bench.errors import RefusedInput
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "segmentation-models-pytorch",
+    "numpy",
+    "lightning-fabric",
+    "carnet-bench",
+)
+# what decides a measurement; a changed table or page in the working tree does not make it dirty
+TREE = ("carnet", "baselines", "bench", "pyproject.toml")
+# exact folding for inference: it changes no measurement of the plain model
+NOT_MEASURED = {"deploy.py"}
+
+
+def gather(command: Sequence[str], method: Method, started: datetime | None = None) -> dict[str, Any]:
+    """Return the provenance of a measurement that starts now.
+
+    Parameters
+    ----------
+    command
+        The command line; folders are cut from it, so that data is named by name.
+    method
+        What is measured.
+    started
+        When it started, with its time zone; None means now.
+
+    Returns
+    -------
+    ``command``, ``commit`` and ``dirty`` (None when the code is in no repository), ``source`` (see
+    `current_sources`), ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
+    that ran or waited, mean over the last minute), ``started_utc``.
+    """
+    import torch  # noqa: PLC0415 - the rest of this module is wanted without torch
+
+    start = (started or datetime.now(UTC)).astimezone(UTC)
+    commit, dirty = repository_state(package_root())
+    return {
+        "command": [without_folders(argument) for argument in command],
+        "commit": commit,
+        "dirty": dirty,
+        "source": current_sources(method),
+        "machine": machine(),
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "usable_cores": _usable_cores(),
+        "load_1min": round(psutil.getloadavg()[0], 2),
+        "started_utc": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def current_sources(method: Method) -> dict[str, str | None]:
+    """Return the digests of the code that decides what is measured: ``carnet`` and the ``method``'s file.
+
+    They are of the syntax trees without docstrings: a comment, a docstring or the formatting makes no record
+    stale. ``method`` is None for a method that is not built.
+    """
+    carnet = sorted(path for path in package_root("carnet").glob("*.py") if path.name not in NOT_MEASURED)
+    own = _file_of_builder(method)
+    return {"carnet": source_digest(carnet), "method": None if own is None else source_digest([own])}
+
+
+def source_digest(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 over the names and syntax trees of Python files.
+
+    Raises
+    ------
+    RefusedInput
+        A file is not there or is not Python.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (OSError, SyntaxError, ValueError) as error:
+            raise RefusedInput(f"{path}: cannot read as Python ({error})") from error
+        digest.update(f"{path.name}\0{_shape(tree)}\0".encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _machine() -> tuple[tuple[str, Any], ...]:
+    return (
+        ("cpu", _cpu_model()),
+        ("gpu", _gpu_model()),
+        ("physical_cores", psutil.cpu_count(logical=False)),
+        ("logical_cores", psutil.cpu_count(logical=True)),
+        # whole GiB: the kernel's share moves the rest from boot to boot
+        ("memory_gib", round(psutil.virtual_memory().total / 2**30)),
+        ("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Return CPU and GPU model, cores, memory (GiB) and system; None is what the system does not tell."""
+    return dict(_machine())
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of what a measurement depends on; None is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def package_root(package: str | None = None) -> Path:
+    """Return the folder of a package of ours, or, without a name, the folder that holds them all."""
+    spec = importlib.util.find_spec(package or "carnet")
+    if spec is None or spec.origin is None:
+        raise RefusedInput(f"package {package or 'carnet'} is not installed")
+    folder = Path(spec.origin).resolve().parent
+    return folder if package else folder.parent
+
+
+def repository_state(root: Path) -> tuple[str | None, bool | None]:
+    """Return the commit of the repository at a folder and whether the code there differs from it.
+
+    Both are None when the folder is not the top of a repository: an installed package may lie inside
+    somebody else's.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top.strip()).resolve() != root.resolve():
+        return None, None
+    commit = _git(root, "rev-parse", "HEAD")
+    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *TREE)
+    return (commit.strip() if commit else None), (None if status is None else bool(status.strip()))
+
+
+def without_folders(argument: str) -> str:
+    """Return a command-line argument with every path in it cut to its file name.
+
+    ``--data-root=/disk/sets/camvid`` becomes ``--data-root=camvid``, ``nets/mine.py:build`` becomes
+    ``mine.py:build``. A name that is the user's home folder is cut to ``~``.
+    """
+    return "".join(_name_only(part) for part in re.split(r"([=,:])", argument))
+
+
+def _name_only(part: str) -> str:
+    if not re.search(r"[/\\~]", part):
+        return part
+    home = Path.home()
+    if part.rstrip("/\\") in {str(home), str(home.resolve()), "~"} or re.fullmatch(r"~[^/\\]*[/\\]?", part):
+        return "~"
+    return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
+
+
+def _file_of_builder(method: Method) -> Path | None:
+    if method.builder is None:
+        return None
+    module = method.builder.partition(":")[0]
+    loaded = sys.modules.get(module)
+    origin = getattr(loaded, "__file__", None)
+    if origin is None:
+        spec = importlib.util.find_spec(module)
+        origin = spec.origin if spec else None
+    if origin is None:
+        raise RefusedInput(f"{method.name}: no file of the module {module}")
+    return Path(origin)
+
+
+def _shape(node: Any) -> str:
+    """Return a syntax tree as text, without positions, docstrings and empty fields.
+
+    Not `ast.dump`: what that prints changes between Python versions, and with it every record's digest.
+    """
+    if isinstance(node, ast.AST):
+        parts = [
+            f"{name}={_shape(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])
+        ]
+        return f"{type(node).__name__}({','.join(parts)})"
+    if isinstance(node, list):
+        return f"[{','.join(_shape(item) for item in node if not _is_bare_text(item))}]"
+    return repr(node)
+
+
+def _is_bare_text(node: Any) -> bool:
+    """Say whether a statement is only a string: a docstring, or the remark below an attribute."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # a hook sets GIT_DIR and the like, which would answer for another repository
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _cpu_model() -> str | None:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or None
+
+
+def _gpu_model() -> str | None:
+    try:
+        import torch  # noqa: PLC0415 - a machine is described without torch too
+    except ImportError:
+        return None
+    return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+
+
+def _usable_cores() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()

@@ -1,0 +1,206 @@
+"""The records on disk: one immutable file each, so that any number of writers may work at once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import RefusedInput
+from bench.files import write_new
+from bench.results.record import KINDS, Record, from_json, record_id, to_json, with_take
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+class TakenError(RefusedInput):
+    """Another measurement already has this id."""
+
+
+def records_folder(home: Path, kind: str) -> Path:
+    """Return the folder of the records of a kind below a home folder."""
+    if kind not in KINDS:
+        raise RefusedInput(f"no kind of record {kind!r}; have {', '.join(KINDS)}")
+    return home / "results" / "records" / kind
+
+
+def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Path:
+    """Write a record to ``HOME/results/records/KIND/ID.json``; the arrays first, to ``ID.npz``.
+
+    Nothing is ever overwritten: writing the same record again does nothing. A kill between the two files
+    leaves an ``.npz`` without a record, which no reader looks at and `next_take` steps over.
+
+    Returns
+    -------
+    The path of the JSON file.
+
+    Raises
+    ------
+    TakenError
+        The id is taken by another measurement; see `add_record`.
+    RefusedInput
+        The disk refuses, or an array holds Python objects.
+    """
+    folder = records_folder(home, record.kind)
+    if arrays is not None:
+        content = npz_bytes(arrays)
+        name = f"{record.id}.npz"
+        record = replace(record, sidecar={"file": name, "sha256": hashlib.sha256(content).hexdigest()})
+        _write_once(folder / name, content)
+    elif record.sidecar is not None and not (folder / record.sidecar["file"]).is_file():
+        raise RefusedInput(f"{folder / record.sidecar['file']}: the record names this file; give its arrays")
+    path = folder / f"{record.id}.json"
+    _write_once(path, to_json(record).encode())
+    return path
+
+
+def add_record(record: Record, home: Path, arrays: Arrays | None = None) -> tuple[Record, Path]:
+    """Write a measurement under its first free take, whatever other processes write meanwhile.
+
+    Returns
+    -------
+    The record as written (with its take and sidecar) and its path.
+    """
+    while True:
+        take = next_take(home, record.kind, record.identity)
+        try:
+            path = write_record(with_take(record, take), home, arrays)
+        except TakenError:
+            continue  # another process was quicker; the next take is ours to try
+        return read_record(path), path
+
+
+def read_record(path: Path) -> Record:
+    """Read one record and check its name, its content and its sidecar's digest.
+
+    Raises
+    ------
+    RefusedInput
+        Naming the file, what was found and what was expected.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
+    record = from_json(content, path)
+    if path.stem != record.id:
+        raise RefusedInput(f"{path}: the file is named {path.stem}, its record {record.id}")
+    if path.parent.name != record.kind:
+        raise RefusedInput(f"{path}: a record of kind {record.kind} in the folder {path.parent.name}")
+    if record.sidecar is not None:
+        _sidecar_bytes(record, path.parent)
+    return record
+
+
+def read_records(home: Path, kind: str) -> list[Record]:
+    """Return every record of a kind, sorted by id; none when there is no folder.
+
+    Raises
+    ------
+    RefusedInput
+        Any of them is damaged, naming its file: nothing is skipped.
+    """
+    folder = records_folder(home, kind)
+    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of a record's sidecar, its digest checked first; empty when it has none."""
+    if record.sidecar is None:
+        return {}
+    content = _sidecar_bytes(record, records_folder(home, record.kind))
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
+    """Return the first take of this measurement that no file has."""
+    folder = records_folder(home, kind)
+    take = 0
+    while True:
+        name = record_id({**identity, "take": take})
+        if not (folder / f"{name}.json").exists() and not (folder / f"{name}.npz").exists():
+            return take
+        take += 1
+
+
+def why_not_tabulated(record: Record, current_sources: Mapping[str, str | None] | None) -> str | None:
+    """Return why a record may not enter a table, or None when it may.
+
+    Parameters
+    ----------
+    record
+        The measurement.
+    current_sources
+        Digests of the code as it is now, of this record's method (`bench.results.provenance`); None when the
+        method no longer exists.
+    """
+    if record.smoke:
+        return "smoke run"
+    if not record.valid:
+        return f"not valid: {'; '.join(record.reasons)}"
+    if record.provenance.get("dirty"):
+        return "dirty tree"
+    measured = record.provenance.get("source")
+    if not isinstance(measured, dict):
+        return "no source digest"
+    if current_sources is None:
+        return "stale: the method is no longer there"
+    names = sorted({*measured, *current_sources})
+    changed = [name for name in names if measured.get(name) != current_sources.get(name)]
+    return f"stale: changed since {', '.join(changed)}" if changed else None
+
+
+def npz_bytes(arrays: Arrays) -> bytes:
+    """Return an ``.npz`` archive of the arrays; the same arrays give the same bytes.
+
+    Raises
+    ------
+    RefusedInput
+        An array of Python objects, which would have to be pickled.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(arrays):
+            member = io.BytesIO()
+            try:
+                np.lib.format.write_array(member, np.asarray(arrays[name]), allow_pickle=False)
+            except ValueError as error:
+                raise RefusedInput(f"array {name!r}: {error}") from error
+            # ZipInfo's own date (1980) in place of the clock's
+            information = zipfile.ZipInfo(f"{name}.npy")
+            information.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(information, member.getvalue())
+    return buffer.getvalue()
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    try:
+        write_new(path, content)
+    except FileExistsError:
+        if path.read_bytes() != content:
+            raise TakenError(
+                f"{path}: another measurement is there, and records are never overwritten",
+                then="measure it again as the next take",
+            ) from None
+
+
+def _sidecar_bytes(record: Record, folder: Path) -> bytes:
+    """Return the sidecar's content when its digest is the record's."""
+    if record.sidecar is None:
+        raise LookupError(f"record {record.id} has no sidecar")
+    path = folder / record.sidecar["file"]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != record.sidecar["sha256"]:
+        raise RefusedInput(f"{path}: SHA-256 {digest}, its record says {record.sidecar['sha256']}")
+    return content

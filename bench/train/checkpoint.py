@@ -1,0 +1,297 @@
+"""Checkpoints of a run, and weights: written once, digest last, and the only place that loads them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from bench.errors import RefusedInput
+from bench.files import sha256_of_file, sweep_temporaries, sync_folder, write_atomic, write_new
+
+_NAME = re.compile(r"^step-(?P<step>\d{8,})\.ckpt$")
+_METADATA_KEY = "carnet_bench"
+_log = logging.getLogger(__name__)
+
+
+def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Path:
+    """Write ``step-00001234.ckpt`` and then its digest, which says that the file is complete.
+
+    The name carries the step and is never overwritten: with one name for all, a kill between file and digest
+    would leave neither the old nor the new checkpoint. The file is read back before the digest is written,
+    and only then are the checkpoints older than the newest ``keep`` removed.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; made when missing.
+    step
+        Optimiser steps done, from 0.
+    state
+        What `load` is to give back: tensors, numbers, text, and lists and dicts of them.
+    keep
+        How many checkpoints remain, at least 1.
+
+    Raises
+    ------
+    RefusedInput
+        A good checkpoint of this step is there; the disk refuses (naming the bytes needed); or the state
+        holds something that could not be loaded without running code.
+    """
+    if keep < 1:
+        raise ValueError(f"keep is {keep}; must be at least 1")
+    path = folder / f"step-{step:08d}.ckpt"
+    if path.exists() or marker_of(path).exists():
+        _make_way(path)
+    content = _serialised(state, path)
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        _write(path, content)
+        _check_written(path, digest)
+    except RefusedInput:
+        path.unlink(missing_ok=True)
+        raise
+    _write(marker_of(path), f"{digest}  {path.name}\n".encode())
+    _prune(path, keep)
+    return path
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return a checkpoint's state, on the CPU: the digest is compared first, then nothing but data is read.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, no digest beside it (an interrupted write), another digest (a damaged file), or content
+        that is not plain data.
+    """
+    # read once: what is compared is what is parsed
+    content = path.read_bytes() if path.is_file() else None
+    damage = _damage(path, content)
+    if content is None or damage is not None:
+        raise RefusedInput(f"{path}: {damage}", then="resume from the previous checkpoint, or start again")
+    return _parsed(content, path)
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint that is not damaged; None when there is none yet.
+
+    A damaged one is named in a warning (logger ``bench.train.checkpoint``) and the one before it is taken.
+
+    Raises
+    ------
+    RefusedInput
+        There are complete checkpoints, but every one is damaged.
+    """
+    complete = [path for path in checkpoints(folder) if marker_of(path).exists()]
+    for path in reversed(complete):
+        damage = _damage(path)
+        if damage is None:
+            return path
+        _log.warning("%s: %s; taking the checkpoint before it", path, damage)
+    if complete:
+        raise RefusedInput(
+            f"{folder}: no checkpoint is good; damaged are {', '.join(path.name for path in complete)}",
+            then="remove the folder to start again",
+        )
+    return None
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what killed writers left in a run's folder, and return the names; call it when a run starts."""
+    return sweep_temporaries(folder)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoint files of a folder, complete or not, by step."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.match(path.name)), key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """Return the step that a checkpoint's name carries."""
+    match = _NAME.match(path.name)
+    if match is None:
+        raise RefusedInput(f"{path}: not a checkpoint's name; must be like step-00001234.ckpt")
+    return int(match["step"])
+
+
+def marker_of(path: Path) -> Path:
+    """Return the file that holds a checkpoint's digest, in the format of ``sha256sum --check``."""
+    return path.with_suffix(".sha256")
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:
+    """Write weights as safetensors, floating-point tensors as float32, and return the file's SHA-256.
+
+    The same weights and metadata give the same bytes.
+
+    Raises
+    ------
+    RefusedInput
+        The disk refuses, or the file read back differs from what was written.
+    """
+    tensors = {}
+    for name, tensor in state.items():
+        plain = tensor.detach().cpu()
+        plain = plain.float() if plain.is_floating_point() else plain
+        tensors[name] = plain.clone(memory_format=torch.contiguous_format)
+    # one key only: the library does not keep the order of several
+    note = {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True, allow_nan=False)}
+    content = safetensors.torch.save(tensors, note)
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomic(path, content)
+    _check_written(path, digest)
+    return digest
+
+
+def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, on the CPU.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        The digest it must have; neither a flipped bit nor another model's weights are seen without it.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, another digest, or not a safetensors file.
+    """
+    content = _read(path)
+    actual = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and actual != sha256:
+        raise RefusedInput(f"{path}: SHA-256 {actual}, must be {sha256}", then="fetch the file again")
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(content)
+    except (SafetensorError, ValueError) as error:
+        raise RefusedInput(f"{path}: not a safetensors file ({error})") from error
+    return tensors
+
+
+def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weights") -> None:
+    """Load a state into a model that it fits exactly; the model is untouched otherwise.
+
+    Parameters
+    ----------
+    model
+        The network.
+    state
+        Its parameters and buffers by name; a rename is the caller's to make, in sight.
+    name
+        The file, for the message.
+
+    Raises
+    ------
+    RefusedInput
+        Listing every missing and unexpected name and every other shape or kind of number.
+    """
+    own = model.state_dict()
+    missing = sorted(set(own) - set(state))
+    unexpected = sorted(set(state) - set(own))
+    both = sorted(set(own) & set(state))
+    faults = []
+    if missing:
+        faults.append(f"{len(missing)} missing: {', '.join(missing)}")
+    if unexpected:
+        faults.append(f"{len(unexpected)} unexpected: {', '.join(unexpected)}")
+    for key in both:
+        if own[key].shape != state[key].shape:
+            faults.append(f"{key}: shape {tuple(state[key].shape)}, must be {tuple(own[key].shape)}")
+        elif own[key].is_floating_point() != state[key].is_floating_point():
+            faults.append(f"{key}: {state[key].dtype}, must be {own[key].dtype}")
+    if faults:
+        then = None
+        if unexpected and all(key.startswith("module.") for key in unexpected):
+            then = "the names begin with 'module.' (saved from a parallel wrapper); save the inner module"
+        raise RefusedInput(f"{name} do not fit {type(model).__name__}: {'; '.join(faults)}", then=then)
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _make_way(path: Path) -> None:
+    """Remove what an interrupted or damaged write left under this name; refuse to remove a good one."""
+    if _damage(path) is None:
+        raise RefusedInput(f"{path}: a checkpoint of this step is there, and none is ever overwritten")
+    # the digest goes first and for good, so that a kill here leaves an incomplete checkpoint, not a wrong one
+    marker_of(path).unlink(missing_ok=True)
+    sync_folder(path.parent)
+    path.unlink(missing_ok=True)
+
+
+def _prune(newest: Path, keep: int) -> None:
+    """Remove what is older than the newest ``keep``, incomplete ones too; ``newest`` was just read back."""
+    older = [path for path in checkpoints(newest.parent) if step_of(path) < step_of(newest)]
+    complete = [path for path in older if marker_of(path).exists()]
+    kept = complete[max(0, len(complete) - (keep - 1)) :]
+    for path in older:
+        if path not in kept:
+            marker_of(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+
+def _damage(path: Path, content: bytes | None = None) -> str | None:
+    """Say what is wrong with a checkpoint's files, or None; ``content`` is the file's when it was read."""
+    marker = marker_of(path)
+    if not path.is_file():
+        return "no such file"
+    if not marker.is_file():
+        return f"incomplete, it has no {marker.name}"
+    wanted = marker.read_text(encoding="utf-8", errors="replace").split(" ", 1)[0]
+    actual = sha256_of_file(path) if content is None else hashlib.sha256(content).hexdigest()
+    return None if actual == wanted else f"damaged, SHA-256 {actual}, {marker.name} says {wanted!r}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_new(path, content)
+    except FileExistsError:
+        raise RefusedInput(
+            f"{path}: another run wrote it meanwhile", then="give each run a folder of its own"
+        ) from None
+
+
+def _check_written(path: Path, digest: str) -> None:
+    actual = sha256_of_file(path)
+    if actual != digest:
+        raise RefusedInput(f"{path}: read back with SHA-256 {actual}, was written with {digest}; disk fault?")
+
+
+def _serialised(state: Mapping[str, Any], path: Path) -> bytes:
+    """Return the state's bytes, and make sure that they can be loaded without running code."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)  # noqa: TID251 - into memory; write_new puts it on disk
+    content = buffer.getvalue()
+    _parsed(content, path)
+    return content
+
+
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        # the only torch.load of the project, and only after the digest was compared
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)  # noqa: TID251
+    except Exception as error:  # the unpickler raises whatever the bytes make it raise
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RefusedInput(f"{path}: not plain data, nothing was run ({first})") from error
+    if not isinstance(state, dict):
+        raise RefusedInput(f"{path}: a {type(state).__name__}; a checkpoint is a dict")
+    return state
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
