@@ -56,7 +56,10 @@ class Method:
         """Build the network with random weights; ``options`` override the method's own."""
         if self.builder is None:
             raise LookupError(f"{self.name} is not built yet")
-        return import_named(self.builder)(num_classes=num_classes, **{**self.options, **options})
+        network: nn.Module = import_named(self.builder)(
+            num_classes=num_classes, **{**self.options, **options}
+        )
+        return network
 
 
 def import_named(reference: str) -> Any:
@@ -135,7 +138,7 @@ _ROWS = [
     Method(
         "twocolumn",
         "TwoColumn",
-        "Wu, Shen, van den Hengel: Real-time semantic image segmentation via spatial sparsity. arXiv 1712.00213",
+        "Wu, Shen, van den Hengel: Real-time image segmentation via spatial sparsity. arXiv 1712.00213",
         2017,
     ),
     *(
@@ -173,7 +176,9 @@ _ROWS = [
         "Yu, Koltun: Multi-scale context aggregation by dilated convolutions. arXiv 1511.07122",
         2015,
     ),
-    Method("cascaded-segnet", "Cascaded-SegNet", "Zhou et al.: Scene parsing through ADE20K. CVPR 2017", 2017),
+    Method(
+        "cascaded-segnet", "Cascaded-SegNet", "Zhou et al.: Scene parsing through ADE20K. CVPR 2017", 2017
+    ),
     Method(
         "cascaded-dilatednet",
         "Cascaded-DilatedNet",
