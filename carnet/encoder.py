@@ -85,7 +85,7 @@ class InvertedResidual(nn.Module):
     """MobileNetV2's block: 1x1 expansion, depthwise 3x3, linear 1x1 projection."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, expansion: int, stride: int, pad: Padding
+        self, in_channels: int, out_channels: int, expansion: int, stride: int, padding: Padding
     ) -> None:
         super().__init__()
         width = in_channels * expansion

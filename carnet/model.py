@@ -68,9 +68,9 @@ class CARNet(nn.Module):
         A key of ``VARIANTS``.
     modules
         N, the number of CARModules, put in from L4 upwards; the last level in use feeds the classifier. 0 is
-        the baseline BS: encoder, L4's adjustment, classifier. From 1 on come the global branch, the activation
-        after each fusion and the 1x1 convolution before each upsampling: the paper does not say to which
-        component these belong, and here they belong to the CARModules.
+        the baseline BS: encoder, L4's adjustment, classifier. From 1 on come the global branch, the
+        activation after each fusion and the 1x1 convolution before each upsampling: the paper does not say
+        to which component these belong, and here they belong to the CARModules.
     scloss
         On how many of the modules a semantic vector is returned in training; None for all of them. W3 and W4
         are built in any case, so that networks of one seed start alike.
