@@ -1,0 +1,146 @@
+"""What a data set is: samples of image and label, and a manifest of their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from bench.errors import RefusedInput
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+    from torch import Tensor
+
+IGNORE = 255  # the one value in memory for "no class here"; every stored void id becomes this at read
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and its label, of equal size.
+
+    Attributes
+    ----------
+    image
+        RGB as stored, 0..255.
+    label
+        Train ids 0..n-1, and ``IGNORE`` where there is no class.
+    name
+        Unique in its split.
+    """
+
+    image: UInt8[Tensor, "3 h w"]
+    label: UInt8[Tensor, "h w"]
+    name: str
+
+
+class SegmentationData(Protocol):
+    """One split of one data set, read by index."""
+
+    @property
+    def name(self) -> str:
+        """The name in the catalogue, e.g. ``camvid``."""
+
+    @property
+    def split(self) -> str:
+        """One of ``train``, ``val``, ``test``."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in the order of the train ids."""
+
+    @property
+    def palette(self) -> tuple[tuple[int, int, int], ...]:
+        """One RGB colour (0..255) a class."""
+
+    @property
+    def synthetic(self) -> bool:
+        """True for drawn images, which say nothing about any real data set."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Sample:
+        """Return the sample at ``index`` (0..len-1); raises RefusedInput naming a bad file."""
+
+    def manifest(self) -> dict[str, str]:
+        """Return {relative path or sample name: SHA-256 of the content}."""
+
+
+@runtime_checkable
+class NamesSamples(Protocol):
+    """A data set that knows a sample's name without reading it."""
+
+    def sample_name(self, index: int) -> str:
+        """Return the name of the sample at ``index``."""
+
+
+@runtime_checkable
+class DigestsImages(Protocol):
+    """A data set whose images and labels are separate files."""
+
+    def image_digests(self) -> dict[str, str]:
+        """Return the part of the manifest that is images."""
+
+
+def manifest_digest(data: SegmentationData) -> str:
+    """Return the SHA-256 over the lines ``name sha256`` of the manifest, sorted by name."""
+    lines = (f"{name} {digest}\n" for name, digest in sorted(data.manifest().items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def require_digest(data: SegmentationData, expected: str) -> None:
+    """Refuse data whose bytes are not those of an earlier run.
+
+    Raises
+    ------
+    RefusedInput
+        The manifest's digest is not ``expected``; both are named.
+    """
+    found = manifest_digest(data)
+    if found != expected:
+        raise RefusedInput(
+            f"{data.name} {data.split}: the files changed, manifest {found[:12]}, expected {expected[:12]}",
+            then=f"carnet-bench data check {data.name}",
+        )
+
+
+def sample_name(data: SegmentationData, index: int) -> str:
+    """Return the sample's name where the data set knows it, else its place in the split."""
+    if isinstance(data, NamesSamples):
+        return data.sample_name(index)
+    return f"{data.name}/{data.split}[{index}]"
+
+
+def shared_images(first: SegmentationData, second: SegmentationData) -> list[tuple[str, str]]:
+    """Return the pairs of names under which both splits hold the same image bytes.
+
+    Labels do not count: two different images may well have equal labels.
+    """
+    by_digest: dict[str, str] = {digest: name for name, digest in _image_digests(first).items()}
+    return [
+        (by_digest[digest], name)
+        for name, digest in sorted(_image_digests(second).items())
+        if digest in by_digest
+    ]
+
+
+def require_disjoint(train: SegmentationData, evaluation: SegmentationData) -> None:
+    """Refuse to score on images that were trained on.
+
+    Raises
+    ------
+    RefusedInput
+        At least one image has the same SHA-256 in both; the first pair and the count are named.
+    """
+    shared = shared_images(train, evaluation)
+    if shared:
+        ours, theirs = shared[0]
+        raise RefusedInput(
+            f"{train.name} {train.split} and {evaluation.name} {evaluation.split} share {len(shared)} "
+            f"images, first {ours} = {theirs}; allowed is none",
+            then="evaluate on another split, or mark the run as a smoke test (smoke = true)",
+        )
+
+
+def _image_digests(data: SegmentationData) -> dict[str, str]:
+    return data.image_digests() if isinstance(data, DigestsImages) else data.manifest()

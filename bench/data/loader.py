@@ -1,0 +1,194 @@
+"""Batches whose order and augmentation are a function of (seed, epoch), whoever reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from bench.data.dataset import sample_name
+from bench.errors import BenchError, RefusedInput, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jaxtyping import Int64, UInt8
+    from torch import Tensor
+
+    from bench.data.dataset import Sample, SegmentationData
+
+_LOST_WORKER = ("DataLoader worker", "DataLoader timed out")  # how torch's two messages begin
+
+
+class Batch(NamedTuple):
+    """What one training step sees."""
+
+    image: UInt8[Tensor, "b 3 h w"]
+    label: Int64[Tensor, "b h w"]
+    names: tuple[str, ...]
+
+
+class Transform(Protocol):
+    """Image and label to an augmented pair of one fixed size; all chance comes from the generator."""
+
+    def __call__(self, image: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return uint8 image (3, h, w) and label (h, w), the same size for every sample."""
+
+
+def generator_for(*key: int | str) -> torch.Generator:
+    """Return a generator whose numbers are a function of the key alone, e.g. (seed, epoch, index)."""
+    digest = hashlib.sha256("/".join(str(part) for part in key).encode()).digest()
+    # torch's CPU generator takes 32 bits of a seed
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
+    """Return the indices 0..count-1 in the order of this epoch."""
+    order: list[int] = torch.randperm(count, generator=generator_for("order", seed, epoch)).tolist()
+    return order
+
+
+def steps_per_epoch(count: int, batch: int, drop_last: bool = True) -> int:
+    """Return how many batches an epoch has; an incomplete last one counts unless it is dropped."""
+    return count // batch if drop_last else -(-count // batch)
+
+
+def epoch_batches(
+    data: SegmentationData,
+    transform: Transform,
+    batch: int,
+    seed: int,
+    epoch: int,
+    *,
+    start_step: int = 0,
+    workers: int = 0,
+    drop_last: bool = True,
+    timeout_s: float = 120.0,
+) -> Iterator[Batch]:
+    """Return the batches of one epoch, from ``start_step`` on.
+
+    The batch of a step is a function of (data, transform, batch, seed, epoch, step): the number of workers
+    and the step at which reading starts change nothing. The global random state is neither read nor moved.
+
+    Parameters
+    ----------
+    data, transform
+        What is read and how each sample is augmented.
+    batch
+        Samples a step.
+    seed, epoch
+        Of the run; from them and the sample's index comes each sample's own generator.
+    start_step
+        Steps of this epoch that are done already.
+    workers
+        Reading processes; 0 reads in this one.
+    drop_last
+        Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.
+    timeout_s
+        With workers: longest wait for one batch, in seconds.
+
+    Raises
+    ------
+    RefusedInput
+        The data set is smaller than one batch, or a file is bad (while iterating).
+    UsageError
+        A batch, start step or worker count that makes no sense.
+    BenchError
+        A worker died or hung (while iterating); the awaited samples are named.
+    """
+    if batch < 1 or workers < 0:
+        raise UsageError(f"batch {batch} and {workers} workers, allowed are batch >= 1 and workers >= 0")
+    if len(data) < batch:
+        raise RefusedInput(
+            f"{data.name} {data.split}: {len(data)} samples, batch {batch}; "
+            "allowed is at least one whole batch",
+            then=f"set batch to at most {len(data)}",
+        )
+    steps = steps_per_epoch(len(data), batch, drop_last)
+    if not 0 <= start_step <= steps:
+        raise UsageError(f"start step {start_step}, allowed are 0..{steps} (the steps of an epoch)")
+    epoch_steps = _EpochSteps(data, transform, batch, seed, epoch)
+    wanted = range(start_step, steps)
+    if workers == 0:
+        return (epoch_steps.batch_at(step) for step in wanted)
+    return _from_workers(epoch_steps, wanted, workers, timeout_s)
+
+
+def evaluation_samples(data: SegmentationData) -> Iterator[Sample]:
+    """Return the whole samples one by one, in the data set's own order and size."""
+    return (data.read(index) for index in range(len(data)))
+
+
+class _EpochSteps(Dataset[Any]):
+    """The batches of one epoch by step; an item is a whole batch, so that workers share nothing."""
+
+    def __init__(
+        self, data: SegmentationData, transform: Transform, batch: int, seed: int, epoch: int
+    ) -> None:
+        self.data = data
+        self.transform = transform
+        self.batch = batch
+        self.seed = seed
+        self.epoch = epoch
+        self.order = epoch_order(len(data), seed, epoch)
+
+    def indices(self, step: int) -> list[int]:
+        return self.order[step * self.batch : (step + 1) * self.batch]
+
+    def batch_at(self, step: int) -> Batch:
+        images: list[Tensor] = []
+        labels: list[Tensor] = []
+        names: list[str] = []
+        for index in self.indices(step):
+            sample = self.data.read(index)
+            generator = generator_for("sample", self.seed, self.epoch, index)
+            image, label = self.transform(sample.image, sample.label, generator)
+            images.append(image)
+            labels.append(label)
+            names.append(sample.name)
+        return Batch(torch.stack(images), torch.stack(labels).long(), tuple(names))
+
+    def __getitem__(self, step: int) -> Batch | BenchError:
+        # torch would bury the message of an exception in a worker's traceback: carry it over as a value
+        try:
+            return self.batch_at(step)
+        except BenchError as error:
+            return error
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout_s: float) -> Iterator[Batch]:
+    with warnings.catch_warnings():
+        # more workers than cores is the caller's choice
+        warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        loader = DataLoader(
+            epoch_steps,
+            batch_size=None,
+            sampler=wanted,
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            timeout=timeout_s,
+            generator=torch.Generator(),  # else torch draws from, and moves, the global state
+        )
+        items = iter(loader)
+    for step in wanted:
+        try:
+            item = next(items)
+        except RuntimeError as error:
+            if not str(error).startswith(_LOST_WORKER):
+                raise
+            names = ", ".join(sample_name(epoch_steps.data, index) for index in epoch_steps.indices(step))
+            raise BenchError(
+                f"a data worker died or gave no batch within {timeout_s:g} s; step {step} of epoch "
+                f"{epoch_steps.epoch} awaits {names} ({error})",
+                then="resume the run; with workers = 0 a bad sample shows its own error",
+            ) from error
+        if isinstance(item, BenchError):
+            raise item
+        yield item
