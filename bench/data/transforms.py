@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
+from torchvision.transforms.v2.functional import resize  # type: ignore[attr-defined]
 
 from bench.data.dataset import IGNORE
 from bench.data.statistics import IMAGENET
@@ -102,10 +102,10 @@ class TrainTransform:
     ) -> tuple[UInt8[Tensor, "3 crop_h crop_w"], UInt8[Tensor, "crop_h crop_w"]]:
         """Return the image and label of a placement; label values are among the input's and 255."""
         size = list(placement.scaled_hw)
-        image = functional.resize(image, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
+        image = resize(image, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
         # nearest-exact samples at the centres of pixels, as the bilinear image does; plain nearest is half a
         # pixel off
-        label = functional.resize(label[None], size, interpolation=InterpolationMode.NEAREST_EXACT)[0]
+        label = resize(label[None], size, interpolation=InterpolationMode.NEAREST_EXACT)[0]
 
         height, width = self.crop_hw
         target, source = _overlap(placement.top, placement.left, self.crop_hw, placement.scaled_hw)
@@ -114,7 +114,7 @@ class TrainTransform:
         ids = torch.full((height, width), IGNORE, dtype=torch.uint8)
         ids[target] = label[source]
         if placement.flipped:
-            canvas, ids = functional.horizontal_flip(canvas), functional.horizontal_flip(ids)
+            canvas, ids = canvas.flip(-1), ids.flip(-1)
         return canvas, ids
 
 
