@@ -116,10 +116,10 @@ def shared_images(first: SegmentationData, second: SegmentationData) -> list[tup
 
     Labels do not count: two different images may well have equal labels.
     """
-    by_digest: dict[str, str] = {digest: name for name, digest in _image_digests(first).items()}
+    by_digest: dict[str, str] = {digest: name for name, digest in image_digests(first).items()}
     return [
         (by_digest[digest], name)
-        for name, digest in sorted(_image_digests(second).items())
+        for name, digest in sorted(image_digests(second).items())
         if digest in by_digest
     ]
 
@@ -142,5 +142,6 @@ def require_disjoint(train: SegmentationData, evaluation: SegmentationData) -> N
         )
 
 
-def _image_digests(data: SegmentationData) -> dict[str, str]:
+def image_digests(data: SegmentationData) -> dict[str, str]:
+    """Return the manifest without labels, where images and labels are separate files; else all of it."""
     return data.image_digests() if isinstance(data, DigestsImages) else data.manifest()
