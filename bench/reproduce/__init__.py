@@ -1,0 +1,1 @@
+"""From records and counts to verdicts: the paper's tables, printed beside measured."""
