@@ -1,0 +1,1 @@
+"""Train: a recipe becomes a run folder, its checkpoints and the final weights."""

@@ -1,0 +1,215 @@
+"""What to train and how: a frozen dataclass, read strictly from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import RefusedInput, UsageError, unknown
+
+FOLDER = Path(__file__).parent / "recipes"
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_LARGEST_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run besides data, code and threads.
+
+    Attributes
+    ----------
+    name
+        ``DATA-PRESET``, the file's name.
+    model, model_options
+        Registry name (or ``file.py:build``) and keyword options of its builder.
+    data, data_options
+        Data set name and options of its class.
+    weights
+        Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` starts from chance.
+    crop
+        (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes).
+    scale
+        Bounds of the random scale (Section IV.A: 0.5 to 2).
+    flip
+        Probability of a horizontal flip.
+    batch
+        Images a step (Section IV.A: 6).
+    epochs
+        Passes over the training split.
+    encoder_lr, decoder_lr
+        The two initial rates of SGD (Section IV.A).
+    schedule
+        ``step``: times ``lr_factor`` after every ``lr_every_epochs`` epochs (Section IV.A);
+        ``poly``: times (1 - step / steps) ** ``poly_power``.
+    warmup_steps
+        Steps over which both rates rise linearly from 0.
+    momentum, weight_decay
+        Of SGD (Section IV.A: 0.9 and 1e-5).
+    clip_norm
+        Largest norm of the gradient; 0 does not clip.
+    freeze_encoder_bn
+        Keeps the encoder's batch-norm statistics and does not train its weights.
+    scloss_weight, scloss_form
+        lambda of Eq. 3, and ``paper`` or ``bce``.
+    validate_every
+        Epochs between validations; the last epoch is always validated; 0 never validates.
+    checkpoint_every_s
+        Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
+    precision
+        As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+    seed
+        Of initial weights, order and augmentation.
+    smoke
+        Marks a run that only shows that the parts fit; its records are never tabulated.
+    """
+
+    name: str
+    model: str
+    data: str
+    crop: tuple[int, int]
+    epochs: int
+    encoder_lr: float
+    decoder_lr: float
+    model_options: dict[str, Any] = field(default_factory=dict)
+    data_options: dict[str, Any] = field(default_factory=dict)
+    weights: str = "none"
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: float = 0.5
+    batch: int = 6
+    schedule: Literal["step", "poly"] = "poly"
+    lr_factor: float = 0.5
+    lr_every_epochs: int = 100
+    poly_power: float = 0.9
+    warmup_steps: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-5
+    clip_norm: float = 0.0
+    freeze_encoder_bn: bool = False
+    scloss_weight: float = 0.2
+    scloss_form: Literal["paper", "bce"] = "paper"
+    validate_every: int = 1
+    checkpoint_every_s: float = 300.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    seed: int = 0
+    smoke: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the ranges that types cannot say."""
+        if not _NAME.fullmatch(self.name):
+            raise RefusedInput(f"recipe name '{self.name}'; names match [a-z0-9_-], 1 to 64 of them")
+        at_least = {"batch": 1, "epochs": 1, "lr_every_epochs": 1, "seed": 0, "validate_every": 0}
+        for key, low in {**at_least, "warmup_steps": 0}.items():
+            if getattr(self, key) < low:
+                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be >= {low}")
+        for key in ("encoder_lr", "decoder_lr", "momentum", "weight_decay", "clip_norm", "scloss_weight"):
+            if getattr(self, key) < 0:
+                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be >= 0")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written."""
+        fields = dataclasses.asdict(self)
+        del fields["checkpoint_every_s"]
+        return fields
+
+
+def names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
+    """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
+
+    Raises
+    ------
+    UsageError
+        No recipe of this name; the choices are listed.
+    RefusedInput
+        An unknown key (the known ones are listed), a wrong type, NaN or infinity, a missing key, a file that
+        is not TOML.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+        if not _NAME.fullmatch(name_or_path) or not path.is_file():
+            raise unknown("recipe", name_or_path, names())
+    elif not path.is_file():
+        raise RefusedInput(f"{path}: no such file", then=f"recipes by name: {', '.join(names())}")
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise RefusedInput(f"{path}: {path.stat().st_size} bytes, a recipe has at most {_LARGEST_BYTES}")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RefusedInput(f"{path}: not TOML ({error})") from error
+    return from_table({"name": path.stem, **table, **(changes or {})}, str(path.name))
+
+
+def from_table(table: dict[str, Any], source: str) -> Recipe:
+    """Return the recipe of a table, every value checked against its field's type."""
+    hints = typing.get_type_hints(Recipe)
+    for key in table:
+        if key not in hints:
+            raise RefusedInput(f"{source}: unknown key '{key}'; known are {', '.join(hints)}")
+    required = [
+        item.name
+        for item in dataclasses.fields(Recipe)
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    ]
+    missing = [key for key in required if key not in table]
+    if missing:
+        raise RefusedInput(f"{source}: missing {', '.join(missing)}")
+    return Recipe(**{key: _typed(value, hints[key], f"{source}: {key}") for key, value in table.items()})
+
+
+def parse_changes(settings: list[str]) -> dict[str, Any]:
+    """Return ``--set key=value`` pairs as a table; the value is TOML, a bare word is a string.
+
+    Raises
+    ------
+    UsageError
+        A setting without ``=``.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set '{setting}': must be key=value")
+        try:
+            changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = text.strip()
+    return changes
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """Return a value that has the field's type; only an integer may stand for a float."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        if value not in typing.get_args(hint):
+            raise RefusedInput(f"{where} = {value!r}; have {', '.join(map(repr, typing.get_args(hint)))}")
+        return value
+    if origin is tuple:
+        kinds = typing.get_args(hint)
+        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
+            raise RefusedInput(f"{where} = {value!r}; must be {len(kinds)} numbers")
+        return tuple(_typed(item, kind, where) for item, kind in zip(value, kinds, strict=True))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise RefusedInput(f"{where} = {value!r}; must be a table")
+        return value
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"{where}: unions are not read from recipes")
+    if hint is float and type(value) is int:
+        value = float(value)
+    if type(value) is not hint:
+        raise RefusedInput(f"{where} = {value!r} is {type(value).__name__}; must be {hint.__name__}")
+    if hint is float and not math.isfinite(value):
+        raise RefusedInput(f"{where} = {value}; must be finite")
+    return value

@@ -1,0 +1,262 @@
+"""A run: recipe in, run folder with checkpoints, final weights and a training record out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from baselines.registry import Method, import_named
+from bench.data.catalogue import open_data
+from bench.data.dataset import SegmentationData, manifest_digest, require_disjoint
+from bench.data.statistics import Statistics
+from bench.errors import RefusedInput, UsageError
+from bench.evaluate.evaluate import evaluate
+from bench.files import write_atomic
+from bench.models import resolve
+from bench.results.provenance import gather
+from bench.results.record import Record, make_record, record_id
+from bench.results.store import add_record
+from bench.train.checkpoint import save_weights
+from bench.train.initial import Initial, build_initial
+from bench.train.loop import Diverged, Progress, State, Trainer
+from bench.train.recipe import Recipe
+
+Watch = Callable[[str, int, int, float], None]
+"""What is going on ("train", "val"), units done, units in all, last loss."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a run happens; none of it changes what is measured but the threads and the device.
+
+    Attributes
+    ----------
+    home
+        Folder of ``results/`` and ``runs/``.
+    data_root
+        The data set's own folder; None looks in ``CARNET_DATA``.
+    weights_file
+        A local file of the encoder's weights; None looks in ``CARNET_DATA/weights``.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    threads
+        Of torch on the CPU; None leaves torch's own choice.
+    command
+        For the record.
+    """
+
+    home: Path = Path()
+    data_root: Path | None = None
+    weights_file: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    command: tuple[str, ...] = tuple(sys.argv)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    identity
+        What defines it; its digest names the folder and the records.
+    folder
+        Holds ``run.json``, ``checkpoints/``, ``losses.csv`` and ``final.safetensors``.
+    network
+        With its final weights.
+    statistics
+        What its input is normalised by.
+    record
+        The training record.
+    notes
+        Remarks that every record made of this run repeats.
+    """
+
+    identity: dict[str, Any]
+    folder: Path
+    network: nn.Module
+    statistics: Statistics
+    record: Record
+    notes: tuple[str, ...]
+
+
+def launch_fabric(device: str, precision: str) -> Fabric:
+    """Return Lightning Fabric for one device.
+
+    Raises
+    ------
+    UsageError
+        The device is not one of the choices, or this machine does not have it.
+    """
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise UsageError(f"no device '{device}'; have auto, cpu, cuda, mps")
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device, True):
+        here = [name for name, there in {"cpu": True, **available}.items() if there]
+        raise UsageError(f"device '{device}' is not on this machine; have {', '.join(here)}")
+    return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
+    """Train a recipe to its end, resuming what is there, and write the training record.
+
+    Raises
+    ------
+    UsageError, RefusedInput
+        Bad names, options, data or weights.
+    Diverged
+        The loss left the finite numbers; a record marked not valid is kept.
+    Interrupted
+        After a checkpoint; the same call resumes.
+    """
+    fabric = launch_fabric(settings.device, recipe.precision)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    method = resolve(recipe.model)
+    data = open_data(recipe.data, "train", settings.data_root, **recipe.data_options)
+    initial = build_initial(recipe, method, data, settings.weights_file)
+    identity = run_identity(recipe, data, initial, fabric)
+    folder = _folder(settings.home, recipe, identity)
+    provenance = gather(settings.command, method)
+    trainer = Trainer(
+        recipe=recipe,
+        network=initial.network,
+        criterion=_criterion(recipe, method),
+        data=data,
+        statistics=initial.statistics,
+        fabric=fabric,
+        folder=folder / "checkpoints",
+        run_key=record_id(identity),
+    )
+    resumed_at = trainer.resume()
+    validate = _validation(
+        recipe=recipe,
+        settings=settings,
+        train_data=data,
+        statistics=initial.statistics,
+        fabric=fabric,
+        watch=watch,
+    )
+    try:
+        state = trainer.train(validate, _progress(watch))
+    except Diverged as error:
+        failed = _record_of(trainer, identity, provenance, initial)
+        add_record(replace(failed, valid=False, reasons=[f"diverged: {error}"]), settings.home)
+        raise
+    weights_sha256 = _write_weights(folder, trainer.network, identity, initial)
+    write_atomic(folder / "losses.csv", _losses_csv(state))
+    record = _record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, initial)
+    record = replace(record, values={**record.values, "final_weights_sha256": weights_sha256})
+    record, _ = add_record(record, settings.home)
+    return Run(identity, folder, trainer.network, initial.statistics, record, initial.notes)
+
+
+def run_identity(recipe: Recipe, data: SegmentationData, initial: Initial, fabric: Fabric) -> dict[str, Any]:
+    """Return what defines a run: recipe with seed, initial weights, data, engine, precision, threads."""
+    return {
+        "model": recipe.model,
+        "num_classes": len(data.classes),
+        "recipe": recipe.identity(),
+        "initial_weights_sha256": initial.digest,
+        "data": {"name": data.name, "split": data.split, "manifest_sha256": manifest_digest(data)},
+        "engine": "eager",
+        "device": fabric.device.type,
+        "precision": recipe.precision,
+        "batch": recipe.batch,
+        "size": list(recipe.crop),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _folder(home: Path, recipe: Recipe, identity: dict[str, Any]) -> Path:
+    """Return the run's folder; what defines the run is written there when it is new."""
+    folder = home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+    text = json.dumps(identity, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    path = folder / "run.json"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to start again")
+    write_atomic(path, text)
+    return folder
+
+
+def _criterion(recipe: Recipe, method: Method) -> nn.Module:
+    if method.loss is None:
+        raise UsageError(f"{method.name} has no training loss yet; trainable are the CARNets")
+    criterion: nn.Module = import_named(method.loss)(recipe.scloss_weight, recipe.scloss_form)
+    return criterion
+
+
+def _validation(
+    *,
+    recipe: Recipe,
+    settings: Settings,
+    train_data: SegmentationData,
+    statistics: Statistics,
+    fabric: Fabric,
+    watch: Watch,
+) -> Callable[[nn.Module], float] | None:
+    if recipe.validate_every == 0:
+        return None
+    data = open_data(recipe.data, "val", settings.data_root, **recipe.data_options)
+    if not recipe.smoke:
+        require_disjoint(train_data, data)
+
+    def validate(network: nn.Module) -> float:
+        outcome = evaluate(
+            network, data, statistics, fabric.device, lambda done: watch("val", done, len(data), 0.0)
+        )
+        miou: float = outcome.values(data.classes)["miou"]
+        return miou
+
+    return validate
+
+
+def _progress(watch: Watch) -> Progress:
+    return lambda done, total, loss: watch("train", done, total, loss)
+
+
+def _write_weights(folder: Path, network: nn.Module, identity: dict[str, Any], initial: Initial) -> str:
+    metadata = {
+        "identity": identity,
+        "statistics": {"mean": list(initial.statistics.mean), "std": list(initial.statistics.std)},
+        "notes": list(initial.notes),
+    }
+    return save_weights(folder / "final.safetensors", network.state_dict(), metadata)
+
+
+def _losses_csv(state: State) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["step", "loss"])
+    writer.writerows((step, repr(loss)) for step, loss in enumerate(state.losses, start=1))
+    return stream.getvalue()
+
+
+def _record_of(
+    trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], initial: Initial
+) -> Record:
+    """Return the training record as far as the run has come; whoever asks adds what is known at its end."""
+    state = trainer.state
+    values = {
+        "steps": state.step,
+        "epochs": len(state.curve),
+        "train_s": state.train_s,
+        "mean_step_s": state.train_s / state.step if state.step else None,
+        "empty_batches": state.empty_batches,
+        "curve": state.curve,
+        "final_weights_sha256": None,
+    }
+    return make_record(
+        "training", identity, values, provenance, smoke=trainer.recipe.smoke, notes=initial.notes
+    )
