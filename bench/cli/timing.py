@@ -1,0 +1,144 @@
+"""``carnet-bench time``: latency of networks on this machine, with a verdict on the measurement itself."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from bench.cli.output import log, print_json
+from bench.cli.parsing import parse_duration, parse_size
+from bench.errors import NotMeasured
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("time")(time_networks)
+
+
+def time_networks(
+    *,
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names, or path/file.py:build.")],
+    size: Annotated[str, typer.Option("--size", help="HEIGHTxWIDTH of the input, pixels.")],
+    classes: Annotated[int, typer.Option("--classes", min=1, help="Classes of the output.")] = 19,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Images a call.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads; without it, torch's own choice.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    samples: Annotated[
+        int,
+        typer.Option("--samples", min=1, help="Samples wanted; p99 needs 100. Very short calls get more."),
+    ] = 100,
+    budget: Annotated[
+        str,
+        typer.Option("--budget", help="Time for the whole command, e.g. 60s or 10m; it may end sampling."),
+    ] = "60s",
+    home: Annotated[
+        Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Home folder; records go below it.")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
+) -> None:
+    """Time networks against each other: eager, fp32, random weights, warm, synchronised, interleaved.
+
+    Each measurement is written as a record, one that is not valid too. Exit code 4 when none is valid.
+
+    \b
+    Example:
+      carnet-bench time carnet-mobile bs-mobile --size 512x1024 --threads 2 --budget 2m
+    """  # noqa: D301
+    size_hw, budget_s = parse_size(size), parse_duration(budget)
+    from bench.models import resolve
+    from bench.results.store import add_record
+    from bench.speed.measure import measure_speed
+    from bench.speed.protocol import Protocol
+
+    methods = [resolve(name) for name in models]
+    # the bar is drawn between samples only: a thread that draws would take part in the measurement
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("building", total=1.0)
+
+        def show(stage: str, share: float) -> None:
+            bar.update(task, description=stage, completed=share, refresh=True)
+
+        records = measure_speed(
+            methods,
+            size_hw,
+            num_classes=classes,
+            batch=batch,
+            threads=threads,
+            device=device,
+            protocol=Protocol(samples=samples, budget_s=budget_s),
+            command=("carnet-bench", *sys.argv[1:]),
+            progress=show,
+        )
+    written = [add_record(record, home) for record in records]
+    if as_json:
+        print_json({"measurements": [_row(record) for record, _ in written]})
+    else:
+        _print_table([record for record, _ in written])
+    for record, path in written:
+        log(f"{record.identity['model']}: {path}")
+    if not any(record.valid for record, _ in written):
+        record = written[0][0]
+        raise NotMeasured(
+            f"no valid measurement; {record.identity['model']}: {'; '.join(record.reasons)}",
+            then="stop other programs, give more --budget or a fixed --threads, and measure again",
+        )
+
+
+def _row(record: Any) -> dict[str, Any]:
+    return {
+        "record": record.id,
+        "identity": record.identity,
+        "values": record.values,
+        "valid": record.valid,
+        "reasons": record.reasons,
+        "notes": record.notes,
+    }
+
+
+def _print_table(records: list[Any]) -> None:
+    first = records[0].identity
+    height, width = first["size"]
+    table = Table(
+        *(
+            "model",
+            "median ms",
+            "p90 ms",
+            "p99 ms",
+            "FPS",
+            "GEMM bound ms",
+            "bound/median",
+            "samples",
+            "valid",
+        ),
+        title=f"{height}x{width}, batch {first['batch']}, {first['device']}, {first['threads']} threads, "
+        f"{first['engine']} {first['precision']}",
+    )
+    for record in records:
+        values = record.values
+        table.add_row(
+            record.identity["model"],
+            *(_number(values[key]) for key in ("median_ms", "p90_ms", "p99_ms")),
+            _number(values["fps"]),
+            _number(values["gemm_bound_ms"]),
+            _number(values["gemm_fraction"]),
+            str(values["samples"]),
+            "yes" if record.valid else "no",
+        )
+    console = Console()
+    console.print(table)
+    for record in records:
+        for line in (*(f"not valid: {reason}" for reason in record.reasons), *record.notes):
+            console.print(
+                f"{record.identity['model']}: {line}", soft_wrap=True, markup=False, highlight=False
+            )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,110 @@
+"""The device that measures, and how to wait for it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device under measurement.
+
+    Attributes
+    ----------
+    torch_device
+        Where models and inputs go.
+    synchronise
+        Waits until everything given to the device is done; on a CPU, where a call returns when it is done,
+        it does nothing (and must not touch a GPU that happens to be there).
+    memory_format
+        The layout of models and inputs: channels last on a CPU, where it is the faster one.
+    """
+
+    torch_device: torch.device
+    synchronise: Callable[[], None]
+    memory_format: torch.memory_format
+
+    @property
+    def kind(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.torch_device.type
+
+
+def open_device(name: str) -> Device:
+    """Return the device of this name, through Lightning Fabric; ``auto`` is the best there is.
+
+    Raises
+    ------
+    UsageError
+        No such name, or no such device on this machine.
+    """
+    if name not in NAMES:
+        raise UsageError(f"no device '{name}'; have {', '.join(NAMES)}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(name, True):
+        have = ["cpu", *(key for key, value in there.items() if value)]
+        raise UsageError(f"device '{name}' is not on this machine; have {', '.join(have)}")
+    from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a measurement needs it
+
+    device = Fabric(accelerator=name, devices=1, precision="32-true").device
+    return Device(device, _waiting_for(device), _memory_format(device))
+
+
+def _waiting_for(device: torch.device) -> Callable[[], None]:
+    if device.type == "cuda":
+        return lambda: torch.cuda.synchronize(device)
+    if device.type == "mps":
+        return torch.mps.synchronize
+    return lambda: None
+
+
+def _memory_format(device: torch.device) -> torch.memory_format:
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+@contextmanager
+def measuring_conditions(threads: int | None) -> Iterator[int]:
+    """Set what would otherwise be ambient, and put it back: threads, full fp32, no autotuning.
+
+    Precision ``32-true`` means 32 bits: cuDNN would use TF32 in convolutions, but not in `torch.mm`, and
+    the GEMM rate would bound nothing.
+
+    Parameters
+    ----------
+    threads
+        Threads of one operator on a CPU; None leaves torch's own choice.
+
+    Yields
+    ------
+    int
+        The threads in force.
+
+    Raises
+    ------
+    UsageError
+        Fewer than one thread.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads {threads}: allowed is 1 or more")
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        with (
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False),
+            torch.inference_mode(),
+        ):
+            yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

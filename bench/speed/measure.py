@@ -1,0 +1,240 @@
+"""From methods to speed records: the same conditions for all, fresh inputs, the bound beside the time."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from bench.cost.count import count_costs
+from bench.errors import NotMeasured, RefusedInput, UsageError
+from bench.results.provenance import gather, machine, versions
+from bench.results.record import Record, make_record
+from bench.speed.clock import Samples, time_models
+from bench.speed.device import Device, measuring_conditions, open_device
+from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.speed.protocol import PROTOCOL_VERSION, Protocol
+from bench.speed.repeats import FreshInputs, Subject, time_repeats
+from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
+from bench.speed.statistics import drift, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from baselines.registry import Method
+    from bench.speed.clock import Progress
+
+ENGINE = "eager"
+PRECISION = "32-true"
+
+_REPEAT_BUDGET_SHARE = 0.2
+
+
+def measure_speed(
+    methods: Sequence[Method],
+    size_hw: tuple[int, int],
+    *,
+    num_classes: int = 19,
+    batch: int = 1,
+    threads: int | None = None,
+    device: str = "auto",
+    protocol: Protocol | None = None,
+    command: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    counters: Callable[[], CpuReading] = read_cpu,
+) -> list[Record]:
+    """Time methods against each other: eager, fp32, eval mode, random weights, inputs that never repeat.
+
+    Timed is image (b, 3, h, w) on the device to logits on the device; loading, normalising and the argmax
+    are not in it.
+
+    Parameters
+    ----------
+    methods
+        At least one, names distinct; their samples are interleaved.
+    size_hw
+        Height and width of the input, pixels.
+    batch
+        Images a call.
+    threads
+        Threads of one operator on a CPU; None leaves torch's own choice.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    protocol
+        Samples, budget (for all of this function) and what is valid.
+    command
+        The command line for the record; None takes this process's.
+    progress, clock, counters
+        See `time_models`.
+
+    Returns
+    -------
+    list[Record]
+        One a method, in their order, not yet written. A measurement that is not valid is among them, with
+        its reasons; it is kept and never tabulated.
+
+    Raises
+    ------
+    UsageError
+        No method, one twice, no such device, a batch or threads below 1.
+    RefusedInput
+        A network cannot be built or fails on this input.
+    """
+    protocol = protocol or Protocol()
+    names = [method.name for method in methods]
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"models '{' '.join(names)}': give one or more, each once")
+    if batch < 1:
+        raise UsageError(f"batch {batch}: allowed is 1 or more")
+    started_ns = clock()
+
+    def left() -> Protocol:
+        spent_s = (clock() - started_ns) / 1e9
+        return replace(protocol, budget_s=max(0.0, protocol.budget_s - spent_s))
+
+    there = open_device(device)
+    with measuring_conditions(threads) as threads_in_force:
+        started = {method.name: gather(command or sys.argv, method) for method in methods}
+        costs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
+        inputs = FreshInputs(batch, size_hw, there)
+        subjects = {method.name: Subject(_network(method, num_classes, there), inputs) for method in methods}
+        for name, subject in subjects.items():
+            _try_once(name, subject, there)
+        rates = measure_rates(there, seconds=min(0.5, protocol.budget_s / 40), clock=clock)
+        repeats = {
+            name: time_repeats(
+                subject, there, protocol.budget_s * _REPEAT_BUDGET_SHARE / len(names), clock, counters
+            )
+            for name, subject in subjects.items()
+        }
+        timed = time_models(
+            {name: subject.call for name, subject in subjects.items()},
+            there.synchronise,
+            protocol=left(),
+            prepare=lambda name: subjects[name].refresh(),
+            clock=clock,
+            counters=counters,
+            progress=progress,
+        )
+        mhz = cpu_mhz()
+    records = []
+    for method in methods:
+        samples, repeat = timed[method.name], repeats[method.name]
+        gmacs, notes = costs[method.name]
+        values = {
+            **_values(samples, batch),
+            "repeated_over_fresh": repeat.over_fresh,
+            "repeat_pairs": repeat.pairs,
+            "interleaved_with": [name for name in names if name != method.name],
+            **_bound(samples, None if gmacs is None else gmacs * batch, rates),
+        }
+        identity = {
+            "model": method.name,
+            "options": dict(method.options),
+            "num_classes": num_classes,
+            "weights": "random",
+            "protocol": PROTOCOL_VERSION,
+            "engine": ENGINE,
+            "device": there.kind,
+            "memory_format": str(there.memory_format).removeprefix("torch."),
+            "precision": PRECISION,
+            "batch": batch,
+            "size": list(size_hw),
+            "threads": threads_in_force,
+            "machine": {**machine(), "torch": versions()["torch"]},
+        }
+        records.append(
+            make_record(
+                "speed",
+                identity,
+                values,
+                {**started[method.name], "cpu_mhz": mhz},
+                reasons=(*samples.chosen.reasons, *repeat.reasons()),
+                notes=notes,
+            )
+        )
+    return records
+
+
+def _network(method: Method, num_classes: int, device: Device) -> nn.Module:
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network: Any = method.build(num_classes)
+    except Exception as error:
+        raise RefusedInput(
+            f"{method.name}: its builder failed for num_classes={num_classes}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise RefusedInput(
+            f"{method.name}: its builder returned a {type(network).__name__}, not a torch module"
+        )
+    # one after the other: torch types no overload that takes both
+    return network.eval().to(device.torch_device).to(memory_format=device.memory_format)
+
+
+def _try_once(name: str, subject: Subject, device: Device) -> None:
+    """Run the network untimed, so that what it cannot do ends in a message and not in a sample."""
+    try:
+        subject.call()
+        device.synchronise()
+    except Exception as error:
+        shape = "x".join(str(side) for side in subject.image.shape)
+        raise RefusedInput(
+            f"{name}: fails on an input of {shape}: {type(error).__name__}: {error}",
+            then="try another --size or a smaller --batch",
+        ) from error
+
+
+def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:
+    """Return the multiply-adds of one image in 10^9; None with the reason when they cannot be counted."""
+    try:
+        costs = count_costs(method, num_classes, size_hw, ("gmacs",), components=False)
+    except (NotMeasured, RefusedInput) as error:
+        return None, [f"no GEMM bound: {error}"]
+    return costs.gmacs, list(costs.notes) if costs.gmacs is None else []
+
+
+def _values(samples: Samples, batch: int) -> dict[str, Any]:
+    summary, chosen = samples.summary, samples.chosen
+    values = dataclasses.asdict(summary)
+    calls_per_s = values.pop("calls_per_s")
+    median_is_zero = summary.median_ms <= 0
+    return {
+        **values,
+        "fps": None if calls_per_s is None else calls_per_s * batch,
+        "samples": len(chosen.times_ms),
+        "samples_ms": list(chosen.times_ms),
+        "drift": None if median_is_zero else drift(chosen.times_ms),
+        "spread": None if median_is_zero else spread(chosen.times_ms),
+        "foreign_share": chosen.foreign_share,
+        "warmup_ms": list(samples.warmup_ms),
+        "warmup_stable": samples.warmup_stable,
+        "discarded": [
+            {
+                "samples_ms": list(one.times_ms),
+                "foreign_share": one.foreign_share,
+                "reasons": list(one.reasons),
+            }
+            for one in samples.discarded
+        ],
+    }
+
+
+def _bound(samples: Samples, gmacs: float | None, rates: Rates) -> Mapping[str, Any]:
+    """Return the operations of one call, their time at the GEMM rate, and that over the median."""
+    bound_ms = None if gmacs is None else gemm_bound_ms(gmacs, rates)
+    median_ms = samples.summary.median_ms
+    return {
+        "gmacs": gmacs,
+        "gemm_bound_ms": bound_ms,
+        "gemm_fraction": None if bound_ms is None or median_ms <= 0 else bound_ms / median_ms,
+        **dataclasses.asdict(rates),
+    }

@@ -1,0 +1,108 @@
+"""How fast this device is at its best, measured in the same run: matrix product and copy.
+
+The roofline model (Williams, Waterman, Patterson: Roofline. CACM 52(4), 2009), thin: a network's operations
+at the rate of a large matrix product are a time that it cannot beat without doing fewer operations.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.speed.device import Device
+
+_GEMM_SIDE = {"cpu": 1024}
+_GEMM_SIDE_ACCELERATOR = 8192
+_COPY_MIB = {"cpu": 64}  # well above the last cache of most CPUs
+_COPY_MIB_ACCELERATOR = 1024
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The best rates seen on a device.
+
+    Attributes
+    ----------
+    gemm_gmacs_per_s
+        Multiply-accumulates of a square fp32 matrix product, in 10^9 a second.
+    copy_gb_per_s
+        Bytes read and written by a copy, in 10^9 a second.
+    gemm_side, copy_mib
+        The sizes used.
+    """
+
+    gemm_gmacs_per_s: float
+    copy_gb_per_s: float
+    gemm_side: int
+    copy_mib: int
+
+
+def measure_rates(
+    device: Device,
+    *,
+    seconds: float = 0.5,
+    gemm_side: int | None = None,
+    copy_mib: int | None = None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> Rates:
+    """Measure the rate of `torch.mm` and of a copy on this device, with the threads in force.
+
+    The best of the repetitions counts, not the median: a bound is what the device can do, and an
+    interruption only ever makes it slower.
+
+    Parameters
+    ----------
+    device
+        Where.
+    seconds
+        For each of the two; at least three repetitions after one for warm-up, whatever they take.
+    gemm_side
+        Rows and columns of the matrices.
+    copy_mib
+        Size of the copied block, MiB.
+    clock
+        Monotonic nanoseconds.
+    """
+    side = gemm_side or _GEMM_SIDE.get(device.kind, _GEMM_SIDE_ACCELERATOR)
+    mib = copy_mib or _COPY_MIB.get(device.kind, _COPY_MIB_ACCELERATOR)
+    left = torch.ones(side, side, device=device.torch_device)
+    right, product = torch.ones_like(left), torch.empty_like(left)
+    gemm_s = _shortest_s(lambda: torch.mm(left, right, out=product), device, seconds, clock)
+    source = torch.ones(mib * 2**20 // 4, device=device.torch_device)
+    target = torch.empty_like(source)
+    copy_s = _shortest_s(lambda: target.copy_(source), device, seconds, clock)
+    return Rates(
+        gemm_gmacs_per_s=side**3 / gemm_s / 1e9,
+        copy_gb_per_s=2 * source.numel() * 4 / copy_s / 1e9,  # each byte is read once and written once
+        gemm_side=side,
+        copy_mib=mib,
+    )
+
+
+def gemm_bound_ms(gmacs: float, rates: Rates) -> float:
+    """Return the time of so many operations at the GEMM rate, ms.
+
+    A bound for what is computed as counted: an algorithm with fewer multiplications (Winograd) may pass it.
+    """
+    return gmacs / rates.gemm_gmacs_per_s * 1000.0
+
+
+def _shortest_s(
+    call: Callable[[], object], device: Device, seconds: float, clock: Callable[[], int]
+) -> float:
+    call()
+    device.synchronise()
+    times_ns: list[int] = []
+    began_ns = clock()
+    while len(times_ns) < 3 or clock() - began_ns < seconds * 1e9:
+        start_ns = clock()
+        call()
+        device.synchronise()
+        times_ns.append(clock() - start_ns)
+    return max(1, min(times_ns)) / 1e9
