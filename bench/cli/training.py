@@ -59,10 +59,10 @@ def train(
       carnet-bench train camvid-quick --seed 1
       carnet-bench train scenes-quick --set epochs=2 --set batch=4 --lambda 0
     """
-    from bench.evaluate.of_run import evaluate_run
     from bench.train import recipe as recipes
     from bench.train.run import Settings
     from bench.train.run import train as train_recipe
+    from bench.train.score import evaluate_run
 
     changes = recipes.parse_changes(setting or [])
     flags = {"scloss_weight": lambda_, "model": model, "seed": seed}
@@ -104,8 +104,8 @@ def evaluate(
     Example:
       carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
     """
-    from bench.evaluate.of_run import evaluate_run
     from bench.train.run import Settings
+    from bench.train.score import evaluate_run
 
     settings = Settings(home, data_root, None, device, threads, tuple(_command()))
     with _watch() as watch:

@@ -136,6 +136,17 @@ class Trainer:
                 self.save()
         return self.state
 
+    def time_steps(self, count: int) -> list[float]:
+        """Return the seconds of the run's first steps; the trainer is of no further use after them."""
+        self._training_mode()
+        batches = epoch_batches(self.data, self.transform, self.recipe.batch, seed=self.recipe.seed, epoch=0)
+        seconds: list[float] = []
+        while len(seconds) < count:
+            started = time.perf_counter()
+            self._step(next(batches))
+            seconds.append(time.perf_counter() - started)
+        return seconds
+
     def _epoch(self, progress: Progress) -> None:
         epoch, done = divmod(self.state.step, self.epoch_steps)
         self._training_mode()

@@ -25,7 +25,7 @@ from bench.files import write_atomic
 from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record, record_id
-from bench.results.store import add_record
+from bench.results.store import add_record, read_records
 from bench.train.checkpoint import save_weights
 from bench.train.initial import Initial, build_initial
 from bench.train.loop import Diverged, Progress, State, Trainer
@@ -108,8 +108,53 @@ def launch_fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe with everything it names in hand: ready to build a trainer."""
+
+    recipe: Recipe
+    settings: Settings
+    fabric: Fabric
+    method: Method
+    data: SegmentationData
+    initial: Initial
+
+
+def prepare(recipe: Recipe, settings: Settings) -> Prepared:
+    """Open the data, build the network and load its weights.
+
+    Raises
+    ------
+    UsageError, RefusedInput
+        Bad names, options, data or weights.
+    """
+    fabric = launch_fabric(settings.device, recipe.precision)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    method = resolve(recipe.model)
+    data = open_data(recipe.data, "train", settings.data_root, home=settings.home, **recipe.data_options)
+    initial = build_initial(recipe, method, data, settings.weights_file)
+    return Prepared(recipe, settings, fabric, method, data, initial)
+
+
+def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
+    """Return a trainer of the prepared network that keeps its checkpoints in ``folder``."""
+    return Trainer(
+        recipe=prepared.recipe,
+        network=prepared.initial.network,
+        criterion=_criterion(prepared.recipe, prepared.method),
+        data=prepared.data,
+        statistics=prepared.initial.statistics,
+        fabric=prepared.fabric,
+        folder=folder,
+        run_key=run_key,
+    )
+
+
 def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
     """Train a recipe to its end, resuming what is there, and write the training record.
+
+    A run that is finished already is not trained again; its record is returned.
 
     Raises
     ------
@@ -120,58 +165,40 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     Interrupted
         After a checkpoint; the same call resumes.
     """
-    fabric = launch_fabric(settings.device, recipe.precision)
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    method = resolve(recipe.model)
-    data = open_data(recipe.data, "train", settings.data_root, **recipe.data_options)
-    initial = build_initial(recipe, method, data, settings.weights_file)
-    identity = run_identity(recipe, data, initial, fabric)
+    prepared = prepare(recipe, settings)
+    initial = prepared.initial
+    identity = run_identity(prepared)
     folder = _folder(settings.home, recipe, identity)
-    provenance = gather(settings.command, method)
-    trainer = Trainer(
-        recipe=recipe,
-        network=initial.network,
-        criterion=_criterion(recipe, method),
-        data=data,
-        statistics=initial.statistics,
-        fabric=fabric,
-        folder=folder / "checkpoints",
-        run_key=record_id(identity),
-    )
+    provenance = gather(settings.command, prepared.method)
+    trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
     resumed_at = trainer.resume()
-    validate = _validation(
-        recipe=recipe,
-        settings=settings,
-        train_data=data,
-        statistics=initial.statistics,
-        fabric=fabric,
-        watch=watch,
-    )
     try:
-        state = trainer.train(validate, _progress(watch))
+        state = trainer.train(_validation(prepared, watch), _progress(watch))
     except Diverged as error:
         failed = _record_of(trainer, identity, provenance, initial)
         add_record(replace(failed, valid=False, reasons=[f"diverged: {error}"]), settings.home)
         raise
     weights_sha256 = _write_weights(folder, trainer.network, identity, initial)
     write_atomic(folder / "losses.csv", _losses_csv(state))
-    record = _record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, initial)
-    record = replace(record, values={**record.values, "final_weights_sha256": weights_sha256})
-    record, _ = add_record(record, settings.home)
+    record = _recorded(identity, weights_sha256, settings.home)
+    if record is None:
+        record = _record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, initial)
+        record = replace(record, values={**record.values, "final_weights_sha256": weights_sha256})
+        record, _ = add_record(record, settings.home)
     return Run(identity, folder, trainer.network, initial.statistics, record, initial.notes)
 
 
-def run_identity(recipe: Recipe, data: SegmentationData, initial: Initial, fabric: Fabric) -> dict[str, Any]:
+def run_identity(prepared: Prepared) -> dict[str, Any]:
     """Return what defines a run: recipe with seed, initial weights, data, engine, precision, threads."""
+    recipe, data = prepared.recipe, prepared.data
     return {
         "model": recipe.model,
         "num_classes": len(data.classes),
         "recipe": recipe.identity(),
-        "initial_weights_sha256": initial.digest,
+        "initial_weights_sha256": prepared.initial.digest,
         "data": {"name": data.name, "split": data.split, "manifest_sha256": manifest_digest(data)},
         "engine": "eager",
-        "device": fabric.device.type,
+        "device": prepared.fabric.device.type,
         "precision": recipe.precision,
         "batch": recipe.batch,
         "size": list(recipe.crop),
@@ -197,24 +224,21 @@ def _criterion(recipe: Recipe, method: Method) -> nn.Module:
     return criterion
 
 
-def _validation(
-    *,
-    recipe: Recipe,
-    settings: Settings,
-    train_data: SegmentationData,
-    statistics: Statistics,
-    fabric: Fabric,
-    watch: Watch,
-) -> Callable[[nn.Module], float] | None:
+def _validation(prepared: Prepared, watch: Watch) -> Callable[[nn.Module], float] | None:
+    recipe, settings = prepared.recipe, prepared.settings
     if recipe.validate_every == 0:
         return None
-    data = open_data(recipe.data, "val", settings.data_root, **recipe.data_options)
+    data = open_data(recipe.data, "val", settings.data_root, home=settings.home, **recipe.data_options)
     if not recipe.smoke:
-        require_disjoint(train_data, data)
+        require_disjoint(prepared.data, data)
 
     def validate(network: nn.Module) -> float:
         outcome = evaluate(
-            network, data, statistics, fabric.device, lambda done: watch("val", done, len(data), 0.0)
+            network,
+            data,
+            prepared.initial.statistics,
+            prepared.fabric.device,
+            lambda done: watch("val", done, len(data), 0.0),
         )
         miou: float = outcome.values(data.classes)["miou"]
         return miou
@@ -260,3 +284,12 @@ def _record_of(
     return make_record(
         "training", identity, values, provenance, smoke=trainer.recipe.smoke, notes=initial.notes
     )
+
+
+def _recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
+    """Return the valid training record of this very run with these very weights, if there is one."""
+    for record in read_records(home, "training"):
+        same_run = {**record.identity, "take": 0} == {**identity, "take": 0}
+        if same_run and record.values.get("final_weights_sha256") == weights_sha256:
+            return record
+    return None

@@ -64,9 +64,12 @@ def evaluate_run(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     method = resolve(recipe.model)
-    data = open_data(recipe.data, split, settings.data_root, **recipe.data_options)
+    data = open_data(recipe.data, split, settings.data_root, home=settings.home, **recipe.data_options)
     if not recipe.smoke:
-        require_disjoint(open_data(recipe.data, "train", settings.data_root, **recipe.data_options), data)
+        train_data = open_data(
+            recipe.data, "train", settings.data_root, home=settings.home, **recipe.data_options
+        )
+        require_disjoint(train_data, data)
     network = build_seeded(recipe, method, len(data.classes))
     fit(network, load_weights(path), path)
     network.to(memory_format=torch.channels_last).to(fabric.device)
