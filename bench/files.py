@@ -66,8 +66,7 @@ def write_new(path: Path, data: bytes | str) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            temporary.replace(path)
+            _claim_and_replace(path, temporary)
         sync_folder(path.parent)
     except FileExistsError:
         raise
@@ -129,6 +128,15 @@ def _write_temporary(path: Path, content: bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _claim_and_replace(path: Path, temporary: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    try:
+        temporary.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _refused(path: Path, content: bytes, error: OSError) -> RefusedInput:

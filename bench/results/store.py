@@ -111,12 +111,22 @@ def read_records(home: Path, kind: str) -> list[Record]:
 
 
 def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a record's sidecar, its digest checked first; empty when it has none."""
+    """Return the arrays of a record's sidecar, its digest checked first; empty when it has none.
+
+    Raises
+    ------
+    RefusedInput
+        The file is missing, has another digest, or holds anything but plain arrays.
+    """
     if record.sidecar is None:
         return {}
-    content = _sidecar_bytes(record, records_folder(home, record.kind))
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    folder = records_folder(home, record.kind)
+    content = _sidecar_bytes(record, folder)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise RefusedInput(f"{folder / record.sidecar['file']}: not plain arrays ({error})") from error
 
 
 def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:

@@ -1,0 +1,160 @@
+"""A record: its identity, and what is refused when it is made or read."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from bench.errors import RefusedInput
+from bench.results.record import from_json, make_record, record_id, to_json, with_take
+
+
+def speed(**values):
+    return make_record("speed", {"method": "m", "size_hw": (512, 1024)}, {"median_ms": 12.5, **values}, {})
+
+
+def edited(**changes):
+    """A record's document with keys changed, its digest made right again as by a careful editor."""
+    document = json.loads(to_json(speed()))
+    document.update(changes)
+    document = {name: value for name, value in document.items() if value is not ...}
+    document.pop("content_sha256", None)
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    document["content_sha256"] = hashlib.sha256(canonical).hexdigest()
+    return json.dumps(document)
+
+
+def test_the_id_is_the_digest_of_the_canonical_identity():
+    # keys sorted, no spaces, text in ASCII
+    by_hand = b'{"a":[1,2.5,null],"take":0,"z":"\\u00e9"}'
+    assert record_id({"z": "é", "take": 0, "a": (1, 2.5, None)}) == hashlib.sha256(by_hand).hexdigest()
+
+
+def test_the_id_of_a_known_identity_stays_what_it_is():
+    # golden: `printf '%s' '{"method":"carnet-mobile","take":0}' | sha256sum`
+    expected = "a4e272ab740bf10569acc531a8368bc6b6c6d2181ad0f2826ee49378d0669d23"
+    assert make_record("speed", {"method": "carnet-mobile"}, {}, {}).id == expected
+
+
+def test_order_of_keys_does_not_change_the_id_and_every_value_does():
+    one = record_id({"a": 1, "b": 2, "take": 0})
+    assert record_id({"take": 0, "b": 2, "a": 1}) == one
+    assert (
+        len({one, *(record_id({"a": 1, "b": 2, "take": 0, **change}) for change in ({"a": 3}, {"take": 1}))})
+        == 3
+    )
+
+
+def test_what_was_measured_and_how_it_came_about_are_no_part_of_the_id():
+    one = make_record("speed", {"method": "m"}, {"median_ms": 1.0}, {"commit": "a"}, notes=["x"])
+    other = make_record("speed", {"method": "m"}, {"median_ms": 2.0}, {"commit": "b"}, reasons=["busy"])
+    assert one.id == other.id
+
+
+def test_a_record_comes_back_as_it_went():
+    record = make_record(
+        "accuracy",
+        {"method": "m", "size_hw": (512, 1024), "lr": 1e-3},
+        {"miou": np.float64(0.1) + 0.2, "per_class_iou": [0.5, None], "images": np.int64(3)},
+        {"commit": None, "dirty": False, "command": ["a", "é\n"]},
+        notes=["initial weights: none"],
+        smoke=True,
+    )
+    assert record.identity == {"take": 0, "method": "m", "size_hw": [512, 1024], "lr": 0.001}
+    assert type(record.values["images"]) is int
+    back = from_json(to_json(record), "x.json")
+    assert back == record
+    # every bit of the number: 0.1 + 0.2 is not 0.3
+    assert back.values["miou"] == 0.30000000000000004
+    assert to_json(back) == to_json(record)
+
+
+def test_a_record_is_valid_exactly_when_there_is_no_reason_against_it():
+    assert speed().valid
+    refused = make_record("speed", {}, {}, {}, reasons=["drift 7 %"])
+    assert (refused.valid, refused.reasons) == (False, ["drift 7 %"])
+    with pytest.raises(RefusedInput, match=r"valid is True with reasons \['drift 7 %'\]"):
+        make_record("speed", {}, {}, {}, valid=True, reasons=["drift 7 %"])
+    with pytest.raises(RefusedInput, match=r"valid is False with reasons \[\]"):
+        make_record("speed", {}, {}, {}, valid=False)
+
+
+def test_another_take_is_the_same_measurement_under_another_id():
+    record = speed()
+    other = with_take(record, 3)
+    assert other.identity == {**record.identity, "take": 3}
+    assert other.values == record.values
+    assert other.id == record_id(other.identity) != record.id
+    assert record.identity["take"] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"a": float("inf")}, "values.a is inf; must be finite, or null when not measured"),
+        ({"a": {"b": [1, np.float32("nan")]}}, "values.a.b[1] is nan"),
+        ({"a": np.zeros(3)}, "values.a is a ndarray; must be a number, text, list, object or null"),
+        ({"a": {1: 2}}, "values.a has the key 1; keys must be text"),
+        ({"a": b"x"}, "values.a is a bytes"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_with_its_key(values, message):
+    with pytest.raises(RefusedInput) as caught:
+        make_record("speed", {}, values, {})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("take", [-1, True, 1.0, "1", None])
+def test_a_take_is_a_whole_number(take):
+    with pytest.raises(RefusedInput, match=r"identity\.take is .*; must be a whole number from 0"):
+        make_record("speed", {"take": take}, {}, {})
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are():
+    with pytest.raises(RefusedInput, match="kind 'accurcy'; have accuracy, training, speed"):
+        make_record("accurcy", {}, {}, {})
+
+
+def test_the_careful_editor_of_these_tests_makes_what_is_read():
+    assert from_json(edited(), "a.json") == speed()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (edited(mean_ms=1.0), "unknown keys mean_ms; known are schema, kind, id"),
+        (edited(notes=..., smoke=...), "missing keys smoke, notes"),
+        (edited(schema=2), "schema 2; this version reads 1"),
+        (edited(schema=...), "schema None; this version reads 1"),
+        (edited(schema=True), "schema is a bool; must be int"),
+        (edited(kind="cost"), "kind 'cost'; have accuracy, training, speed"),
+        (edited(valid=1), "valid is a int; must be bool"),
+        (edited(valid=False), "valid is False with reasons []"),
+        (edited(values=[1]), "values is a list; must be dict"),
+        (edited(notes=[1]), "notes holds 1; must be text"),
+        (edited(id="0" * 64), "is not that of its identity"),
+        (edited(sidecar="a.npz"), "sidecar is a str; must be object or null"),
+        (edited(sidecar={"file": "a"}), "sidecar has keys ['file']; must be file, sha256"),
+        (
+            edited(sidecar={"file": "../../a.npz", "sha256": "0" * 64}),
+            "sidecar.file is '../../a.npz'; must be ",
+        ),
+        (
+            edited(sidecar={"file": f"{speed().id}.npz", "sha256": "0"}),
+            "sidecar.sha256 is '0'; must be 64 hex",
+        ),
+        ("[]", "not a record but a list; must be an object"),
+        ("", "not a record (Expecting value"),
+        ('{"a": 1, "a": 2}', "not a record (key 'a' twice)"),
+        ('{"a": -Infinity}', "not a record (-Infinity is not a value)"),
+        ("[" * 100_000, "not a record ("),
+        (b"\xff\xfe", "not a record ("),
+        ('{"a": ' + "9" * 5000 + "}", "not a record ("),
+    ],
+)
+def test_what_is_not_a_record_is_refused_by_file(text, message):
+    with pytest.raises(RefusedInput) as caught:
+        from_json(text, "speed/a.json")
+    assert str(caught.value).startswith("speed/a.json: ")
+    assert message in str(caught.value)

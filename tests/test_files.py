@@ -1,0 +1,114 @@
+"""Files are written whole or not at all, under a name of their own; see also the kills in faults/."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from bench import files
+from bench.errors import RefusedInput
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_is_written_as_utf8_and_bytes_as_they_are(tmp_path):
+    files.write_atomic(tmp_path / "new" / "a.txt", "é\n")
+    files.write_atomic(tmp_path / "new" / "b.bin", b"\x00\r\n")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"\xc3\xa9\n"
+    assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\r\n"
+    assert names_in(tmp_path / "new") == ["a.txt", "b.bin"]
+
+
+def test_writing_again_replaces_but_writing_new_does_not(tmp_path):
+    path = tmp_path / "a"
+    files.write_new(path, "1")
+    with pytest.raises(FileExistsError):
+        files.write_new(path, "2")
+    assert path.read_text() == "1"
+    files.write_atomic(path, "3")
+    assert path.read_text() == "3"
+    assert names_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("write", [files.write_atomic, files.write_new])
+def test_a_file_in_the_place_of_the_folder_is_refused_by_name(tmp_path, write):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(RefusedInput, match=r"c\.json: cannot write 3 bytes \(.*run is not a folder\)"):
+        write(tmp_path / "run" / "c.json", b"abc")
+    assert (tmp_path / "run").read_text() == "a file"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_what_is_written_may_be_read_by_others(tmp_path):
+    files.write_atomic(tmp_path / "a", "1")
+    files.write_new(tmp_path / "b", "1")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "ab"] == [0o644, 0o644]
+
+
+def test_without_hard_links_a_name_is_still_written_once(tmp_path, monkeypatch):
+    def no_links(self, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    files.write_new(tmp_path / "a", "1")
+    with pytest.raises(FileExistsError):
+        files.write_new(tmp_path / "a", "2")
+    assert (tmp_path / "a").read_text() == "1"
+    assert names_in(tmp_path) == ["a"]
+
+
+def test_without_hard_links_a_failed_write_gives_the_name_back(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(RefusedInput, match="a: cannot write 1 bytes"):
+        files.write_new(tmp_path / "a", "1")
+    assert names_in(tmp_path) == []
+
+
+def test_of_eight_writers_of_one_new_name_exactly_one_succeeds(tmp_path):
+    outcomes = []
+    start = threading.Barrier(8)
+
+    def write(number):
+        start.wait()
+        try:
+            files.write_new(tmp_path / "a", str(number))
+        except FileExistsError:
+            outcomes.append(None)
+        else:
+            outcomes.append(str(number))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [outcome for outcome in outcomes if outcome is not None]
+    assert len(outcomes) == 8
+    assert winners == [(tmp_path / "a").read_text()]
+
+
+def test_an_interrupt_in_the_middle_leaves_no_temporary_file(tmp_path, monkeypatch):
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_atomic(tmp_path / "a", "new")
+    assert names_in(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_the_digest_is_the_published_one_of_abc(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256_of_file(tmp_path / "a") == expected
