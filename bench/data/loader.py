@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -163,6 +164,11 @@ def _as_it_is(item: Any) -> Any:
     return item
 
 
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; a worker that died of it would spoil the last step
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout_s: float) -> Iterator[Batch]:
     with warnings.catch_warnings():
         # more workers than cores is the caller's choice
@@ -173,6 +179,7 @@ def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout
             sampler=wanted,
             num_workers=workers,
             collate_fn=_as_it_is,
+            worker_init_fn=_leave_interrupts_to_the_parent,
             timeout=timeout_s,
             generator=torch.Generator(),  # else torch draws from, and moves, the global state
         )

@@ -89,7 +89,8 @@ class TrainTransform:
         by_scale, by_top, by_left, by_flip = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
         low, high = self.scale
         factor = low + (high - low) * by_scale
-        height, width = (max(1, round(side * factor)) for side in size_hw)
+        # torch's antialiasing kernel fails an internal check when the result is a single pixel
+        height, width = (max(2, round(side * factor)) for side in size_hw)
         return Placement(
             (height, width),
             _corner(height - self.crop_hw[0], by_top),
