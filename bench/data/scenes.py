@@ -21,7 +21,7 @@ nothing about any real data set. What makes it more than a colouring exercise:
     bicycle         0.33  117
 
 A street is drawn in metres before its size in pixels is known: the same seed and index give the same street
-at every size, apart from noise, leaves and clouds.
+at every size, apart from grain and sensor noise.
 """
 
 from __future__ import annotations
