@@ -1,0 +1,1 @@
+"""What is shown: CSV tables, Markdown pages and plots, each carrying the commit and machine that made it."""

@@ -1,0 +1,44 @@
+"""Which code and which machine made a table, a page or a plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.results.provenance import machine, package_root, repository_state, versions
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something generated comes from.
+
+    Attributes
+    ----------
+    commit
+        Of the code, ``+`` behind it when the code had uncommitted changes; the package's version where there
+        is no repository.
+    machine
+        Processor, cores, GPU and system; never a host or user name.
+    """
+
+    commit: str
+    machine: str
+
+    @property
+    def line(self) -> str:
+        """Both in one line."""
+        return f"made by {self.commit} on {self.machine}"
+
+
+def origin() -> Origin:
+    """Return the origin of what is made now, here."""
+    commit, dirty = repository_state(package_root())
+    if commit is None:
+        made_by = f"carnet-bench {versions().get('carnet-bench') or 'of unknown version'}"
+    else:
+        made_by = f"commit {commit[:12]}{'+' if dirty else ''}"
+    found = machine()
+    parts = [found.get("cpu") or "unknown processor", f"{found.get('logical_cores')} cores"]
+    if found.get("gpu"):
+        parts.append(found["gpu"])
+    parts.append(found["system"])
+    return Origin(made_by, ", ".join(parts))
