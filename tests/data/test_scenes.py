@@ -91,7 +91,7 @@ def test_any_size_gives_an_image_and_a_label_of_that_size(size_hw):
 
 
 def test_one_seed_gives_the_same_street_at_every_size():
-    # but for what is thinner than a pixel, each pixel of the small label is the middle of four pixels of the large one
+    # a pixel of the small label is the middle of nine of the large one; thin things may differ
     small, large = drawn(11, (64, 128))[1], drawn(11, (192, 384))[1]
     assert (small == large[1::3, 1::3]).mean() > 0.9
 
