@@ -1,30 +1,72 @@
 """The command line: one small file a command group, no logic, heavy imports late."""
 
 import sys
+import traceback
+from typing import Annotated
 
 import typer
 
 from bench.cli import cost, data, models, reproduce, timing, training
 from bench.errors import BenchError
 
+HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
+
+\b
+Example:
+  carnet-bench reproduce table1 --data scenes --budget 10m
+"""
+
 app = typer.Typer(
     name="carnet-bench",
-    help="Benchmark and reproducibility harness for real-time semantic segmentation (CARNet, IEEE Access 2020).",
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from bench import __version__
+
+        print(f"carnet-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
+
+
 for group in (reproduce, training, timing, cost, models, data):
     group.register(app)
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in a message and an exit code, never a traceback."""
+    """Run the command line; a user's mistake ends in a message and an exit code, never a traceback.
+
+    What fails writes nothing on stdout, so ``--json`` gives either one whole document or none.
+    """
     try:
         app()
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if error.then:
-            print(f"next: {error.then}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _stop(f"error: {error}", error.then, error.exit_code)
+    except KeyboardInterrupt:
+        # typer turns an interrupt inside a command into 130 by itself; this one came around it
+        sys.exit(130)
+    except Exception:  # the last net: whatever else ends up here is our bug, so the traceback is shown
+        traceback.print_exc()
+        _stop("error: this is a bug in carnet-bench", "report the lines above with the command", 1)
+
+
+def _stop(message: str, then: str | None, exit_code: int) -> None:
+    print(message, file=sys.stderr)
+    if then:
+        print(f"next: {then}", file=sys.stderr)
+    sys.exit(exit_code)

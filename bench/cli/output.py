@@ -6,9 +6,15 @@ from typing import Any
 
 
 def print_json(document: Any) -> None:
-    """Write one JSON document to stdout; NaN is an error here, not a value."""
-    json.dump(document, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    """Write one JSON document to stdout.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity in the document; nothing is written then.
+    """
+    # whole before the first byte goes out: json.dump would leave half a document behind
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def log(line: str) -> None:

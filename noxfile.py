@@ -1,0 +1,107 @@
+"""What a developer and the CI run, one session a question.
+
+Torch alone weighs gigabytes, so no session makes an environment of its own: each one runs in the one that nox
+itself is in (``pip install -e '.[dev]'``). Only ``minimums`` adds a small one, which holds the oldest allowed
+versions and borrows torch from the first.
+
+Example: ``.venv/bin/nox -s tests``, or ``.venv/bin/nox -s tests -- tests/cost -x``.
+"""
+
+import importlib.util
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent
+BORROWED = ("torch", "torchvision")  # not lowered: too heavy to have twice
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests", "lint", "types"]
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run a module or file with the interpreter that nox runs in."""
+    if importlib.util.find_spec("torch") is None:
+        session.error(
+            f"{sys.executable} has no torch; run nox from the environment of: pip install -e '.[dev]'"
+        )
+    session.run(sys.executable, *arguments, external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, all but the slow ones."""
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take minutes."""
+    python(session, "-m", "pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style; ``nox -s lint -- --fix`` mends what can be mended."""
+    if "--fix" in session.posargs:
+        python(session, "-m", "ruff", "check", "--fix", ".")
+        python(session, "-m", "ruff", "format", ".")
+        return
+    python(session, "-m", "ruff", "check", *session.posargs, ".")
+    python(session, "-m", "ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types strictly."""
+    python(session, "-m", "mypy", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the command line itself, as ratios taken in one run."""
+    for script in sorted((ROOT / "tests" / "benchmarks").glob("*.py")):
+        python(session, str(script), *session.posargs)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject allows, torch and torchvision apart."""
+    folder = ROOT / ".nox" / "minimums"
+    interpreter = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python(session, "-m", "venv", "--clear", str(folder))
+    lend_packages(interpreter)
+    session.run(str(interpreter), "-m", "pip", "install", "-q", *lower_bounds(), external=True)
+    session.run(str(interpreter), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT), external=True)
+    session.run(str(interpreter), "-m", "pytest", *session.posargs, external=True)
+
+
+def lower_bounds() -> list[str]:
+    """Return ``name==lower bound`` for what pyproject asks of a user and of a developer."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    bounds = {
+        item.name: specifier.version
+        for item in asked
+        for specifier in item.specifier
+        if specifier.operator == ">="
+    }
+    missing = sorted({item.name for item in asked} - set(bounds))
+    if missing:
+        raise ValueError(f"pyproject.toml: no lower bound (>=) for {', '.join(missing)}")
+    return [f"{name}=={version}" for name, version in bounds.items() if name not in BORROWED]
+
+
+def lend_packages(interpreter: Path) -> None:
+    """Let an environment see the packages of this one behind its own."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    answer = subprocess.run([interpreter, "-c", code], check=True, capture_output=True, text=True)
+    lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    # a path file, because --system-site-packages lends the base interpreter's packages, not a parent venv's
+    (Path(answer.stdout.strip()) / "lent.pth").write_text("".join(f"{path}\n" for path in sorted(lent)))

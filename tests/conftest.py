@@ -1,0 +1,104 @@
+"""Shared fixtures: toy data that is drawn here, a toy model, and where the real data is found."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.data.dataset import Sample
+
+ROOT = Path(__file__).parents[1]
+
+
+class ToyData:
+    """Six images of 64x96 pixels: two rectangles on a ground of stripes, four classes, a rim of 255.
+
+    A pixel's colour is its class's plus a little noise, so two convolutions can learn it.
+    """
+
+    name = "toy"
+    split = "train"
+    classes = ("ground", "stripe", "box", "bar")
+    palette = ((90, 90, 90), (40, 160, 60), (200, 60, 50), (60, 80, 210))
+    synthetic = True
+
+    def __len__(self) -> int:
+        return 6
+
+    def read(self, index: int) -> Sample:
+        import torch
+
+        from bench.data.dataset import IGNORE, Sample
+
+        label = torch.zeros(64, 96, dtype=torch.uint8)
+        label[:, index * 7 : index * 7 + 8] = 1
+        label[8 + 4 * index : 28 + 4 * index, 40:60] = 2
+        label[50:56, 10 + 3 * index : 70 + 3 * index] = 3
+        colours = torch.tensor(self.palette)[label.long()].permute(2, 0, 1)  # (3, h, w)
+        noise = torch.randint(-20, 21, (3, 64, 96), generator=torch.Generator().manual_seed(index))
+        label[:2] = IGNORE
+        return Sample((colours + noise).clamp(0, 255).to(torch.uint8), label, f"toy_{index}")
+
+    def manifest(self) -> dict[str, str]:
+        def digest(sample: Sample) -> str:
+            return hashlib.sha256(sample.image.numpy().tobytes() + sample.label.numpy().tobytes()).hexdigest()
+
+        samples = (self.read(index) for index in range(len(self)))
+        return {sample.name: digest(sample) for sample in samples}
+
+
+@pytest.fixture
+def toy_data() -> ToyData:
+    """Six drawn images of 64x96 with the classes 0..3 and 255."""
+    return ToyData()
+
+
+@pytest.fixture
+def toy_model() -> nn.Module:
+    """Two convolutions from 3 channels to 4 classes, the same weights in every test."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))
+
+
+def shared_data() -> Path:
+    """Return the parent folder of the real data sets: ``CARNET_DATA``, else ``../shared/data``."""
+    named = os.environ.get("CARNET_DATA")
+    return Path(named) if named else ROOT.parent / "shared" / "data"
+
+
+def real_data(name: str) -> Path:
+    """Return the folder of a real data set, or skip the test, saying where it was looked for.
+
+    In CI (``CI=true``) on a machine that has ``../shared`` the data must be there: then its absence fails.
+    """
+    parent = shared_data()
+    for folder in (parent / name, parent / f"{name}_sample"):
+        if folder.is_dir():
+            return folder
+    message = f"no {name} or {name}_sample in {parent}; set CARNET_DATA to the folder that holds it"
+    if os.environ.get("CI") == "true" and (ROOT.parent / "shared").is_dir():
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def camvid_root() -> Path:
+    """The folder of CamVid (367/101/233 pairs of 360x480)."""
+    return real_data("camvid")
+
+
+@pytest.fixture(scope="session")
+def weights_root() -> Path:
+    """The folder of the ImageNet-pretrained backbones (safetensors)."""
+    return real_data("weights")
