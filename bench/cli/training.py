@@ -50,7 +50,7 @@ def train(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    r"""Train a recipe, resuming what is there, then evaluate it.
+    """Train a recipe, resuming what is there, then evaluate it.
 
     The same command again continues an interrupted run at its last checkpoint.
 
@@ -58,7 +58,7 @@ def train(
     Example:
       carnet-bench train camvid-quick --seed 1
       carnet-bench train scenes-quick --set epochs=2 --set batch=4 --lambda 0
-    """
+    """  # noqa: D301
     from bench.train import recipe as recipes
     from bench.train.run import Settings
     from bench.train.run import train as train_recipe
@@ -96,14 +96,14 @@ def evaluate(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    r"""Evaluate the final weights of a run: whole images, one confusion matrix.
+    """Evaluate the final weights of a run: whole images, one confusion matrix.
 
     When the same evaluation is on record, the two are compared image by image.
 
     \b
     Example:
       carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
-    """
+    """  # noqa: D301
     from bench.train.run import Settings
     from bench.train.score import evaluate_run
 
