@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -183,19 +184,31 @@ def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout
             timeout=timeout_s,
             generator=torch.Generator(),  # else torch draws from, and moves, the global state
         )
-        items = iter(loader)
-    for step in wanted:
-        try:
-            item = next(items)
-        except RuntimeError as error:
-            if not str(error).startswith(_LOST_WORKER):
-                raise
-            names = ", ".join(sample_name(epoch_steps.data, index) for index in epoch_steps.indices(step))
-            raise BenchError(
-                f"a data worker died or gave no batch within {timeout_s:g} s; step {step} of epoch "
-                f"{epoch_steps.epoch} awaits {names} ({error})",
-                then="resume the run; with workers = 0 a bad sample shows its own error",
-            ) from error
-        if isinstance(item, BenchError):
-            raise item
-        yield item
+        items: Any = iter(loader)
+    owner = os.getpid()
+    try:
+        for step in wanted:
+            yield _received(items, epoch_steps, step, timeout_s)
+    finally:
+        # at once, not when the last reference dies: a later fork would inherit the dying iterator. A child
+        # that inherited this one all the same must leave its parent's workers alone.
+        if os.getpid() == owner:
+            items._shutdown_workers()
+
+
+def _received(items: Any, epoch_steps: _EpochSteps, step: int, timeout_s: float) -> Batch:
+    """Return the next batch of the workers; what went wrong there is raised here."""
+    try:
+        item = next(items)
+    except RuntimeError as error:
+        if not str(error).startswith(_LOST_WORKER):
+            raise
+        names = ", ".join(sample_name(epoch_steps.data, index) for index in epoch_steps.indices(step))
+        raise BenchError(
+            f"a data worker died or gave no batch within {timeout_s:g} s; step {step} of epoch "
+            f"{epoch_steps.epoch} awaits {names} ({error})",
+            then="resume the run; with workers = 0 a bad sample shows its own error",
+        ) from error
+    if isinstance(item, BenchError):
+        raise item
+    return item  # type: ignore[no-any-return]

@@ -63,6 +63,7 @@ def test_check_lists_every_problem_in_text_too(run, tmp_path, make_camvid):
     assert result.exception.exit_code == 3
 
 
+@pytest.mark.slow
 def test_check_of_the_real_data_finds_nothing_wrong(run, camvid_root):
     result = run("check", "camvid", "--data-root", camvid_root, "--json")
     assert result.exit_code == 0

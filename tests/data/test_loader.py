@@ -1,5 +1,6 @@
 """Batches: the same for any number of workers and any starting step; lost workers are named."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -139,6 +140,27 @@ def test_a_bad_file_is_the_same_error_with_and_without_workers(toy_data, monkeyp
         batches(toy_data, workers=workers)
     assert str(caught.value) == "0016E5_07959.png: label 31"
     assert caught.value.then == "look at it"
+
+
+@fork_warning
+def test_an_epoch_that_is_left_early_leaves_no_worker_behind(toy_data):
+    epoch = epoch_batches(toy_data, TRANSFORM, 2, 3, 1, workers=2)
+    next(epoch)
+    assert len(multiprocessing.active_children()) == 2
+    epoch.close()
+    assert multiprocessing.active_children() == []
+
+
+@fork_warning
+def test_an_error_of_a_worker_leaves_no_worker_behind_while_the_error_is_held(toy_data, monkeypatch):
+    def refuse(self, index):
+        raise RefusedInput("bad")
+
+    monkeypatch.setattr(type(toy_data), "read", refuse)
+    with pytest.raises(RefusedInput) as held:
+        batches(toy_data, workers=2)
+    assert multiprocessing.active_children() == []
+    assert str(held.value) == "bad"
 
 
 def _kill_own_process(self, index):
