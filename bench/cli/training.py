@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bench.cli.output import log, print_json
-
-if TYPE_CHECKING:
-    from bench.train.run import Watch
+from bench.cli.progress import watching
 
 Home = Annotated[
     Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Folder of results/, reports/ and runs/.")
@@ -68,7 +64,7 @@ def train(
     flags = {"scloss_weight": lambda_, "model": model, "seed": seed}
     changes.update({key: value for key, value in flags.items() if value is not None})
     settings = Settings(home, data_root, weights_file, device, threads, tuple(_command()))
-    with _watch() as watch:
+    with watching() as watch:
         run = train_recipe(recipes.load(recipe, changes), settings, watch)
         log(f"run: {run.folder}")
         outcome = None
@@ -108,7 +104,7 @@ def evaluate(
     from bench.train.score import evaluate_run
 
     settings = Settings(home, data_root, None, device, threads, tuple(_command()))
-    with _watch() as watch:
+    with watching() as watch:
         record, same = evaluate_run(source, split, settings, lambda done, n: watch(split, done, n, 0))
     if same:
         log(f"every image's confusion matrix equals that of record {record.id}")
@@ -129,28 +125,3 @@ def _print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]
     typer.echo(f"  {'mIoU':<14} {100 * values['miou']:6.2f} %")
     for note in notes:
         typer.echo(f"  note: {note}")
-
-
-@contextmanager
-def _watch() -> Iterator[Watch]:
-    """Show one progress bar a kind of work on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:>6}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bars: dict[str, Any] = {}
-
-        def watch(kind: str, done: int, total: int, loss: float) -> None:
-            if kind not in bars:
-                bars[kind] = progress.add_task(kind, loss="")
-            text = f"loss {loss:.4f}" if kind == "train" else ""
-            progress.update(bars[kind], completed=done, total=total, loss=text)
-
-        yield watch

@@ -77,7 +77,8 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     points = axes.transData.transform([label.at for label in labels])
     obstacles = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
     for ends in lines:
-        obstacles += _along(*axes.transData.transform(ends), steps=40)
+        start, end = axes.transData.transform(ends)
+        obstacles += _along(start, end, steps=40)
     written: list[_Box] = []
     for index in sorted(range(len(labels)), key=lambda one: not labels[one].first):
         label, (x, y) = labels[index], points[index]

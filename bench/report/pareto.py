@@ -196,7 +196,7 @@ def _legend(points: list[Mark]) -> list[Any]:
     possible = {
         ("carnet", False): ("o", _CARNET, "CARNet, printed"),
         ("other", False): ("o", _OTHER, "other methods, printed"),
-        ("other", True): ("o", _OTHER, 'other methods; printed "Params" are a file size (bar: true count)'),
+        ("other", True): ("o", _OTHER, 'other methods; printed "Params" are a file size (MiB or MB)'),
         ("measured", False): ("D", _MEASURED, "measured here, on the data named"),
         ("measured", True): ("D", _MEASURED, "measured here, on drawn (synthetic) images"),
     }

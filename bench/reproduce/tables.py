@@ -27,7 +27,7 @@ FITTED_SHORT = "a constraint of the architecture search, no independent confirma
 RECONSTRUCTIONS = ("twocolumn",)
 """Methods of which no code and no list of layers is public; they stay out of the match statistics."""
 
-_NOT_BUILT = "baseline not built yet"
+NOT_BUILT = "baseline not built yet"
 
 Progress = Callable[[str, int, int], None]
 
@@ -140,6 +140,12 @@ class Reproduction:
         }
 
 
+def check_name(name: str) -> None:
+    """Raise UsageError with the choices unless there is a command for this table."""
+    if name not in REPRODUCIBLE:
+        raise unknown("table", name, list(REPRODUCIBLE))
+
+
 def reproduce(
     name: str,
     home: Path,
@@ -169,8 +175,7 @@ def reproduce(
     RefusedInput
         A damaged record; the message names its file.
     """
-    if name not in REPRODUCIBLE:
-        raise unknown("table to reproduce", name, list(REPRODUCIBLE))
+    check_name(name)
     table, printed_rows = TABLES[name], tuple(rows(name))
     records = Records(home, methods, prefer)
     results: dict[tuple[str, str], Result] = {}
@@ -204,7 +209,7 @@ class _Work:
 def _costs(row: Row, method: Method | None) -> tuple[RowCosts | None, str | None]:
     """Return the counts a row needs, or why there are none."""
     if method is None or method.builder is None:
-        return None, _NOT_BUILT
+        return None, NOT_BUILT
     try:
         return count_row(row, method), None
     except (NotMeasured, RefusedInput) as error:
@@ -225,8 +230,8 @@ def _points(row: str, params_m: float, table: Table, records: Records) -> list[P
 
 
 def _judge(cell: Cell, work: _Work) -> Result:
-    if work.reason == _NOT_BUILT:
-        return Result(cell, None, v.NOT_MEASURED, _NOT_BUILT)
+    if work.reason == NOT_BUILT:
+        return Result(cell, None, v.NOT_MEASURED, NOT_BUILT)
     name = work.row.name
     if cell.column == "miou":
         return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table)))
