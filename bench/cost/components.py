@@ -1,0 +1,73 @@
+"""What is particular to CARNet's counts: how Table 4 cuts it, and where its authors shared activations.
+
+The readable model is not bent to either.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from bench.cost.counters import CallsAs
+from bench.cost.meta import on_meta
+from carnet.encoder import ResNet
+from carnet.model import CARNet
+
+COMPONENTS = ("bs", "carmodule", "crp", "others")
+"""The columns of Table 4; ``others`` is the total without the three before it."""
+
+# The costs of Tables 1 and 4 show one ReLU module at the stem and again at the fusion of L4, where the last
+# call counts, and functional ReLUs at the other three fusions. Our model has one module for the four fusions.
+# CARNet-Mobile's fusions share one ReLU6 there as here, so its count needs nothing.
+_RESNET_CALLS_AS: CallsAs = {
+    ("activation", 0): "encoder.relu",
+    ("activation", 1): None,
+    ("activation", 2): None,
+    ("activation", 3): None,
+}
+
+
+def calls_as(model: nn.Module) -> CallsAs:
+    """Return which calls the thop-2019 count of the whole network attributes to another module."""
+    if isinstance(model, CARNet) and isinstance(model.encoder, ResNet):
+        return _RESNET_CALLS_AS
+    return {}
+
+
+def parts(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Return the submodules' names of each component but ``others``; empty where Table 4 does not apply.
+
+    BS is the encoder by itself, the global branch is printed within CARModule, and CRP is its convolutions
+    and pools.
+    """
+    if not isinstance(model, CARNet):
+        return {}
+    global_branch = () if model.global_branch is None else ("global_branch",)
+    return {
+        "bs": ("encoder",),
+        "carmodule": (*global_branch, *(f"car_modules.{n}" for n in range(len(model.car_modules)))),
+        "crp": tuple(f"crps.{n}" for n in range(len(model.crps))),
+    }
+
+
+def inputs_of(model: nn.Module, names: Sequence[str], inputs: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
+    """Return what each named submodule is given during ``model(*inputs)``; of several calls, the last.
+
+    Submodules that are not called are left out.
+    """
+    seen: dict[str, tuple[Any, ...]] = {}
+
+    def hook_for(name: str) -> Any:
+        def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
+            seen[name] = args
+
+        return hook
+
+    handles = [model.get_submodule(name).register_forward_pre_hook(hook_for(name)) for name in names]
+    try:
+        with on_meta():
+            model(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen

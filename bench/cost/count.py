@@ -1,0 +1,203 @@
+"""What a network costs: four counts and its parameters, by component, without weights or arithmetic."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from baselines.registry import Method
+from bench.cost.components import calls_as, inputs_of, parts
+from bench.cost.costs import ALL, COUNTED, UNITS, Costs, Counts
+from bench.cost.counters import (
+    CallsAs,
+    CounterFailed,
+    aten_macs,
+    flop_counter_macs,
+    ptflops_macs,
+    thop2019_ops,
+)
+from bench.cost.meta import build_on_meta
+from bench.errors import NotMeasured, unknown
+from carnet.model import CARNet
+
+NAMED_ABOVE = 0.005
+"""Two MAC counters that differ by more than this share have the operation named in a note."""
+NO_NUMBER_ABOVE = 0.02
+"""Two MAC counters that differ by more than this share give no number."""
+
+
+def count_costs(
+    method: Method,
+    num_classes: int = 19,
+    size_hw: tuple[int, int] = (512, 1024),
+    which: Collection[str] = ALL,
+    *,
+    components: bool = True,
+) -> Costs:
+    """Count one forward pass of one image in eval mode on the `meta` device.
+
+    Parameters
+    ----------
+    which
+        Of ``UNITS``; what is not asked for costs no time and is None.
+    components
+        Whether a CARNet's components are counted too; the total alone is quicker.
+
+    Raises
+    ------
+    UsageError
+        A name in ``which`` that is no count.
+    RefusedInput
+        The method's builder fails.
+    NotMeasured
+        The network cannot run at this size on the `meta` device.
+    """
+    for name in which:
+        if name not in UNITS:
+            raise unknown("count", name, list(UNITS))
+    model, notes = build_on_meta(method, num_classes)
+    image = torch.empty(1, 3, *size_hw, device="meta")
+    try:
+        total = _count([(model, (image,))], [model], which, calls_as(model), notes)
+        cut = _components(model, image, which, total, notes) if components else {}
+    except NotMeasured:
+        raise
+    except Exception as error:
+        raise NotMeasured(
+            f"{method.name}: cannot be counted at {size_hw[0]}x{size_hw[1]} with {num_classes} classes: "
+            f"{type(error).__name__}: {error}",
+            then="see whether the network accepts this size, and a batch of one image",
+        ) from error
+    notes.extend(_remarks(model, total))
+    return Costs(
+        total.thop2019_gops,
+        total.gmacs,
+        total.ptflops_gmacs,
+        total.params_m,
+        method=method.name,
+        num_classes=num_classes,
+        size_hw=size_hw,
+        components={**cut, "total": total},
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def params(modules: Collection[nn.Module]) -> int:
+    """Return the learnable numbers of some modules; a shared tensor counts once."""
+    distinct = {id(p): p.numel() for module in modules for p in module.parameters() if p.requires_grad}
+    return sum(distinct.values())
+
+
+def _count(
+    calls: list[tuple[nn.Module, tuple[Any, ...]]],
+    owned: Collection[nn.Module],
+    which: Collection[str],
+    attribution: CallsAs,
+    notes: list[str],
+) -> Counts:
+    """Count some calls together; ``owned`` are the modules whose parameters belong to them."""
+
+    def giga(count: Callable[[nn.Module, tuple[Any, ...]], int]) -> float | None:
+        try:
+            return sum(count(module, inputs) for module, inputs in calls) / 1e9
+        except CounterFailed as reason:
+            notes.append(str(reason))
+            return None
+
+    def thop(module: nn.Module, inputs: tuple[Any, ...]) -> int:
+        return thop2019_ops(module, inputs, attribution)
+
+    def macs(module: nn.Module, inputs: tuple[Any, ...]) -> int:
+        return agreed_macs(flop_counter_macs(module, inputs), aten_macs(module, inputs), notes)
+
+    return Counts(
+        thop2019_gops=giga(thop) if "thop2019_gops" in which else None,
+        gmacs=giga(macs) if "gmacs" in which or "gflops" in which else None,
+        ptflops_gmacs=giga(ptflops_macs) if "ptflops_gmacs" in which else None,
+        params_m=params(owned) / 1e6 if "params_m" in which else None,
+    )
+
+
+def agreed_macs(by_torch: Counter[str], by_ptflops: Counter[str], notes: list[str]) -> int:
+    """Return the multiply-adds by operation of two counters as one number, torch's.
+
+    Above 0.5 % of difference a line in ``notes`` names the operations that differ.
+
+    Raises
+    ------
+    CounterFailed
+        The counters differ by more than 2 % of the larger.
+    """
+    ours, theirs = by_torch.total(), by_ptflops.total()
+    share = abs(ours - theirs) / max(ours, theirs, 1)
+    if share <= NAMED_ABOVE:
+        return ours
+    differing = ", ".join(
+        f"{name} {by_torch[name] / 1e9:.6g} against {by_ptflops[name] / 1e9:.6g} G"
+        for name in sorted({*by_torch, *by_ptflops})
+        if by_torch[name] != by_ptflops[name]
+    )
+    line = f"the two MAC counters (torch, ptflops aten) differ by {100 * share:.1f} %: {differing}"
+    if share > NO_NUMBER_ABOVE:
+        raise CounterFailed(f"no MAC count, {line}")
+    notes.append(line)
+    return ours
+
+
+def _components(
+    model: nn.Module, image: Tensor, which: Collection[str], total: Counts, notes: list[str]
+) -> dict[str, Counts]:
+    cut = parts(model)
+    if not cut:
+        return {}
+    names_of_all = [name for names in cut.values() for name in names]
+    given = {} if set(which) <= {"params_m"} else inputs_of(model, names_of_all, (image,))
+    counted = {
+        component: _count(
+            [(model.get_submodule(name), given[name]) for name in names if name in given],
+            [model.get_submodule(name) for name in names],
+            which,
+            {},
+            notes,
+        )
+        for component, names in cut.items()
+    }
+    return {**counted, "others": _remainder(total, list(counted.values()))}
+
+
+def _remainder(total: Counts, counted: list[Counts]) -> Counts:
+    rest: dict[str, float | None] = {}
+    for name in COUNTED:
+        whole = getattr(total, name)
+        given = [getattr(counts, name) for counts in counted]
+        # the counts are whole numbers: rounding at the ninth digit of giga takes the float noise only
+        rest[name] = None if whole is None or None in given else round(whole - sum(given), 9)
+    return Counts(**rest)
+
+
+def _remarks(model: nn.Module, total: Counts) -> list[str]:
+    remarks = []
+    if isinstance(model, CARNet) and model.car_modules and total.params_m is not None:
+        branch = params([getattr(part, name) for part in model.car_modules for name in ("w3", "w3_bn", "w4")])
+        remarks.append(
+            f"params hold the semantic branch (W3, W4; {branch / 1e6:.3f} M), which runs in training only: "
+            "the printed ones do too"
+        )
+    if total.ptflops_gmacs is not None and _has_shared_modules(model):
+        remarks.append("ptflops_gmacs: modules registered under two parents are counted once for each")
+    if (
+        total.ptflops_gmacs is not None
+        and total.gmacs is not None
+        and total.ptflops_gmacs < 0.98 * total.gmacs
+    ):
+        remarks.append(
+            "ptflops_gmacs misses products that gmacs has (@, einsum, functional layers, attention)"
+        )
+    return remarks
+
+
+def _has_shared_modules(model: nn.Module) -> bool:
+    once = sum(1 for _ in model.named_modules())
+    return once != sum(1 for _ in model.named_modules(remove_duplicate=False))

@@ -1,0 +1,109 @@
+"""Networks on the `meta` device, where a tensor is a shape: no weights, no arithmetic."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from baselines.registry import Method
+from bench.errors import RefusedInput
+
+
+@contextlib.contextmanager
+def on_meta() -> Iterator[None]:
+    """Make new tensors `meta` tensors, and build no graph of gradients."""
+    # not torch.device("meta"): under it torch enters a functional layer twice, and ptflops counts both
+    with torch.no_grad(), _ShapesOnly():  # type: ignore[no-untyped-call]
+        yield
+
+
+def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str]]:
+    """Build a method in eval mode on the `meta` device; return it and what to note about the way.
+
+    A builder that needs real numbers (it reads a tensor) is run on the CPU, and its network moved.
+
+    Raises
+    ------
+    RefusedInput
+        The builder fails there too, or does not return a module.
+    """
+    notes: list[str] = []
+    try:
+        with torch.device("meta"), _ShapesOnly():  # type: ignore[no-untyped-call]
+            model: Any = method.build(num_classes)
+    except Exception as first:
+        try:
+            model = method.build(num_classes)
+        except Exception as error:
+            raise RefusedInput(
+                f"{method.name}: its builder failed for num_classes={num_classes}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        notes.append(f"built on the CPU: {type(first).__name__} on the meta device")
+    if not isinstance(model, nn.Module):
+        raise RefusedInput(
+            f"{method.name}: its builder returned a {type(model).__name__}, not a torch module"
+        )
+    return model.to("meta").eval(), notes
+
+
+class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Puts new tensors on the `meta` device, and gives the result of a few operations at once.
+
+    For these torch has Python code of its own, which imports torch's compiler: that takes longer than all the
+    counts of Table 1.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from wrapping ``__torch_dispatch__`` in a function that imports its compiler."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        first = args[0] if args else None
+        if func is _ATEN.lift_fresh.default:  # torch.tensor(...)
+            return func(torch.empty_like(args[0], device="meta"))
+        shortcut = _SHORTCUTS.get(func)
+        if shortcut is not None and isinstance(first, Tensor) and first.is_meta and not kwargs:
+            return shortcut(args)
+        if "device" in kwargs or _makes_a_tensor(func, first):
+            kwargs = {**kwargs, "device": "meta"}
+        return func(*args, **kwargs)
+
+
+@cache
+def _takes_device(func: Any) -> bool:
+    return any(argument.name == "device" for argument in func._schema.arguments)
+
+
+def _makes_a_tensor(func: Any, first: Any) -> bool:
+    return not isinstance(first, Tensor) and _takes_device(func)
+
+
+def _same(args: tuple[Any, ...]) -> Tensor:
+    return args[0]  # type: ignore[no-any-return]
+
+
+def _batch_norm(args: tuple[Any, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    x = args[0]
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
+
+
+def _upsample(args: tuple[Any, ...]) -> Tensor:
+    x, output_size = args[:2]
+    return x.new_empty((*x.shape[:2], *output_size))  # type: ignore[no-any-return]
+
+
+_ATEN = torch.ops.aten
+_SHORTCUTS: dict[Any, Callable[[tuple[Any, ...]], Any]] = {
+    _ATEN.normal_.default: _same,
+    _ATEN.uniform_.default: _same,
+    _ATEN.hardtanh_.default: _same,
+    _ATEN.native_batch_norm.default: _batch_norm,
+    _ATEN.upsample_bilinear2d.default: _upsample,
+}
