@@ -116,7 +116,7 @@ class Recipe:
         """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written."""
         fields = dataclasses.asdict(self)
         del fields["checkpoint_every_s"]
-        return fields
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
 
 
 def names() -> list[str]:

@@ -289,7 +289,7 @@ def _record_of(
 def _recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
     """Return the valid training record of this very run with these very weights, if there is one."""
     for record in read_records(home, "training"):
-        same_run = {**record.identity, "take": 0} == {**identity, "take": 0}
+        same_run = record_id({**identity, "take": record.identity["take"]}) == record.id
         if same_run and record.values.get("final_weights_sha256") == weights_sha256:
             return record
     return None

@@ -1,0 +1,101 @@
+import math
+
+import pytest
+
+from bench.errors import RefusedInput, UsageError
+from bench.train import recipe as recipes
+
+LEAST = {
+    "name": "x",
+    "model": "carnet-mobile",
+    "data": "scenes",
+    "crop": [64, 64],
+    "epochs": 1,
+    "encoder_lr": 0.1,
+    "decoder_lr": 0.1,
+}
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_of_the_package_can_be_read(name):
+    assert recipes.load(name).name == name
+
+
+def test_the_papers_values_are_the_defaults():
+    # Section IV.A: batch 6, momentum 0.9, weight decay 1e-5, scale 0.5 to 2, lambda 0.2
+    recipe = recipes.from_table(LEAST, "x.toml")
+    assert (recipe.batch, recipe.momentum, recipe.weight_decay) == (6, 0.9, 1e-5)
+    assert (recipe.scale, recipe.scloss_weight, recipe.scloss_form) == ((0.5, 2.0), 0.2, "paper")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": 0.1}, "unknown key 'learning_rate'; known are .*encoder_lr"),
+        ({"encoder_lr": "1e-3"}, "'1e-3' is str; must be float"),
+        ({"encoder_lr": math.nan}, "must be finite"),
+        ({"encoder_lr": math.inf}, "must be finite"),
+        ({"epochs": 1.5}, "must be int"),
+        ({"epochs": True}, "is bool; must be int"),
+        ({"epochs": 0}, "must be >= 1"),
+        ({"crop": [64]}, "must be 2 numbers"),
+        ({"schedule": "cosine"}, "'step', 'poly'"),
+        ({"scloss_weight": -0.1}, "must be >= 0"),
+        ({"name": "../x"}, "names match"),
+        ({"name": ""}, "names match"),
+        ({"name": "a" * 300}, "names match"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(change, message):
+    with pytest.raises(RefusedInput, match=message):
+        recipes.from_table({**LEAST, **change}, "x.toml")
+
+
+def test_missing_keys_are_listed():
+    with pytest.raises(RefusedInput, match="missing epochs, decoder_lr"):
+        recipes.from_table({k: v for k, v in LEAST.items() if k not in ("epochs", "decoder_lr")}, "x.toml")
+
+
+def test_an_integer_may_stand_for_a_float():
+    assert recipes.from_table({**LEAST, "encoder_lr": 1}, "x.toml").encoder_lr == 1.0
+
+
+def test_an_unknown_recipe_lists_the_recipes():
+    with pytest.raises(UsageError, match=r"no recipe 'camvid-fast'; have .*camvid-quick"):
+        recipes.load("camvid-fast")
+
+
+def test_a_name_is_never_a_path():
+    with pytest.raises(UsageError, match="no recipe"):
+        recipes.load("../recipes/camvid-quick")
+
+
+def test_a_duplicate_key_is_refused(tmp_path):
+    path = tmp_path / "twice.toml"
+    path.write_text("epochs = 1\nepochs = 2\n")
+    with pytest.raises(RefusedInput, match=r"twice\.toml: not TOML"):
+        recipes.load(str(path))
+
+
+def test_a_huge_file_is_not_parsed(tmp_path):
+    path = tmp_path / "huge.toml"
+    path.write_text("#" * 200_000)
+    with pytest.raises(RefusedInput, match="at most 100000"):
+        recipes.load(str(path))
+
+
+def test_settings_are_toml_values_and_bare_words_are_text():
+    changes = recipes.parse_changes(["epochs=2", "crop=[64, 96]", "weights=none", "encoder_lr=1e-3"])
+    assert changes == {"epochs": 2, "crop": [64, 96], "weights": "none", "encoder_lr": 1e-3}
+
+
+def test_a_setting_without_equals_is_a_usage_error():
+    with pytest.raises(UsageError, match="key=value"):
+        recipes.parse_changes(["epochs"])
+
+
+def test_identity_leaves_out_what_changes_no_outcome():
+    one = recipes.from_table(LEAST, "x.toml")
+    other = recipes.from_table({**LEAST, "checkpoint_every_s": 1}, "x.toml")
+    assert one.identity() == other.identity()
+    assert one.identity() != recipes.from_table({**LEAST, "seed": 1}, "x.toml").identity()
