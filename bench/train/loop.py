@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 import time
@@ -139,11 +140,15 @@ class Trainer:
     def time_steps(self, count: int) -> list[float]:
         """Return the seconds of the run's first steps; the trainer is of no further use after them."""
         self._training_mode()
-        batches = epoch_batches(self.data, self.transform, self.recipe.batch, seed=self.recipe.seed, epoch=0)
-        seconds: list[float] = []
-        while len(seconds) < count:
+        recipe = self.recipe
+        epochs = (
+            epoch_batches(self.data, self.transform, recipe.batch, seed=recipe.seed, epoch=epoch)
+            for epoch in itertools.count()
+        )
+        seconds = []
+        for batch in itertools.islice(itertools.chain.from_iterable(epochs), count):
             started = time.perf_counter()
-            self._step(next(batches))
+            self._step(batch)
             seconds.append(time.perf_counter() - started)
         return seconds
 
