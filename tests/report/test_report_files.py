@@ -1,0 +1,261 @@
+import csv
+import io
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from baselines.registry import METHODS
+from bench.paper import rows
+from bench.report.csv_table import COLUMNS, as_text, to_csv
+from bench.report.origin import Origin, origin
+from bench.report.page import number, to_markdown
+from bench.report.pareto import Mark, draw, marks, without_both
+from bench.report.terminal import terminal_table
+from bench.report.write import write_report
+from bench.reproduce.tables import FITTED, Point, Reproduction, Result, reproduce
+
+ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
+UNBUILT = {name: replace(method, builder=None) for name, method in METHODS.items()}
+
+
+@pytest.fixture(scope="module")
+def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    return reproduce("table1", tmp_path_factory.mktemp("home"), UNBUILT)
+
+
+@pytest.fixture
+def judged(unmeasured: Reproduction) -> Reproduction:
+    """Table 1 with one cost that matches, one accuracy on other data and a note that looks like a formula."""
+    results = dict(unmeasured.results)
+    flops, miou, time = (results["carnet-mobile", column].cell for column in ("flops", "miou", "time"))
+    results["carnet-mobile", "flops"] = Result(flops, 17.623597472, "equal", fitted=True)
+    results["carnet-mobile", "miou"] = Result(miou, 57.12, "other data", "camvid | test", "ab12")
+    results["carnet-mobile", "time"] = Result(time, 250.0, "other machine", "=1+1")
+    points = (
+        Point("carnet-mobile", "camvid test", 3.873, 57.12, synthetic=False),
+        Point("carnet-mobile", "scenes test", 3.873, 41.0, synthetic=True),
+    )
+    return replace(unmeasured, results=results, notes=(FITTED,), points=points)
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text), strict=True))
+
+
+def test_the_csv_has_a_line_for_each_printed_cell_with_all_digits_of_the_measured_one(
+    judged: Reproduction,
+) -> None:
+    lines = read(to_csv(judged, ORIGIN))
+    assert len(lines) == 73
+    assert tuple(lines[0]) == COLUMNS
+    flops = next(one for one in lines if (one["row"], one["column"]) == ("carnet-mobile", "flops"))
+    assert flops["printed"] == "17.6"
+    assert flops["measured"] == "17.623597472"
+    assert flops["commit"] == "commit 0123456789ab"
+    assert flops["machine"] == "Some CPU, 2 cores, Linux"
+
+
+def test_not_measured_is_an_empty_csv_field_and_no_nan_is_written(judged: Reproduction) -> None:
+    text = to_csv(judged, ORIGIN)
+    enet = next(one for one in read(text) if one["row"] == "enet")
+    assert (enet["measured"], enet["record"]) == ("", "")
+    assert "nan" not in text.lower().split(",")
+
+
+def test_a_csv_field_that_a_spreadsheet_would_run_is_quoted(judged: Reproduction) -> None:
+    lines = read(to_csv(judged, ORIGIN))
+    time = next(one for one in lines if (one["row"], one["column"]) == ("carnet-mobile", "time"))
+    assert time["note"] == "'=1+1"
+    for text in ("=1", "+1", "-x", "@x", "\t=1"):
+        assert as_text(text) == f"'{text}"
+    assert as_text("a=1") == "a=1"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="no measurement"):
+        as_text(value)
+
+
+def test_a_zero_is_not_an_empty_field() -> None:
+    assert as_text(0.0) == "0.0"
+    assert as_text(None) == ""
+
+
+def test_the_readme_of_the_results_defines_every_column() -> None:
+    readme = (Path(__file__).parents[2] / "results" / "README.md").read_text(encoding="utf-8")
+    defined = set(re.findall(r"`([a-z_]+)`", readme))
+    assert set(COLUMNS) <= defined
+
+
+def test_the_page_has_the_papers_columns_and_a_line_for_each_row(judged: Reproduction) -> None:
+    page = to_markdown(judged, ORIGIN, "pareto.svg")
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    assert table[0] == (
+        "| Method | Input size | FLOPs (G) | Params (M) | Time (ms) | Frame (fps) | MIoU (%) |"
+    )
+    assert len(table) == 2 + 16
+    assert [line.split(" | ")[0].removeprefix("| ").removesuffix(" †") for line in table[2:]] == [
+        row.title for row in rows("table1")
+    ]
+
+
+def test_a_cell_of_the_page_shows_printed_measured_unit_and_verdict(judged: Reproduction) -> None:
+    page = to_markdown(judged, ORIGIN)
+    assert "| **17.6**<br>17.6236 thop2019 G<br>equal |" in page
+    assert "**73.6** (msc)<br>_not measured <sup>" in page
+    assert "ICNet † |" in page
+
+
+def test_a_dash_of_the_paper_stays_a_dash(judged: Reproduction) -> None:
+    crf_rnn = next(line for line in to_markdown(judged, ORIGIN).splitlines() if line.startswith("| CRF-RNN"))
+    assert crf_rnn.startswith("| CRF-RNN | 512x1024 | - | - | **700**<br>")
+
+
+def test_the_page_says_once_that_the_matches_confirm_nothing_and_who_made_it(judged: Reproduction) -> None:
+    page = to_markdown(judged, ORIGIN)
+    assert page.count(FITTED) == 1
+    assert "Made by commit 0123456789ab on Some CPU, 2 cores, Linux." in page
+
+
+def test_a_note_of_the_page_cannot_break_the_table(judged: Reproduction) -> None:
+    assert ". camvid \\| test\n" in to_markdown(judged, ORIGIN)
+
+
+def test_the_same_note_has_one_number(judged: Reproduction) -> None:
+    page = to_markdown(judged, ORIGIN)
+    assert page.count("baseline not built yet") == 1
+    notes = page[page.index("## Notes") :]
+    assert notes.count("\n1. ") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (17.623597472, "17.6236"),
+        (121.378963456, "121.379"),
+        (0.00001, "0.00001"),
+        (4000.0, "4000"),
+        (1e7, "10000000"),
+    ],
+)
+def test_a_shown_number_has_six_digits_and_no_exponent(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_the_plot_shows_the_printed_rows_that_have_both_numbers(judged: Reproduction) -> None:
+    found = {mark.label: mark for mark in marks(judged)}
+    assert len(found) == 12 + 2  # 16 rows less SQ, CRF-RNN, FRRN, TwoColumn; two measured points
+    assert without_both(judged) == ["SQ", "CRF-RNN", "FRRN", "TwoColumn"]
+    assert found["CARNet-Mobile"] == Mark(3.9, 70.7, "CARNet-Mobile", "carnet")
+    assert found["ENet"] == Mark(0.4, 57.0, "ENet", "other")
+
+
+def test_the_plot_marks_daggers_multi_scale_and_file_sizes(judged: Reproduction) -> None:
+    found = {mark.label: mark for mark in marks(replace(judged, params_m={"bisenet1": 1.542, "enet": 0.364}))}
+    assert {label for label in found if label.endswith("†")} == {
+        "DeepLab-CRF-LargeFOV †",
+        "ICNet †",
+        "PSPNet-ResNet101 †",
+    }
+    assert "RefineNet-ResNet101 (msc)" in found
+    assert {label for label, mark in found.items() if mark.hollow and mark.kind == "other"} == {
+        "BiSeNet1",
+        "BiSeNet2",
+        "ICNet †",
+        "PSPNet-ResNet101 †",
+    }
+    assert found["BiSeNet1"].true_params_m == 1.542
+    assert found["ENet"].true_params_m is None  # its print is a true count
+
+
+def test_measured_points_name_their_data_and_drawn_images_are_called_synthetic(judged: Reproduction) -> None:
+    measured = [mark for mark in marks(judged) if mark.kind == "measured"]
+    assert measured == [
+        Mark(3.873, 57.12, "CARNet-Mobile, camvid test", "measured"),
+        Mark(3.873, 41.0, "CARNet-Mobile, scenes test (synthetic)", "measured", hollow=True),
+    ]
+
+
+def test_the_plot_is_the_same_to_the_byte_each_time_and_has_no_date(judged: Reproduction) -> None:
+    first, second = draw(judged, ORIGIN), draw(judged, ORIGIN)
+    assert first == second
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"<svg" in first["svg"]
+    assert b"dc:date" not in first["svg"]
+
+
+def test_no_label_of_the_plot_covers_another(judged: Reproduction, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.report import pareto
+
+    figures = []
+    monkeypatch.setattr(pareto, "_legend", lambda points: figures.append(points) or [])
+    written = []
+    real = pareto.write_labels
+
+    def keep(axes, labels, lines):  # type: ignore[no-untyped-def]
+        real(axes, labels, lines)
+        renderer = axes.figure.canvas.get_renderer()
+        for text in axes.texts:
+            text.arrow_patch = None
+            written.append((text.get_text(), text.get_window_extent(renderer)))
+
+    monkeypatch.setattr(pareto, "write_labels", keep)
+    draw(judged, ORIGIN)
+    assert len(written) == 14
+    overlapping = [
+        (a, b)
+        for index, (a, box_a) in enumerate(written)
+        for b, box_b in written[index + 1 :]
+        if box_a.overlaps(box_b)
+    ]
+    assert overlapping == []
+
+
+def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tmp_path: Path) -> None:
+    written = write_report(judged, tmp_path, ORIGIN)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        "reports/table1.md",
+        "results/tables/table1.csv",
+        "reports/pareto.png",
+        "reports/pareto.svg",
+    ]
+    assert all(path.stat().st_size > 0 for path in written)
+    assert "](pareto.svg)" in written[0].read_text(encoding="utf-8")
+
+
+def test_table_4_has_no_plot(tmp_path: Path) -> None:
+    written = write_report(reproduce("table4", tmp_path, UNBUILT), tmp_path, ORIGIN)
+    assert [path.name for path in written] == ["table4.md", "table4.csv"]
+    assert "| Method | BS | CARModule | CRP | Others |" in written[0].read_text(encoding="utf-8")
+
+
+def test_the_origin_names_commit_or_version_and_machine_but_no_host() -> None:
+    import getpass
+    import platform
+
+    found = origin()
+    assert re.match(r"commit [0-9a-f]{12}\+?$|carnet-bench ", found.commit)
+    assert "cores" in found.machine
+    assert platform.node() not in found.machine
+    assert getpass.getuser() not in found.machine.split()
+
+
+def test_the_terminal_shows_every_row_with_notes_below(judged: Reproduction) -> None:
+    from rich.console import Console
+
+    table, notes = terminal_table(judged)
+    console = Console(width=140, file=io.StringIO(), record=True)
+    console.print(table)
+    text = console.export_text()
+    for row in rows("table1"):
+        assert row.title in text
+    assert "17.6236 thop2019 G" in text
+    assert "not built yet" in text
+    assert "other machine [1]" in text
+    assert notes[0] == "[1] =1+1"
+    assert FITTED in notes
+    assert notes[-1] == "73 printed cells: 1 equal, 1 other machine, 1 other data, 70 not measured"

@@ -1,0 +1,180 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from baselines.registry import METHODS
+from bench.cost.costs import Costs, Counts
+from bench.errors import UsageError
+from bench.paper import Cell, load_table, rows
+from bench.reproduce.counted import RowCosts, count_row
+from bench.reproduce.tables import FITTED, Reproduction, reproduce
+
+UNBUILT = {name: replace(method, builder=None) for name, method in METHODS.items()}
+CARNETS = ("carnet-mobile", "carnet-resnet50", "carnet-resnet101", "carnet-resnet152")
+CELL_KEYS = ["row", "column", "printed", "measured", "unit", "verdict", "note", "record"]
+
+
+@pytest.fixture(scope="module")
+def table4(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    return reproduce("table4", tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def table1(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    return reproduce("table1", tmp_path_factory.mktemp("home"))
+
+
+def cell_of(document: dict, row: str, column: str) -> dict:
+    return next(cell for cell in document["cells"] if (cell["row"], cell["column"]) == (row, column))
+
+
+def test_thirteen_of_table_4s_sixteen_cells_are_equal_two_near_and_one_off(table4: Reproduction) -> None:
+    document = table4.as_json()
+    assert list(document) == ["table", "cells", "summary"]
+    assert document["table"] == "table4"
+    assert document["summary"] == {"equal": 13, "within one digit": 2, "off": 1}
+    assert [list(cell) for cell in document["cells"]] == [CELL_KEYS] * 16
+    unequal = {(c["row"], c["column"]): c["verdict"] for c in document["cells"] if c["verdict"] != "equal"}
+    assert unequal == {
+        ("carnet-resnet101", "bs"): "within one digit",
+        ("carnet-resnet152", "crp"): "within one digit",
+        ("carnet-mobile", "others"): "off",
+    }
+
+
+def test_what_is_off_in_table_4_says_where_the_printed_number_comes_from(table4: Reproduction) -> None:
+    cell = cell_of(table4.as_json(), "carnet-mobile", "others")
+    assert cell["printed"] == "2.727"
+    assert cell["measured"] == pytest.approx(2.7221, abs=5e-5)  # by layers
+    assert cell["unit"] == "thop2019 G"
+    assert "17.624 - 3.41 - 0.023 - 11.464 = 2.727" in cell["note"]
+
+
+def test_the_cut_cell_of_table_4_says_cut_and_is_unrounded(table4: Reproduction) -> None:
+    cell = cell_of(table4.as_json(), "carnet-resnet101", "bs")
+    assert cell["measured"] == pytest.approx(82.28176, abs=5e-6)
+    assert cell["note"].startswith("cut;")
+    assert cell["record"] is None
+
+
+def test_a_match_that_was_a_constraint_of_the_search_says_so(table4: Reproduction) -> None:
+    assert table4.notes == (FITTED,)
+    fitted = [cell for cell in table4.as_json()["cells"] if "architecture search" in (cell["note"] or "")]
+    assert len(fitted) == 15  # all but the one that does not match
+
+
+def test_the_eight_costs_of_the_carnets_in_table_1_are_equal(table1: Reproduction) -> None:
+    costs = [
+        cell
+        for cell in table1.as_json()["cells"]
+        if cell["row"] in CARNETS and cell["column"] in ("flops", "params")
+    ]
+    assert len(costs) == 8
+    assert {cell["verdict"] for cell in costs} == {"equal"}
+    # golden: thop 0.0.22 on the recovered architecture, 512x1024, 19 classes
+    assert cell_of(table1.as_json(), "carnet-mobile", "flops")["measured"] == pytest.approx(17.623597472)
+    assert cell_of(table1.as_json(), "carnet-resnet152", "params")["measured"] == pytest.approx(63.282259)
+
+
+def test_every_row_and_every_printed_cell_of_table_1_is_there(table1: Reproduction) -> None:
+    document = table1.as_json()
+    assert len(document["cells"]) == 73
+    assert sum(document["summary"].values()) == 73
+    assert [row.name for row in table1.rows] == [row.name for row in rows("table1")]
+    assert [(c["row"], c["column"], c["printed"]) for c in document["cells"]] == [
+        (c.row, c.column, c.printed) for c in load_table("table1")
+    ]
+
+
+def test_a_baseline_that_is_not_built_says_so_in_each_of_its_cells(tmp_path: Path) -> None:
+    document = reproduce("table1", tmp_path, UNBUILT).as_json()
+    assert document["summary"] == {"not measured": 73}
+    assert {cell["note"] for cell in document["cells"]} == {"baseline not built yet"}
+    assert {cell["measured"] for cell in document["cells"]} == {None}
+
+
+def test_without_records_times_and_accuracies_are_not_measured(table1: Reproduction) -> None:
+    document = table1.as_json()
+    assert cell_of(document, "carnet-mobile", "miou")["note"] == "no accuracy record"
+    assert cell_of(document, "carnet-mobile", "time")["note"] == "no speed record"
+
+
+def test_a_method_that_cannot_be_counted_does_not_stop_the_table(tmp_path: Path) -> None:
+    broken = {**UNBUILT, "enet": replace(METHODS["enet"], builder="no_such_module:build")}
+    document = reproduce("table1", tmp_path, broken).as_json()
+    cell = cell_of(document, "enet", "flops")
+    assert cell["verdict"] == "not measured"
+    assert "no_such_module" in cell["note"]
+
+
+def test_a_reconstruction_is_called_so_whatever_its_numbers_say(tmp_path: Path) -> None:
+    method = replace(METHODS["bs-mobile"], name="twocolumn")
+    document = reproduce("table1", tmp_path, {**UNBUILT, "twocolumn": method}).as_json()
+    cell = cell_of(document, "twocolumn", "flops")
+    assert cell["verdict"] == "reconstruction"
+    assert cell["note"].startswith("off; measured / printed = ")
+
+
+def test_an_unknown_table_is_refused_with_the_choices(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no table 'table2'; have table1, table4"):
+        reproduce("table2", tmp_path)
+
+
+def test_progress_ends_at_the_number_of_rows(tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    reproduce("table4", tmp_path, UNBUILT, progress=lambda *step: seen.append(step))
+    assert seen[0] == ("carnet-resnet152", 0, 4)
+    assert seen[-1] == ("", 4, 4)
+
+
+def printed(column: str, number: str, unit: str, *marks: str) -> Cell:
+    return Cell("table1", "x", "X", column, number, unit, "768x1536", 19, marks)
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [
+        ("thop2019 G", 3.0),
+        ("MAC G", 2.0),
+        ("2xMAC G", 4.0),
+        ("GiMAC", 2e9 / 1073741824),
+        ("M", 5.0),
+        ("MiB", 5e6 * 4 / 1048576),
+    ],
+)
+def test_a_count_is_given_in_the_printed_unit(unit: str, value: float) -> None:
+    costs = RowCosts(Costs(thop2019_gops=3.0, gmacs=2.0, params_m=5.0))
+    assert costs.in_printed_unit(printed("flops", "1.0", unit)) == pytest.approx(value, rel=1e-12)
+
+
+def test_a_component_is_taken_from_its_component() -> None:
+    costs = RowCosts(Costs(thop2019_gops=3.0, components={"crp": Counts(thop2019_gops=0.5)}))
+    assert costs.in_printed_unit(printed("crp", "0.5", "thop2019 G")) == 0.5
+    assert costs.in_printed_unit(printed("others", "0.5", "thop2019 G")) is None
+
+
+def test_a_file_size_is_judged_with_the_true_count() -> None:
+    # BiSeNet2: 12.894163 M parameters are 49.19 MiB
+    costs = RowCosts(Costs(params_m=12.894163))
+    cell = printed("params", "49", "MiB")
+    measured = costs.in_printed_unit(cell)
+    assert measured == pytest.approx(49.19, abs=0.005)
+    assert costs.judge(cell, measured).verdict == "unit error in the paper"
+
+
+def test_a_cost_scaled_from_another_size_is_judged_at_that_size() -> None:
+    # BiSeNet1: 3.065 GMAC at 360x640 are 2.855 GiMAC -> 2.9, times (768*1536)/(360*640) = 5.12 -> 14.8
+    costs = RowCosts(Costs(gmacs=15.616), reference_gmacs=3.0655)
+    cell = printed("flops", "14.8", "GiMAC", "scaled-from-360x640")
+    measured = costs.in_printed_unit(cell)
+    assert measured == pytest.approx(14.54, abs=0.005)
+    assert costs.judge(cell, measured).verdict == "equal in the source's unit"
+
+
+def test_only_what_a_row_prints_is_counted() -> None:
+    row = next(row for row in rows("table1") if row.name == "carnet-mobile")
+    costs = count_row(row, METHODS["carnet-mobile"]).total
+    assert costs.gmacs is None
+    assert costs.ptflops_gmacs is None
+    assert list(costs.components) == ["total"]
