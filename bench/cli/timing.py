@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -106,35 +107,26 @@ def _print_table(records: list[Any]) -> None:
     first = records[0].identity
     height, width = first["size"]
     table = Table(
-        *(
-            "model",
-            "median ms",
-            "p90 ms",
-            "p99 ms",
-            "FPS",
-            "GEMM bound ms",
-            "bound/median",
-            "samples",
-            "valid",
-        ),
         title=f"{height}x{width}, batch {first['batch']}, {first['device']}, {first['threads']} threads, "
-        f"{first['engine']} {first['precision']}",
+        f"{first['engine']} {first['precision']}; bound: operations at the measured GEMM rate",
+        box=box.SIMPLE_HEAD,
     )
+    table.add_column("model", no_wrap=True)
+    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "bound ms", "bound/ median", "valid"):
+        table.add_column(title, justify="right")
     for record in records:
         values = record.values
+        keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms", "gemm_fraction")
         table.add_row(
             record.identity["model"],
-            *(_number(values[key]) for key in ("median_ms", "p90_ms", "p99_ms")),
-            _number(values["fps"]),
-            _number(values["gemm_bound_ms"]),
-            _number(values["gemm_fraction"]),
-            str(values["samples"]),
+            *(_number(values[key]) for key in keys),
             "yes" if record.valid else "no",
         )
     console = Console()
     console.print(table)
     for record in records:
-        for line in (*(f"not valid: {reason}" for reason in record.reasons), *record.notes):
+        samples = f"{record.values['samples']} samples"
+        for line in (samples, *(f"not valid: {reason}" for reason in record.reasons), *record.notes):
             console.print(
                 f"{record.identity['model']}: {line}", soft_wrap=True, markup=False, highlight=False
             )

@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
-from bench.results.provenance import gather, machine, versions
+from bench.results.provenance import gather, machine
 from bench.results.record import Record, make_record
 from bench.speed.clock import Samples, time_models
 from bench.speed.device import Device, measuring_conditions, open_device
@@ -99,9 +99,10 @@ def measure_speed(
         return replace(protocol, budget_s=max(0.0, protocol.budget_s - spent_s))
 
     there = open_device(device)
+    # before the conditions: the counters see no operation in inference mode
+    costs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
     with measuring_conditions(threads) as threads_in_force:
         started = {method.name: gather(command or sys.argv, method) for method in methods}
-        costs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
         inputs = FreshInputs(batch, size_hw, there)
         subjects = {method.name: Subject(_network(method, num_classes, there), inputs) for method in methods}
         for name, subject in subjects.items():
@@ -147,7 +148,8 @@ def measure_speed(
             "batch": batch,
             "size": list(size_hw),
             "threads": threads_in_force,
-            "machine": {**machine(), "torch": versions()["torch"]},
+            # the build too: the same version for another CUDA, or for none, has another speed
+            "machine": {**machine(), "torch": str(torch.__version__)},
         }
         records.append(
             make_record(
@@ -199,7 +201,7 @@ def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[
         costs = count_costs(method, num_classes, size_hw, ("gmacs",), components=False)
     except (NotMeasured, RefusedInput) as error:
         return None, [f"no GEMM bound: {error}"]
-    return costs.gmacs, list(costs.notes) if costs.gmacs is None else []
+    return costs.gmacs, [f"no GEMM bound: {note}" for note in costs.notes] if costs.gmacs is None else []
 
 
 def _values(samples: Samples, batch: int) -> dict[str, Any]:
