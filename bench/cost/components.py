@@ -3,15 +3,17 @@
 The readable model is not bent to either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from bench.cost.counters import CallsAs
 from bench.cost.meta import on_meta
 from carnet.encoder import ResNet
 from carnet.model import CARNet
+from carnet.modules import CARModule
 
 COMPONENTS = ("bs", "carmodule", "crp", "others")
 """The columns of Table 4; ``others`` is the total without the three before it."""
@@ -32,6 +34,27 @@ def calls_as(model: nn.Module) -> CallsAs:
     if isinstance(model, CARNet) and isinstance(model.encoder, ResNet):
         return _RESNET_CALLS_AS
     return {}
+
+
+@contextmanager
+def global_feature_broadcast(model: nn.Module) -> Iterator[None]:
+    """Give CARModule-1 the global feature at L4's size, as the printed costs have it, while counting.
+
+    Pooling the broadcast feature gives the feature again, so our model hands it over as 1x1; the thop-2019
+    count of the pool is what differs, by 256 * 16 * 32 operations at 512x1024.
+    """
+
+    def broadcast(_: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
+        low, high = args
+        return low, high.expand_as(low)
+
+    modules = [module for module in model.modules() if isinstance(module, CARModule)]
+    handles = [module.register_forward_pre_hook(broadcast) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def parts(model: nn.Module) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.registry import Method
-from bench.cost.components import calls_as, inputs_of, parts
+from bench.cost.components import calls_as, global_feature_broadcast, inputs_of, parts
 from bench.cost.costs import ALL, COUNTED, UNITS, Costs, Counts
 from bench.cost.counters import (
     CallsAs,
@@ -107,7 +107,8 @@ def _count(
             return None
 
     def thop(module: nn.Module, inputs: tuple[Any, ...]) -> int:
-        return thop2019_ops(module, inputs, attribution)
+        with global_feature_broadcast(module):
+            return thop2019_ops(module, inputs, attribution)
 
     def macs(module: nn.Module, inputs: tuple[Any, ...]) -> int:
         return agreed_macs(flop_counter_macs(module, inputs), aten_macs(module, inputs), notes)
