@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,3 +33,15 @@ def watching() -> Iterator[Watch]:
             progress.update(bars[kind], completed=done, total=total, loss=text)
 
         yield watch
+
+
+@contextmanager
+def timing() -> Iterator[Callable[[str, float], None]]:
+    """Show one bar for a timing; it is drawn between samples only, or drawing would be measured too."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
+        bar = progress.add_task("building", total=1.0)
+        yield lambda stage, share: progress.update(bar, description=stage, completed=share, refresh=True)

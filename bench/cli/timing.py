@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration, parse_size
+from bench.cli.progress import timing
 from bench.errors import NotMeasured
 
 
@@ -58,14 +58,7 @@ def time_networks(
     from bench.speed.protocol import Protocol
 
     methods = [resolve(name) for name in models]
-    # the bar is drawn between samples only: a thread that draws would take part in the measurement
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("building", total=1.0)
-
-        def show(stage: str, share: float) -> None:
-            bar.update(task, description=stage, completed=share, refresh=True)
-
+    with timing() as show:
         records = measure_speed(
             methods,
             size_hw,
