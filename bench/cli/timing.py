@@ -101,11 +101,11 @@ def _print_table(records: list[Any]) -> None:
     height, width = first["size"]
     table = Table(
         title=f"{height}x{width}, batch {first['batch']}, {first['device']}, {first['threads']} threads, "
-        f"{first['engine']} {first['precision']}; bound: operations at the measured GEMM rate",
+        f"{first['engine']} {first['precision']}",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
-    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "bound ms", "bound/ median", "valid"):
+    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "bound/ median", "valid"):
         table.add_column(title, justify="right")
     for record in records:
         values = record.values

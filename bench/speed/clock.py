@@ -219,7 +219,8 @@ class _Run:
             round_end_s = self.elapsed_s()
             longest_s = max(longest_s, round_end_s - now_s)
             now_s = round_end_s
-            self.report(stage, max(rounds / self.protocol.samples, now_s / self.protocol.budget_s))
+            used = now_s / self.protocol.budget_s if self.protocol.budget_s > 0 else 1.0
+            self.report(stage, max(rounds / self.protocol.samples, used))
         share = foreign_share(before, self.counters())
         return {
             name: Attempt(tuple(times), share, reasons_against(times, share, self.protocol))

@@ -76,8 +76,7 @@ def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Pro
     found = []
     if len(times_ms) < allowed.least_samples:
         found.append(
-            f"{len(times_ms)} samples within {allowed.budget_s:.3g} s, "
-            f"at least {allowed.least_samples} needed"
+            f"{len(times_ms)} samples before the time was up, at least {allowed.least_samples} needed"
         )
     if quantile(times_ms, 0.5) <= 0.0:
         return (*found, "median 0 ms: the clock cannot resolve this call")

@@ -94,7 +94,7 @@ class Repeat:
             return ()
         return (
             f"a repeated input took {self.over_fresh:.2f} of the time of a fresh one ({self.pairs} pairs), "
-            f"allowed is {REPEATED_AT_LEAST:.2f} or more: the answer is remembered",
+            f"allowed is {REPEATED_AT_LEAST:.2f} or more: as if the answer were remembered",
         )
 
 

@@ -248,11 +248,12 @@ def test_sampling_ends_with_the_budget_and_says_that_it_was_too_little() -> None
     # 20 % of 10 s is two calls of warm-up, eight are left
     samples = only([1000.0] * 8, Protocol(samples=100, budget_s=10.0))
     assert len(samples.chosen.times_ms) == 8
-    assert samples.chosen.reasons == ("8 samples within 10 s, at least 9 needed",)
+    assert samples.chosen.reasons == ("8 samples before the time was up, at least 9 needed",)
 
 
-def test_a_budget_that_is_used_up_still_gives_one_sample() -> None:
-    samples = only([1000.0], Protocol(budget_s=0.5))
+@pytest.mark.parametrize("budget_s", [0.5, 0.0])
+def test_a_budget_that_is_used_up_still_gives_one_sample(budget_s: float) -> None:
+    samples = only([1000.0], Protocol(budget_s=budget_s))
     assert samples.chosen.times_ms == (1000.0,)
     assert not samples.valid
 
