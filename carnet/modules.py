@@ -117,7 +117,8 @@ class CARModule(nn.Module):
 class CRP(nn.Module):
     """Chained residual pooling (Lin et al. 2017) with 1x1 convolutions.
 
-    y = x + p_1 + ... + p_4, p_i = W_i pool(p_(i-1)), p_0 = x. Four stages; the pool is 5x5 with stride 1 and keeps the size.
+    y = x + p_1 + ... + p_4, p_i = W_i pool(p_(i-1)), p_0 = x. Four stages; the pool is 5x5
+    with stride 1 and keeps the size.
     """
 
     STAGES = 4
