@@ -26,6 +26,8 @@ def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("train")(train)
     app.command("evaluate")(evaluate)
+    app.command("publish")(publish)
+    app.command("curves")(curves)
 
 
 def train(
@@ -112,6 +114,47 @@ def evaluate(
         print_json({"accuracy_record": record.id, "same_as_recorded": same, "values": record.values})
     else:
         _print_scores(record.identity["data"], record.values, record.notes)
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    home: Home = Path(),
+    as_json: Json = False,
+) -> None:
+    """Put a run's final weights into results/weights, named after their record, and list them there.
+
+    \b
+    Example:
+      carnet-bench publish runs/camvid-quick-0123456789ab
+    """  # noqa: D301
+    from bench.train.publish import publish as publish_weights
+
+    path = publish_weights(run, home)
+    if as_json:
+        print_json({"weights": str(path)})
+    else:
+        typer.echo(str(path))
+
+
+def curves(
+    data: Annotated[str, typer.Option("--data", help="Data set.")],
+    home: Home = Path(),
+    as_json: Json = False,
+) -> None:
+    """Draw validation mIoU and training loss over epochs, from the training records of a data set.
+
+    \b
+    Example:
+      carnet-bench curves --data camvid
+    """  # noqa: D301
+    from bench.report.curves import write_curves
+
+    paths = write_curves(data, home)
+    if as_json:
+        print_json({"written": [str(path) for path in paths]})
+    else:
+        for path in paths:
+            typer.echo(str(path))
 
 
 def _command() -> list[str]:

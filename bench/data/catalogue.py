@@ -37,6 +37,8 @@ class Entry:
         Opens a split in the set's own folder; None for a set that is drawn, not read.
     expected
         Samples a split, where the set is a fixed one.
+    terms
+        Under which the images may be used, and so what is made of them.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Entry:
     stored_ids: Mapping[int, int]
     open_folder: Callable[[str, Path], SegmentationData] | None
     expected: Mapping[str, int] | None = None
+    terms: str = "none, the images are drawn here"
 
 
 ENTRIES: dict[str, Entry] = {
@@ -57,6 +60,7 @@ ENTRIES: dict[str, Entry] = {
             camvid.TRAIN_IDS,
             camvid.CamVid,
             camvid.SPLIT_SIZES,
+            camvid.TERMS,
         ),
         Entry(
             "scenes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,11 @@ from bench.paper import Row
 from bench.report.labels import Label, write_labels
 from bench.report.origin import Origin
 from bench.report.page import title
+from bench.report.picture import render
 from bench.reproduce.tables import Reproduction
 
 _CARNET, _OTHER, _MEASURED = "#c62828", "#1f5fa8", "#2e7d32"
 _SIZE_IN = (9.0, 6.6)
-_DPI = 150
 
 
 @dataclass(frozen=True)
@@ -73,29 +72,11 @@ def without_both(reproduction: Reproduction) -> list[str]:
 
 def draw(reproduction: Reproduction, origin: Origin) -> dict[str, bytes]:
     """Return the plot as ``png`` and ``svg``; the same input gives the same bytes."""
-    import matplotlib as mpl  # noqa: PLC0415 - costs a second that a table does not need
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    settings: dict[Any, Any] = {
-        "svg.hashsalt": "carnet-bench",
-        "svg.fonttype": "path",
-        "font.family": "DejaVu Sans",
-    }
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
-        FigureCanvasAgg(figure)
-        _fill(figure, marks(reproduction), without_both(reproduction), origin)
-        pictures = {}
-        for form in ("png", "svg"):
-            stream = io.BytesIO()
-            # no date and no version of the plotting library: they would differ from run to run
-            nameless = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-            figure.savefig(
-                stream, format=form, dpi=_DPI, metadata={**nameless, "Title": "Table 1, params and mIoU"}
-            )
-            pictures[form] = stream.getvalue()
-    return pictures
+    return render(
+        _SIZE_IN,
+        "Table 1, params and mIoU",
+        lambda figure: _fill(figure, marks(reproduction), without_both(reproduction), origin),
+    )
 
 
 def _printed(row: Row, reproduction: Reproduction) -> Mark | None:

@@ -1,0 +1,1 @@
+"""Records: one immutable file a measurement, with where it comes from."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -180,6 +181,30 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     except (SafetensorError, ValueError) as error:
         raise RefusedInput(f"{path}: not a safetensors file ({error})") from error
     return tensors
+
+
+def describe_weights(path: Path) -> dict[str, Any]:
+    """Return what a weights file says it is of: ``identity``, ``statistics`` and ``notes``.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, or one that no run has written.
+    """
+    if not path.is_file():
+        raise RefusedInput(
+            f"{path}: no such file", then="give a finished run's folder (runs/NAME) or its final.safetensors"
+        )
+    try:
+        with safetensors.safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+        description = json.loads(metadata[_METADATA_KEY])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RefusedInput(f"{path}: not the weights of a run ({error})") from error
+    missing = {"identity", "statistics", "notes"} - set(description)
+    if missing:
+        raise RefusedInput(f"{path}: its description lacks {', '.join(sorted(missing))}")
+    return dict(description)
 
 
 def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weights") -> None:

@@ -6,8 +6,7 @@ import itertools
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from bench.errors import Interrupted, NotMeasured, RefusedInput
 from bench.train import checkpoint
 from bench.train.recipe import Recipe
 from bench.train.schedule import build_optimiser, lr_scale, set_rates
+from bench.train.stopping import StopRequest, stop_requests
 
 Validate = Callable[[nn.Module], float]
 """Network to validation mIoU (0..1)."""
@@ -109,7 +109,7 @@ class Trainer:
         self.transform = TrainTransform(recipe.crop, recipe.scale, recipe.flip, fill=statistics.mean_colour())
         self.epoch_steps = steps_per_epoch(len(data), recipe.batch)
         self.state = State()
-        self._stop_signal: int | None = None
+        self._stop_request = StopRequest()
 
     @property
     def total_steps(self) -> int:
@@ -128,7 +128,7 @@ class Trainer:
         RefusedInput
             Bad data, or a disk that refuses.
         """
-        with self._signals():
+        with stop_requests() as self._stop_request:
             while len(self.state.curve) < self.recipe.epochs:
                 # a run stopped at an epoch's last step has that epoch's end still before it
                 if len(self.state.curve) == self.state.step // self.epoch_steps:
@@ -167,8 +167,8 @@ class Trainer:
             self.state.step += 1
             self.state.losses.append(loss)
             progress(self.state.step, self.total_steps, loss)
-            if self._stop_signal is not None:
-                self._stop()
+            if self._stop_request.number is not None:
+                self._stop(self._stop_request.number)
             is_last = self.state.step % self.epoch_steps == 0
             if not is_last and time.monotonic() - saved_at > recipe.checkpoint_every_s:
                 self.save()
@@ -264,37 +264,13 @@ class Trainer:
         self.state = State(**saved["state"])
         return self.state.step
 
-    def _stop(self) -> None:
+    def _stop(self, number: int) -> None:
         self.save()
-        number = self._stop_signal or signal.SIGINT
         raise Interrupted(
             f"stopped by {signal.Signals(number).name} after step {self.state.step}; checkpoint written",
             number,
             then="the same command resumes the run",
         )
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let the first SIGINT or SIGTERM finish the step; the second ends the process as usual."""
-
-        def restore() -> None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-        def note(number: int, _frame: object) -> None:
-            self._stop_signal = number
-            restore()
-
-        before: dict[signal.Signals, Any] = {}
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before[number] = signal.signal(number, note)
-        except ValueError:
-            pass  # not in the main thread: signals are not ours to take
-        try:
-            yield
-        finally:
-            restore()
 
 
 def _batch_norms_trained(network: nn.Module, trained: bool) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
 
 from bench.data.catalogue import open_data
 from bench.data.dataset import SegmentationData, manifest_digest, require_disjoint
 from bench.data.statistics import Statistics
-from bench.errors import RefusedInput
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
 from bench.files import sha256_of_file
@@ -22,7 +19,7 @@ from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.results.store import add_record, read_arrays, read_records
-from bench.train.checkpoint import fit, load_weights
+from bench.train.checkpoint import describe_weights, fit, load_weights
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
 from bench.train.run import Settings, launch_fabric
@@ -111,30 +108,6 @@ def evaluation_identity(
         "size": "native",
         "threads": torch.get_num_threads(),
     }
-
-
-def describe_weights(path: Path) -> dict[str, Any]:
-    """Return what a weights file says it is of: ``identity``, ``statistics`` and ``notes``.
-
-    Raises
-    ------
-    RefusedInput
-        No such file, or one that no run has written.
-    """
-    if not path.is_file():
-        raise RefusedInput(
-            f"{path}: no such file", then="give a finished run's folder (runs/NAME) or its final.safetensors"
-        )
-    try:
-        with safetensors.safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-        description = json.loads(metadata["carnet_bench"])
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise RefusedInput(f"{path}: not the weights of a run ({error})") from error
-    missing = {"identity", "statistics", "notes"} - set(description)
-    if missing:
-        raise RefusedInput(f"{path}: its description lacks {', '.join(sorted(missing))}")
-    return dict(description)
 
 
 def _recipe_of(identity: dict[str, Any], path: Path) -> Recipe:
