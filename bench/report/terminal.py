@@ -33,7 +33,7 @@ def terminal_table(reproduction: Reproduction) -> tuple[Table, list[str]]:
         show_lines=True,
         title_justify="left",
     )
-    table.add_column("Method", no_wrap=True)
+    table.add_column("Method", overflow="fold")
     for name in source.columns:
         table.add_column(HEADINGS[name], justify="right")
     for row in reproduction.rows:
