@@ -144,3 +144,10 @@ def _refused(path: Path, content: bytes, error: OSError) -> RefusedInput:
         f"{path}: cannot write {len(content)} bytes ({error.strerror or error})",
         then="free the space or choose another folder",
     )
+
+
+def check_written(path: Path, digest: str) -> None:
+    """Read a file back and refuse it when its SHA-256 is not ``digest``."""
+    actual = sha256_of_file(path)
+    if actual != digest:
+        raise RefusedInput(f"{path}: read back with SHA-256 {actual}, was written with {digest}; disk fault?")

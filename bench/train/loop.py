@@ -24,6 +24,7 @@ from bench.train import checkpoint
 from bench.train.recipe import Recipe
 from bench.train.schedule import build_optimiser, lr_scale, set_rates
 from bench.train.stopping import StopRequest, stop_requests
+from bench.train.weight_file import fit
 
 Validate = Callable[[nn.Module], float]
 """Network to validation mIoU (0..1)."""
@@ -258,7 +259,7 @@ class Trainer:
             raise RefusedInput(f"{path}: no {', '.join(sorted(missing))} in the checkpoint")
         if saved["run_key"] != self.run_key:
             raise RefusedInput(f"{path}: of run {saved['run_key'][:12]}, this is run {self.run_key[:12]}")
-        checkpoint.fit(self.network, saved["network"], path)
+        fit(self.network, saved["network"], path)
         self.optimiser.load_state_dict(saved["optimiser"])
         torch.set_rng_state(saved["rng"])
         self.state = State(**saved["state"])

@@ -10,7 +10,7 @@ from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic, write_new
 from bench.results.record import Record
 from bench.results.store import read_records
-from bench.train.checkpoint import describe_weights
+from bench.train.weight_file import describe_weights
 
 _HEAD = """# results/weights: final weights of published runs
 

@@ -26,10 +26,10 @@ from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record, record_id
 from bench.results.store import add_record, read_records
-from bench.train.checkpoint import save_weights
 from bench.train.initial import Initial, build_initial
 from bench.train.loop import Diverged, Progress, State, Trainer
 from bench.train.recipe import Recipe
+from bench.train.weight_file import save_weights
 
 Watch = Callable[[str, int, int, float], None]
 """What is going on ("train", "val"), units done, units in all, last loss."""

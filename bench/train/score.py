@@ -19,10 +19,10 @@ from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.results.store import add_record, read_arrays, read_records
-from bench.train.checkpoint import describe_weights, fit, load_weights
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
 from bench.train.run import Settings, launch_fabric
+from bench.train.weight_file import describe_weights, fit, load_weights
 
 _WEIGHTS = "final.safetensors"
 

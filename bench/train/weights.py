@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.data.statistics import HALF, IMAGENET, Statistics
 from bench.errors import RefusedInput, unknown
-from bench.train.checkpoint import fit, load_weights
+from bench.train.weight_file import fit, load_weights
 
 Rename = Callable[[str], str | None]
 """A stored name to the encoder's own; None for what the encoder does not have (the classifier)."""

@@ -10,8 +10,8 @@ from bench.errors import RefusedInput
 from bench.evaluate.evaluate import predictions
 from bench.results.store import read_arrays, read_records
 from bench.train import run as runs
-from bench.train.checkpoint import describe_weights, save_weights
 from bench.train.score import evaluate_run
+from bench.train.weight_file import describe_weights, save_weights
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from bench.data.statistics import HALF, IMAGENET
 from bench.errors import RefusedInput, UsageError
 from bench.train import weights
-from bench.train.checkpoint import save_weights
+from bench.train.weight_file import save_weights
 from bench.train.weights import EncoderWeights, find, load_encoder, read
 from carnet.encoder import MobileNetV2, ResNet
 

@@ -1,0 +1,140 @@
+"""Weights as safetensors files: written whole, read by digest, fitted to a network by exact names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from bench.errors import RefusedInput
+from bench.files import check_written, write_atomic
+
+_METADATA_KEY = "carnet_bench"
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:
+    """Write weights as safetensors, floating-point tensors as float32, and return the file's SHA-256.
+
+    The same weights and metadata give the same bytes.
+
+    Raises
+    ------
+    RefusedInput
+        The disk refuses, or the file read back differs from what was written.
+    """
+    tensors = {}
+    for name, tensor in state.items():
+        plain = tensor.detach().cpu()
+        plain = plain.float() if plain.is_floating_point() else plain
+        tensors[name] = plain.clone(memory_format=torch.contiguous_format)
+    # one key only: the library does not keep the order of several
+    note = {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True, allow_nan=False)}
+    content = safetensors.torch.save(tensors, note)
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomic(path, content)
+    check_written(path, digest)
+    return digest
+
+
+def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, on the CPU.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        The digest it must have; neither a flipped bit nor another model's weights are seen without it.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, another digest, or not a safetensors file.
+    """
+    content = _read(path)
+    actual = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and actual != sha256:
+        raise RefusedInput(f"{path}: SHA-256 {actual}, must be {sha256}", then="fetch the file again")
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(content)
+    except (SafetensorError, ValueError) as error:
+        raise RefusedInput(f"{path}: not a safetensors file ({error})") from error
+    return tensors
+
+
+def describe_weights(path: Path) -> dict[str, Any]:
+    """Return what a weights file says it is of: ``identity``, ``statistics`` and ``notes``.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, or one that no run has written.
+    """
+    if not path.is_file():
+        raise RefusedInput(
+            f"{path}: no such file", then="give a finished run's folder (runs/NAME) or its final.safetensors"
+        )
+    try:
+        with safetensors.safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+        description = json.loads(metadata[_METADATA_KEY])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RefusedInput(f"{path}: not the weights of a run ({error})") from error
+    missing = {"identity", "statistics", "notes"} - set(description)
+    if missing:
+        raise RefusedInput(f"{path}: its description lacks {', '.join(sorted(missing))}")
+    return dict(description)
+
+
+def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weights") -> None:
+    """Load a state into a model that it fits exactly; the model is untouched otherwise.
+
+    Parameters
+    ----------
+    model
+        The network.
+    state
+        Its parameters and buffers by name; a rename is the caller's to make, in sight.
+    name
+        The file, for the message.
+
+    Raises
+    ------
+    RefusedInput
+        Listing every missing and unexpected name and every other shape or kind of number.
+    """
+    own = model.state_dict()
+    missing = sorted(set(own) - set(state))
+    unexpected = sorted(set(state) - set(own))
+    both = sorted(set(own) & set(state))
+    faults = []
+    if missing:
+        faults.append(f"{len(missing)} missing: {', '.join(missing)}")
+    if unexpected:
+        faults.append(f"{len(unexpected)} unexpected: {', '.join(unexpected)}")
+    for key in both:
+        if own[key].shape != state[key].shape:
+            faults.append(f"{key}: shape {tuple(state[key].shape)}, must be {tuple(own[key].shape)}")
+        elif own[key].is_floating_point() != state[key].is_floating_point():
+            faults.append(f"{key}: {state[key].dtype}, must be {own[key].dtype}")
+    if faults:
+        then = None
+        if unexpected and all(key.startswith("module.") for key in unexpected):
+            then = "the names begin with 'module.' (saved from a parallel wrapper); save the inner module"
+        raise RefusedInput(f"{name} do not fit {type(model).__name__}: {'; '.join(faults)}", then=then)
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
