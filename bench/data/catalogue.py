@@ -165,7 +165,7 @@ def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> 
 
 
 def _open_scenes(split: str, root: Path | None, options: Mapping[str, Any]) -> SegmentationData:
-    from bench.data.scenes import Scenes  # noqa: PLC0415 - the drawing code is not needed for files
+    from bench.data.scenes.scenes import Scenes  # noqa: PLC0415 - the drawing code is not needed for files
 
     if root is not None:
         raise UsageError("data set scenes is drawn, not read: it has no root folder")

@@ -67,13 +67,14 @@ def add_record(record: Record, home: Path, arrays: Arrays | None = None) -> tupl
     -------
     The record as written (with its take and sidecar) and its path.
     """
+    take = next_take(home, record.kind, record.identity)
     while True:
-        take = next_take(home, record.kind, record.identity)
         try:
             path = write_record(with_take(record, take), home, arrays)
         except TakenError:
-            continue  # another process was quicker; the next take is ours to try
-        return read_record(path), path
+            take += 1  # another process was quicker
+        else:
+            return read_record(path), path
 
 
 def read_record(path: Path) -> Record:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.errors import UsageError
+from bench.fabric import launch_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-NAMES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,7 @@ def open_device(name: str) -> Device:
     UsageError
         No such name, or no such device on this machine.
     """
-    if name not in NAMES:
-        raise UsageError(f"no device '{name}'; have {', '.join(NAMES)}")
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(name, True):
-        have = ["cpu", *(key for key, value in there.items() if value)]
-        raise UsageError(f"device '{name}' is not on this machine; have {', '.join(have)}")
-    from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a measurement needs it
-
-    device = Fabric(accelerator=name, devices=1, precision="32-true").device
+    device = launch_fabric(name).device
     return Device(device, _waiting_for(device), _memory_format(device))
 
 

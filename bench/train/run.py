@@ -21,6 +21,7 @@ from bench.data.dataset import SegmentationData, manifest_digest, require_disjoi
 from bench.data.statistics import Statistics
 from bench.errors import RefusedInput, UsageError
 from bench.evaluate.evaluate import evaluate
+from bench.fabric import launch_fabric
 from bench.files import write_atomic
 from bench.models import resolve
 from bench.results.provenance import gather
@@ -89,23 +90,6 @@ class Run:
     statistics: Statistics
     record: Record
     notes: tuple[str, ...]
-
-
-def launch_fabric(device: str, precision: str) -> Fabric:
-    """Return Lightning Fabric for one device.
-
-    Raises
-    ------
-    UsageError
-        The device is not one of the choices, or this machine does not have it.
-    """
-    if device not in ("auto", "cpu", "cuda", "mps"):
-        raise UsageError(f"no device '{device}'; have auto, cpu, cuda, mps")
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device, True):
-        here = [name for name, there in {"cpu": True, **available}.items() if there]
-        raise UsageError(f"device '{device}' is not on this machine; have {', '.join(here)}")
-    return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bench.data.dataset import SegmentationData, manifest_digest, require_disjoi
 from bench.data.statistics import Statistics
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
+from bench.fabric import launch_fabric
 from bench.files import sha256_of_file
 from bench.models import resolve
 from bench.results.provenance import gather
@@ -21,7 +22,7 @@ from bench.results.record import Record, make_record
 from bench.results.store import add_record, read_arrays, read_records
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
-from bench.train.run import Settings, launch_fabric
+from bench.train.run import Settings
 from bench.train.weight_file import describe_weights, fit, load_weights
 
 _WEIGHTS = "final.safetensors"

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data import scenes
 from bench.data.dataset import manifest_digest, require_disjoint
-from bench.data.scenes import Scenes, draw_scene
+from bench.data.scenes import scenes
+from bench.data.scenes.scenes import Scenes, draw_scene
 from bench.errors import RefusedInput, UsageError
 
 SMALL = (64, 128)

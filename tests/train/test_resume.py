@@ -11,6 +11,7 @@ from torch import nn
 
 from bench.data.statistics import HALF
 from bench.errors import Interrupted, RefusedInput
+from bench.fabric import launch_fabric
 from bench.results.store import read_records
 from bench.train import checkpoint
 from bench.train import run as runs
@@ -135,7 +136,7 @@ def tiny_trainer(recipe, data, folder, criterion, run_key="key"):
         criterion=criterion,
         data=data,
         statistics=HALF,
-        fabric=runs.launch_fabric("cpu", "32-true"),
+        fabric=launch_fabric("cpu"),
         folder=folder,
         run_key=run_key,
     )

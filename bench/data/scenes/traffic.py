@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bench.data.scenes_draws import CLOTH, GREEN, MASONRY, PAINT, STEEL, between, chance, pick, tint
-from bench.data.scenes_street import Side, Thing
+from bench.data.scenes.draws import CLOTH, GREEN, MASONRY, PAINT, STEEL, between, chance, pick, tint
+from bench.data.scenes.street import Side, Thing
 
 
 def draw_things(

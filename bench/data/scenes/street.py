@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.data.scenes_canvas import Camera, Colour
-from bench.data.scenes_weather import Weather
+from bench.data.scenes.canvas import Camera, Colour
+from bench.data.scenes.weather import Weather
 
 END_OF_STREET_M = 140.0
 

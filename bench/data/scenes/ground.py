@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.scenes_canvas import Camera, Canvas, Floats
-from bench.data.scenes_classes import BUILDING, FENCE, ROAD, SIDEWALK, SKY, VEGETATION, VOID
-from bench.data.scenes_street import END_OF_STREET_M, Plot, Side, Street
+from bench.data.scenes.canvas import Camera, Canvas, Floats
+from bench.data.scenes.classes import BUILDING, FENCE, ROAD, SIDEWALK, SKY, VEGETATION, VOID
+from bench.data.scenes.street import END_OF_STREET_M, Plot, Side, Street
 
 FAR_M = 1e6
 

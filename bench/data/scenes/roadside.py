@@ -1,8 +1,8 @@
 """Paint lamp posts, traffic lights, signs, bins and trees of a synthetic street."""
 
-from bench.data.scenes_canvas import Camera, Canvas, Colour, Floats, Ink
-from bench.data.scenes_classes import LIGHT, POLE, SIGN, VEGETATION, VOID
-from bench.data.scenes_street import Spot, Thing
+from bench.data.scenes.canvas import Camera, Canvas, Colour, Floats, Ink
+from bench.data.scenes.classes import LIGHT, POLE, SIGN, VEGETATION, VOID
+from bench.data.scenes.street import Spot, Thing
 
 
 def _paint_post(canvas: Canvas, spot: Spot, thing: Thing, high: float, thick: float) -> None:

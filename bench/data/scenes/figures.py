@@ -1,8 +1,8 @@
 """Paint people and two-wheelers of a synthetic street; a rider is the same figure as anyone on foot."""
 
-from bench.data.scenes_canvas import Camera, Canvas, Colour, Ink
-from bench.data.scenes_classes import BICYCLE, MOTORCYCLE, PERSON, RIDER
-from bench.data.scenes_street import Spot, Thing
+from bench.data.scenes.canvas import Camera, Canvas, Colour, Ink
+from bench.data.scenes.classes import BICYCLE, MOTORCYCLE, PERSON, RIDER
+from bench.data.scenes.street import Spot, Thing
 
 SKIN: tuple[Colour, ...] = ((206, 164, 138), (150, 108, 82), (98, 70, 54))
 HAIR: tuple[Colour, ...] = ((42, 34, 30), (92, 66, 44), (150, 126, 88), (60, 60, 62))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bench.data.scenes_canvas import Camera, Canvas, Colour, Ink
-from bench.data.scenes_classes import BUS, CAR, TRAIN, TRUCK
-from bench.data.scenes_street import Thing
+from bench.data.scenes.canvas import Camera, Canvas, Colour, Ink
+from bench.data.scenes.classes import BUS, CAR, TRAIN, TRUCK
+from bench.data.scenes.street import Thing
 
 GLASS: Colour = (44, 54, 64)
 RUBBER: Colour = (26, 26, 28)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.scenes_canvas import Bytes, Canvas, Colour, Floats
-from bench.data.scenes_classes import (
+from bench.data.scenes.canvas import Bytes, Canvas, Colour, Floats
+from bench.data.scenes.classes import (
     BUILDING,
     FENCE,
     ROAD,

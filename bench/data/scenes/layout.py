@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from bench.data.scenes_classes import BUILDING, FENCE, SIDEWALK, TERRAIN, VEGETATION, WALL
-from bench.data.scenes_draws import ASPHALT, GREEN, MASONRY, PAINT, between, chance, pick, tint
-from bench.data.scenes_street import END_OF_STREET_M, Plot, Side, Street
-from bench.data.scenes_traffic import draw_things
-from bench.data.scenes_weather import draw_weather
+from bench.data.scenes.classes import BUILDING, FENCE, SIDEWALK, TERRAIN, VEGETATION, WALL
+from bench.data.scenes.draws import ASPHALT, GREEN, MASONRY, PAINT, between, chance, pick, tint
+from bench.data.scenes.street import END_OF_STREET_M, Plot, Side, Street
+from bench.data.scenes.traffic import draw_things
+from bench.data.scenes.weather import draw_weather
 
 
 def draw_street(rng: np.random.Generator) -> Street:

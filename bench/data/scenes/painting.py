@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
-from bench.data.scenes_canvas import Bytes, Camera, Canvas, Floats
-from bench.data.scenes_classes import VOID
-from bench.data.scenes_figures import (
+from bench.data.scenes.canvas import Bytes, Camera, Canvas, Floats
+from bench.data.scenes.classes import VOID
+from bench.data.scenes.figures import (
     paint_bicycle,
     paint_cyclist,
     paint_motorcycle,
     paint_motorcyclist,
     paint_person,
 )
-from bench.data.scenes_ground import paint_borders, paint_facades, paint_ground, paint_sky
-from bench.data.scenes_roadside import (
+from bench.data.scenes.ground import paint_borders, paint_facades, paint_ground, paint_sky
+from bench.data.scenes.roadside import (
     paint_bin,
     paint_bollard,
     paint_bush,
@@ -23,9 +23,9 @@ from bench.data.scenes_roadside import (
     paint_sign,
     paint_tree,
 )
-from bench.data.scenes_street import Street, Thing
-from bench.data.scenes_vehicles import paint_bus, paint_car, paint_train, paint_truck
-from bench.data.scenes_weather import develop, value_noise
+from bench.data.scenes.street import Street, Thing
+from bench.data.scenes.vehicles import paint_bus, paint_car, paint_train, paint_truck
+from bench.data.scenes.weather import develop, value_noise
 
 PAINTERS = {
     "car": paint_car,

@@ -33,13 +33,13 @@ import numpy as np
 import torch
 
 from bench.data.dataset import Sample
-from bench.data.scenes_classes import CLASSES, PALETTE
-from bench.data.scenes_layout import draw_street
-from bench.data.scenes_painting import paint_street
+from bench.data.scenes.classes import CLASSES, PALETTE
+from bench.data.scenes.layout import draw_street
+from bench.data.scenes.painting import paint_street
 from bench.errors import RefusedInput, unknown
 
 if TYPE_CHECKING:
-    from bench.data.scenes_canvas import Bytes
+    from bench.data.scenes.canvas import Bytes
 
 DEFAULT_COUNTS = {"train": 200, "val": 40, "test": 60}
 SMALLEST_SIDE_PX = 32

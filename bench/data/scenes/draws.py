@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.data.scenes_canvas import Colour
+from bench.data.scenes.canvas import Colour
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""Synthetic street scenes, drawn by procedure: the data set that comes with the package."""
