@@ -178,7 +178,11 @@ class Trainer:
     def _step(self, batch: Batch) -> float:
         set_rates(self.optimiser, lr_scale(self.recipe, self.state.step, self.epoch_steps))
         image, label = self._to_device(batch)
-        losses = self.criterion(self.model(image), label)
+        try:
+            output = self.model(image)
+        except ValueError as error:  # how a network refuses its input
+            raise RefusedInput(f"{self.recipe.model}, batch {self.recipe.batch}: {error}") from error
+        losses = self.criterion(output, label)
         total = self._finite(losses["total"])
         self.optimiser.zero_grad()
         self.fabric.backward(losses["total"])

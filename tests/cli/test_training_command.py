@@ -126,6 +126,13 @@ def test_a_mistake_exits_with_the_choices_and_leaves_no_record(carnet_bench, tmp
     assert not (tmp_path / "results").exists()
 
 
+def test_a_batch_of_one_is_refused_with_the_reason(carnet_bench, recipe_file, tmp_path):
+    code, _, err = carnet_bench("train", recipe_file, "--set", "batch=1")
+    assert code == 3
+    assert "batch 1: CARNet in training mode got a batch of 1 image" in err
+    assert not (tmp_path / "results").exists()
+
+
 def test_camvid_that_is_nowhere_says_what_was_looked_for_and_how_to_get_it(
     carnet_bench, monkeypatch, tmp_path
 ):
