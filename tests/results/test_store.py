@@ -95,6 +95,13 @@ def test_measuring_the_same_again_is_the_next_take(tmp_path):
     assert values == {0.5, 0.6, 0.7}
 
 
+def test_arrays_that_a_killed_writer_left_take_up_a_take(tmp_path):
+    path = store.write_record(accuracy(), tmp_path, {"a": np.zeros(1)})
+    path.unlink()
+    assert store.read_records(tmp_path, "accuracy") == []
+    assert store.next_take(tmp_path, "accuracy", {"method": "m"}) == 1
+
+
 def test_a_record_that_names_arrays_is_not_written_without_them(tmp_path):
     path = store.write_record(accuracy(), tmp_path, {"a": np.zeros(1)})
     record = store.read_record(path)
