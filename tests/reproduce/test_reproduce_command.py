@@ -45,7 +45,10 @@ def test_json_prints_one_document_on_stdout_and_the_files_on_stderr(app: typer.T
     assert (tmp_path / "results" / "tables" / "table4.csv").is_file()
 
 
-def test_without_json_the_table_is_printed(app: typer.Typer, tmp_path: Path) -> None:
+def test_without_json_the_table_is_printed(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # on 80 columns the longest name folds
     done = run(app, "table4", "--home", str(tmp_path))
     assert done.exit_code == 0
     assert "CARNet-ResNet152" in done.stdout
