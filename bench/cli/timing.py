@@ -105,14 +105,16 @@ def _print_table(records: list[Any]) -> None:
         box=box.SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
-    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "bound/ median", "valid"):
+    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "of bound", "valid"):
         table.add_column(title, justify="right")
     for record in records:
         values = record.values
-        keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms", "gemm_fraction")
+        keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms")
+        reached = values["gemm_fraction"]
         table.add_row(
             record.identity["model"],
             *(_number(values[key]) for key in keys),
+            "-" if reached is None else f"{100 * reached:.0f} %",
             "yes" if record.valid else "no",
         )
     console = Console()

@@ -15,7 +15,7 @@ from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated
 
-_SIZE_IN = (9.0, 4.2)
+_SIZE_IN = (9.0, 4.8)
 _COLOURS = ("#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2", "#b26a00", "#00838f")
 
 
@@ -61,7 +61,7 @@ def draw(records: Sequence[Record], made_by: Origin) -> dict[str, bytes]:
 
 def _fill(figure: Any, records: Sequence[Record], made_by: Origin) -> None:
     scores, losses = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.9, bottom=0.3, wspace=0.22)
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.9, bottom=0.36, wspace=0.22)
     notes: list[str] = []
     for index, record in enumerate(records):
         colour = _COLOURS[index % len(_COLOURS)]
@@ -90,12 +90,13 @@ def _fill(figure: Any, records: Sequence[Record], made_by: Origin) -> None:
     figure.legend(
         *scores.get_legend_handles_labels(),
         loc="upper left",
-        bbox_to_anchor=(0.07, 0.17),
+        bbox_to_anchor=(0.07, 0.26),
         fontsize=8,
         frameon=False,
     )
-    text = "\n".join([*(f"{note}." for note in notes), f"{made_by.line}."])
-    figure.text(0.98, 0.02, text, fontsize=6.5, color="#555555", ha="right", linespacing=1.5)
+    lines = [*notes, made_by.line]
+    text = "\n".join(f"{line[0].upper()}{line[1:]}." for line in lines)
+    figure.text(0.08, 0.02, text, fontsize=6.5, color="#555555", linespacing=1.5)
 
 
 def _label(record: Record) -> str:
