@@ -108,7 +108,7 @@ def test_the_table_shows_what_was_measured_and_a_dash_for_what_was_not(
     row = next(
         line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("carnet-mobile ")
     )
-    assert row.split() == ["carnet-mobile", "12.5", "13.25", "-", "80", "5", "0.4", "yes"]
+    assert row.split() == ["carnet-mobile", "12.5", "13.25", "-", "80", "5", "40", "%", "yes"]
 
 
 def test_nothing_valid_is_exit_4_and_kept_with_its_reason(
