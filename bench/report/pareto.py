@@ -75,7 +75,7 @@ def draw(reproduction: Reproduction, origin: Origin) -> dict[str, bytes]:
     return render(
         _SIZE_IN,
         "Table 1, params and mIoU",
-        lambda figure: _fill(figure, marks(reproduction), without_both(reproduction), origin),
+        lambda figure: _fill(figure, marks(reproduction), _remarks(reproduction, origin)),
     )
 
 
@@ -94,7 +94,22 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
     )
 
 
-def _fill(figure: Any, points: list[Mark], missing: list[str], origin: Origin) -> None:
+def _remarks(reproduction: Reproduction, origin: Origin) -> list[str]:
+    """Return the lines below the plot: what is not shown, what the measured points rest on, who made it."""
+    lines = []
+    missing = without_both(reproduction)
+    if missing:
+        lines.append(f"Not shown, as the paper prints no Params: {', '.join(missing)}.")
+    lines += [
+        _sentence(f"{point.row} on {point.data}: {note}")
+        for point in reproduction.points
+        for note in point.notes
+    ]
+    lines.append(f"† also trained with coarse annotations of Cityscapes. {_sentence(origin.line)}")
+    return lines
+
+
+def _fill(figure: Any, points: list[Mark], remarks: list[str]) -> None:
     axes = figure.add_axes((0.085, 0.27, 0.89, 0.67))
     axes.set_xscale("log")
     xs, ys = [point.x_params_m for point in points], [point.y_miou_percent for point in points]
@@ -137,11 +152,7 @@ def _fill(figure: Any, points: list[Mark], missing: list[str], origin: Origin) -
         for point in points
     ]
     write_labels(axes, labels, [*itertools.pairwise(line), *lengths])
-    lines = []
-    if missing:
-        lines.append(f"Not shown, as the paper prints no Params: {', '.join(missing)}.")
-    lines.append(f"† also trained with coarse annotations of Cityscapes. {_sentence(origin.line)}")
-    figure.text(0.085, 0.02, "\n".join(lines), fontsize=6.5, color="#555555", linespacing=1.5)
+    figure.text(0.085, 0.02, "\n".join(remarks), fontsize=6.5, color="#555555", linespacing=1.5)
 
 
 def _point(axes: Any, point: Mark) -> None:

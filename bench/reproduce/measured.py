@@ -24,7 +24,7 @@ def judge_miou(cell: Cell, table: Table, choice: Choice) -> Judged:
     percents = [100 * record.values["miou"] for record in choice.records]
     measured, first = statistics.fmean(percents), choice.records[0]
     data = first.identity["data"]
-    remarks = "; ".join((_on_which(choice.records), *_own_notes(choice.records)))
+    remarks = "; ".join((_on_which(choice.records), *own_notes(choice.records)))
     if data["name"] != table.dataset:
         verdict, note = v.OTHER_DATA, f"{remarks}; the paper: {table.dataset} {table.split}"
     elif data["split"] != table.split:
@@ -82,7 +82,8 @@ def _on_which(records: tuple[Record, ...]) -> str:
     return ", ".join(parts)
 
 
-def _own_notes(records: tuple[Record, ...]) -> list[str]:
+def own_notes(records: tuple[Record, ...]) -> list[str]:
+    """Return the remarks of some records, each once; that images are drawn is said elsewhere."""
     notes = [note for record in records for note in record.notes if note != "synthetic data"]
     return list(dict.fromkeys(notes))
 

@@ -14,7 +14,7 @@ from bench.paper import TABLES, Cell, Row, Table, rows
 from bench.reproduce import verdict as v
 from bench.reproduce.chosen import Records, is_synthetic
 from bench.reproduce.counted import RowCosts, count_row
-from bench.reproduce.measured import judge_miou, judge_speed
+from bench.reproduce.measured import judge_miou, judge_speed, own_notes
 
 REPRODUCIBLE = ("table1", "table4")
 """The tables there is a command for."""
@@ -90,6 +90,8 @@ class Point:
         Mean over the seeds.
     synthetic
         Measured on drawn images.
+    notes
+        What the records say besides, e.g. where the initial weights come from.
     """
 
     row: str
@@ -97,6 +99,7 @@ class Point:
     params_m: float
     miou_percent: float
     synthetic: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,7 @@ def _points(row: str, params_m: float, table: Table, records: Records) -> list[P
             params_m,
             100 * statistics.fmean(record.values["miou"] for record in chosen),
             is_synthetic(chosen[0]),
+            tuple(own_notes(chosen)),
         )
         for data, chosen in records.accuracy_by_split(row, table).items()
     ]
