@@ -100,8 +100,9 @@ def _remarks(reproduction: Reproduction, origin: Origin) -> list[str]:
     missing = without_both(reproduction)
     if missing:
         lines.append(f"Not shown, as the paper prints no Params: {', '.join(missing)}.")
+    titles = {row.name: row.title for row in reproduction.rows}
     lines += [
-        _sentence(f"{point.row} on {point.data}: {note}")
+        f"{titles[point.row]} on {point.data}: {note}."
         for point in reproduction.points
         for note in point.notes
     ]
