@@ -111,6 +111,15 @@ def read_records(home: Path, kind: str) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
+def takes_of(home: Path, kind: str, identity: Mapping[str, Any]) -> list[Record]:
+    """Return the records of one measurement, whichever take each is."""
+    return [
+        record
+        for record in read_records(home, kind)
+        if record_id({**identity, "take": record.identity["take"]}) == record.id
+    ]
+
+
 def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return the arrays of a record's sidecar, its digest checked first; empty when it has none.
 

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from bench.data.dataset import SegmentationData
+from bench.data.dataset import IGNORE, SegmentationData
 from bench.data.loader import Batch, epoch_batches, steps_per_epoch
 from bench.data.statistics import Statistics, normalise
 from bench.data.transforms import TrainTransform
@@ -188,7 +188,7 @@ class Trainer:
         self.fabric.backward(losses["total"])
         self._clip()
         self.optimiser.step()
-        self.state.empty_batches += int(bool((batch.label == 255).all()))
+        self.state.empty_batches += int(bool((batch.label == IGNORE).all()))
         return total
 
     def _to_device(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ from bench.files import write_atomic
 from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record, record_id
-from bench.results.store import add_record, read_records
+from bench.results.store import add_record, takes_of
 from bench.train.initial import Initial, build_initial
 from bench.train.loop import Diverged, Progress, State, Trainer
 from bench.train.recipe import Recipe
@@ -272,8 +272,7 @@ def _record_of(
 
 def _recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
     """Return the valid training record of this very run with these very weights, if there is one."""
-    for record in read_records(home, "training"):
-        same_run = record_id({**identity, "take": record.identity["take"]}) == record.id
-        if same_run and record.values.get("final_weights_sha256") == weights_sha256:
+    for record in takes_of(home, "training", identity):
+        if record.values.get("final_weights_sha256") == weights_sha256:
             return record
     return None

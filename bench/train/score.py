@@ -19,9 +19,9 @@ from bench.files import sha256_of_file
 from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
-from bench.results.store import add_record, read_arrays, read_records
+from bench.results.store import add_record, read_arrays, takes_of
 from bench.train.initial import build_seeded
-from bench.train.recipe import Recipe, from_table
+from bench.train.recipe import from_table
 from bench.train.run import Settings
 from bench.train.weight_file import describe_weights, fit, load_weights
 
@@ -57,7 +57,7 @@ def evaluate_run(
     path = source / _WEIGHTS if source.is_dir() else source
     description = describe_weights(path)
     identity = description["identity"]
-    recipe = _recipe_of(identity, path)
+    recipe = from_table(dict(identity["recipe"]), path.name)
     fabric = launch_fabric(settings.device, "32-true")
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -111,17 +111,10 @@ def evaluation_identity(
     }
 
 
-def _recipe_of(identity: dict[str, Any], path: Path) -> Recipe:
-    return from_table(dict(identity["recipe"]), path.name)
-
-
 def _same_outcome(record: Record, outcome: Evaluation, home: Path) -> Record | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
-    identity = {**record.identity, "take": None}
     new = outcome.arrays()
-    for earlier in read_records(home, "accuracy"):
-        if {**earlier.identity, "take": None} != identity:
-            continue
+    for earlier in takes_of(home, "accuracy", record.identity):
         old = read_arrays(earlier, home)
         if all(np.array_equal(old[key], new[key]) for key in new):
             return earlier
