@@ -51,8 +51,8 @@ for group in (reproduce, training, timing, cost, models, data):
 def main() -> None:
     """Run the command line; a user's mistake ends in a message and an exit code, never a traceback.
 
-    With ``--json`` stdout holds one whole document or none. A finding that is itself the result (``data check``
-    with bad files, a timing that is not valid, a count that is missing) is printed before its exit code.
+    With ``--json`` stdout holds one whole document or none. A finding that is itself the result (bad files in
+    ``data check``, a timing that is not valid, a count that is missing) is printed before its exit code.
     """
     try:
         app()
