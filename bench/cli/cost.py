@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli.models import GROUPS
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_size
 from bench.errors import NotMeasured, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from rich.table import Table
 
-    from bench.cost.costs import Costs
+    from baselines.method import Method
+    from bench.cost.costs import Costs, Counts
+
+_SIZE_HW = (512, 1024)
+_CLASSES = 19
 
 _COLUMNS = {
     "thop2019_gops": "thop-2019\n(Gop)",
@@ -38,9 +46,24 @@ def cost(
         typer.Option("--model", metavar="FILE.py:FUNCTION", help="A network of your own; may be repeated."),
     ] = None,
     size: Annotated[
-        str, typer.Option(metavar="HEIGHTxWIDTH", help="Input size in pixels, height first.")
-    ] = "512x1024",
-    classes: Annotated[int, typer.Option(min=1, max=65535, help="Output classes.")] = 19,
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH",
+            help="Input size in pixels, height first.  [default: 512x1024; with --all each one's own]",
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Output classes.  [default: 19; with --all each one's own]",
+            show_default=False,
+        ),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every method of `models`, each at its own size and classes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Count operations and parameters of one forward pass of one image.
@@ -48,45 +71,86 @@ def cost(
     Four counts stand side by side, since the word FLOPs means each of them somewhere: the paper's own rule
     (thop of 2019), multiply-adds on which two counters agree, twice that, and ptflops' default.
     Nothing is computed: no weights, no arithmetic. A CARNet is cut into the components of Table 4.
-    Exit code 4 when a count could not be had; the note says why.
+    Exit code 4 when a count could not be had; the note says why. With --all a method that does not take the
+    size is shown with its rule, which is no failure.
 
     \b
     Example:
       carnet-bench cost carnet-mobile carnet-resnet50 --size 512x1024 --classes 19
       carnet-bench cost mynet.py:build --size 360x480 --classes 11 --json
+      carnet-bench cost --all
     """  # noqa: D301
     names = [*(models or []), *(own or [])]
+    size_hw = None if size is None else parse_size(size)
+    if all_:
+        _cost_of_all(names, size_hw, classes, as_json)
+        return
     if not names:
-        raise UsageError("cost needs a MODEL: a name of `carnet-bench models`, or path.py:build")
-    size_hw = parse_size(size)
-    counted = _count_all(names, classes, size_hw)
-    if as_json:
-        from bench.cost.costs import UNITS
+        raise UsageError("cost needs a MODEL: a name of `carnet-bench models`, path.py:build, or --all")
+    from bench.cost.count import count_costs
+    from bench.models import resolve
 
-        print_json({"units": UNITS, "models": [_as_document(costs) for costs in counted]})
+    methods = [resolve(name) for name in names]
+    with _tracked(methods) as each:
+        counted = [count_costs(method, classes or _CLASSES, size_hw or _SIZE_HW) for method in each]
+    if as_json:
+        _print_document(counted)
     else:
         _show(counted)
-    missing = [costs.method for costs in counted if None in costs.values().values()]
-    if missing:
-        raise NotMeasured(f"not every count could be had for {', '.join(missing)}; see the notes")
+    _require_every_count(counted)
 
 
-def _count_all(names: list[str], classes: int, size_hw: tuple[int, int]) -> list[Costs]:
+def _cost_of_all(
+    names: list[str], size_hw: tuple[int, int] | None, classes: int | None, as_json: bool
+) -> None:
+    """Count every method, and those named besides; one that cannot be counted is shown with the reason."""
+    from bench.cost.costs import Costs
+    from bench.cost.count import count_costs
+    from bench.errors import BenchError
+    from bench.models import available, resolve
+
+    listed = available()
+    methods = [*listed.values(), *(resolve(name) for name in names if name not in listed)]
+    counted, refused = [], []
+    with _tracked(methods) as each:
+        for method in each:
+            at, number = size_hw or method.size_hw, classes or method.num_classes
+            try:
+                counted.append(count_costs(method, number, at))
+            except BenchError as error:
+                counted.append(Costs(method=method.name, num_classes=number, size_hw=at, notes=(str(error),)))
+            if not method.sizes.admits(at):
+                refused.append(method.name)
+    if as_json:
+        _print_document(counted)
+    else:
+        _show_together(counted, {method.name: method.group for method in methods})
+    _require_every_count([costs for costs in counted if costs.method not in refused])
+
+
+@contextmanager
+def _tracked(methods: list[Method]) -> Iterator[Iterable[Method]]:
+    """Show a progress bar while the methods are gone through."""
     import sys
 
     from rich.console import Console
     from rich.progress import Progress
 
-    from bench.cost.count import count_costs
-    from bench.models import resolve
-
-    methods = [resolve(name) for name in names]
     # this very stream: ptflops' words are kept from the terminal by exchanging sys.stderr
     with Progress(console=Console(file=sys.stderr), transient=True) as progress:
-        return [
-            count_costs(method, classes, size_hw)
-            for method in progress.track(methods, description="counting operations")
-        ]
+        yield progress.track(methods, description="counting operations")
+
+
+def _require_every_count(counted: list[Costs]) -> None:
+    missing = [costs.method for costs in counted if None in costs.values().values()]
+    if missing:
+        raise NotMeasured(f"not every count could be had for {', '.join(missing)}; see the notes")
+
+
+def _print_document(counted: list[Costs]) -> None:
+    from bench.cost.costs import UNITS
+
+    print_json({"units": UNITS, "models": [_as_document(costs) for costs in counted]})
 
 
 def _as_document(costs: Costs) -> dict[str, Any]:
@@ -125,5 +189,43 @@ def _table(costs: Costs) -> Table:
     return table
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
+    """Print one table a group, with a line for each method, and below it why numbers are missing."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for group, title in GROUPS.items():
+        members = [costs for costs in counted if groups[costs.method] == group]
+        if not members:
+            continue
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("method", no_wrap=True)
+        table.add_column("input, classes", no_wrap=True)
+        for heading in _COLUMNS.values():
+            table.add_column(heading, justify="right", no_wrap=True)
+        for costs in members:
+            height, width = costs.size_hw
+            table.add_row(costs.method, f"{height}x{width}, {costs.num_classes}", *_cells(costs))
+            # what a table prints of such a method is the network without its field
+            if "crf" in costs.components:
+                for name in ("network", "crf"):
+                    table.add_row(f"  {name}", "", *_cells(costs.components[name]))
+        console.print(table)
+        for costs in members:
+            if None in costs.values().values():
+                print("\n".join(f"{costs.method}: {note}" for note in costs.notes))
+    for costs in counted:
+        for note in costs.notes:
+            if None not in costs.values().values():
+                log(f"note: {costs.method}: {note}")
+
+
+def _cells(counts: Counts) -> list[str]:
+    values = counts.values()
+    return [_number(values[column], digits=3) for column in _COLUMNS]
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

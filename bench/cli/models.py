@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,14 @@ import typer
 from bench.cli.output import log, print_json
 
 if TYPE_CHECKING:
-    from baselines.registry import Method
+    from baselines.method import Method
+
+GROUPS = {
+    "paper": "Methods of the paper's tables, and their variants",
+    "peer": "Modern peers that libraries ship; not in the paper",
+    "own": "Your own",
+}
+"""The groups of methods in the order of every list, with their headings."""
 
 
 def register(app: typer.Typer) -> None:
@@ -21,66 +29,126 @@ def register(app: typer.Typer) -> None:
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the methods: name, paper, year, parameters at 19 classes, and whether each is built.
+    """List the methods: paper, parameters and multiply-adds, input sizes, auxiliary losses, ImageNet weights.
 
-    A name listed here is what `train`, `cost` and `reproduce` take as MODEL.
+    Parameters and multiply-adds are those at each method's own size and classes, which the list names.
+    A name listed here is what `train`, `cost`, `time` and `reproduce` take as MODEL.
 
     \b
     Example:
       carnet-bench models
       carnet-bench models --json
     """  # noqa: D301
-    rows = [_row(method) for method in _available()]
+    rows = _rows()
     if as_json:
         print_json({"models": rows})
         return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for group, title in GROUPS.items():
+        members = [row for row in rows if row["group"] == group]
+        if members:
+            print("\n".join([title, *_lines(members, width), ""]))
+    print("\n".join(_legend(rows)))
+
+
+def _rows() -> list[dict[str, Any]]:
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import Progress
 
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    table.add_column("paper")
-    table.add_column("year", justify="right")
-    table.add_column("params (M)", justify="right")
-    table.add_column("built")
-    for row in rows:
-        params_m = row["params_m"]
-        table.add_row(
-            row["name"],
-            shorten(row["paper"], 50, placeholder=" ..."),
-            "-" if row["year"] is None else str(row["year"]),
-            "-" if params_m is None else f"{params_m:.3f}",
-            "yes" if row["built"] else "no",
-        )
-    Console().print(table)
-
-
-def _available() -> list[Method]:
     from bench.models import available
 
-    return list(available().values())
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        methods = list(available().values())
+        return [_row(method) for method in progress.track(methods, description="counting operations")]
 
 
 def _row(method: Method) -> dict[str, Any]:
+    from bench.cost.brief import brief
+    from bench.train.weights import fitting
+
+    counted = brief(method)
+    if counted.note is not None:
+        log(f"note: {counted.note}")
+    height, width = method.size_hw
     return {
         "name": method.name,
         "title": method.title,
         "paper": method.citation,
         "year": method.year or None,
-        "params_m": _params_m(method),
-        "built": method.builder is not None,
+        "group": method.group,
+        "built": counted.params_m is not None,
+        "params_m": counted.params_m,
+        "gmacs": counted.gmacs,
+        "height": height,
+        "width": width,
+        "classes": method.num_classes,
+        "sizes": str(method.sizes),
+        "auxiliary": list(method.auxiliary),
+        "loss": method.loss,
+        "encoder": method.encoder,
+        "pretrained": fitting(method.encoder),
+        "reconstruction": method.reconstruction,
     }
 
 
-def _params_m(method: Method) -> float | None:
-    if method.builder is None:
-        return None
-    from bench.cost.count import count_costs
-    from bench.errors import BenchError
+def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
+    """Return a heading, then two lines a method: its numbers, and below them its paper."""
+    columns = {
+        "name": [row["name"] for row in rows],
+        "params": [_number(row["params_m"]) for row in rows],
+        "GMAC": [_number(row["gmacs"]) for row in rows],
+        "counted at": [_at(row) for row in rows],
+        "sizes taken": [row["sizes"] for row in rows],
+        "auxiliary": [_weights(row["auxiliary"]) for row in rows],
+        "encoder": [row["encoder"] or "-" for row in rows],
+    }
+    said = []
+    for heading in ("counted at", "auxiliary"):
+        # what is the same for all is said once
+        if len(rows) > 1 and len(set(columns[heading])) == 1:
+            (value,) = set(columns.pop(heading))
+            said += [] if value == "-" else [f"{heading} {value}"]
+    lines = [f"({'; '.join(said)})"] if said else []
+    widths = {heading: max(map(len, [heading, *cells])) for heading, cells in columns.items()}
+    lines.append(_line(list(columns), widths))
+    for row, *cells in zip(rows, *columns.values(), strict=True):
+        made = "RECONSTRUCTION, no public definition. " if row["reconstruction"] else ""
+        lines.append(_line(cells, widths))
+        title = f"{row['title']} ({row['year'] or 'no year'})"
+        paper = shorten(
+            f"{title}: {made}{row['paper']}", width - 2, placeholder=" ...", break_on_hyphens=False
+        )
+        lines.append(f"  {paper}")
+    return lines
 
-    try:
-        return count_costs(method, 19, which=("params_m",), components=False).params_m
-    except BenchError as error:
-        # an installed entry point that does not build must not hide the list
-        log(f"note: {error}")
-        return None
+
+def _line(cells: list[str], widths: dict[str, int]) -> str:
+    right = ("params", "GMAC")
+    padded = (
+        cell.rjust(width) if heading in right else cell.ljust(width)
+        for cell, (heading, width) in zip(cells, widths.items(), strict=True)
+    )
+    return "  ".join(padded).rstrip()
+
+
+def _legend(rows: list[dict[str, Any]]) -> list[str]:
+    fitting = {row["encoder"]: row["pretrained"] for row in rows if row["pretrained"]}
+    return [
+        "ImageNet weights (`--set weights=NAME`) by encoder:",
+        *(f"  {encoder}: {', '.join(names)}" for encoder, names in sorted(fitting.items())),
+        "params in M; counted at HEIGHTxWIDTH, and with 19 classes unless another number follows",
+        "auxiliary: weights of the auxiliary losses in training; whole citations: --json",
+    ]
+
+
+def _at(row: dict[str, Any]) -> str:
+    classes = "" if row["classes"] == 19 else f", {row['classes']}"
+    return f"{row['height']}x{row['width']}{classes}"
+
+
+def _weights(auxiliary: list[float]) -> str:
+    return ", ".join(f"{weight:g}" for weight in auxiliary) or "-"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,6 +1,6 @@
-"""What is particular to CARNet's counts: how Table 4 cuts it, and where its authors shared activations.
+"""How a network's counts are cut into components, and what is particular to CARNet's.
 
-The readable model is not bent to either.
+Table 4 cuts a CARNet, and its authors shared activations; the readable model is not bent to either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ from carnet.modules import CARModule
 
 COMPONENTS = ("bs", "carmodule", "crp", "others")
 """The columns of Table 4; ``others`` is the total without the three before it."""
+CRF = "crf"
+"""The submodule that refines the logits of a network; the counts of other sources leave it out."""
 
 # The costs of Tables 1 and 4 show one ReLU module at the stem and again at the fusion of L4, where the last
 # call counts, and functional ReLUs at the other three fusions. Our model has one module for the four fusions.
@@ -58,11 +60,13 @@ def global_feature_broadcast(model: nn.Module) -> Iterator[None]:
 
 
 def parts(model: nn.Module) -> dict[str, tuple[str, ...]]:
-    """Return the submodules' names of each component but ``others``; empty where Table 4 does not apply.
+    """Return the submodules' names of each component but the remainder; empty where there are none.
 
-    BS is the encoder by itself, the global branch is printed within CARModule, and CRP is its convolutions
-    and pools.
+    Of a CARNet BS is the encoder by itself, the global branch is printed within CARModule, and CRP is its
+    convolutions and pools.
     """
+    if isinstance(getattr(model, CRF, None), nn.Module):
+        return {CRF: (CRF,)}
     if not isinstance(model, CARNet):
         return {}
     global_branch = () if model.global_branch is None else ("global_branch",)
@@ -71,6 +75,11 @@ def parts(model: nn.Module) -> dict[str, tuple[str, ...]]:
         "carmodule": (*global_branch, *(f"car_modules.{n}" for n in range(len(model.car_modules)))),
         "crp": tuple(f"crps.{n}" for n in range(len(model.crps))),
     }
+
+
+def remainder_of(model: nn.Module) -> str:
+    """Return the name of what is left of the total when the ``parts`` are taken from it."""
+    return "others" if isinstance(model, CARNet) else "network"
 
 
 def inputs_of(model: nn.Module, names: Sequence[str], inputs: Sequence[Any]) -> dict[str, tuple[Any, ...]]:

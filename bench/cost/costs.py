@@ -56,7 +56,8 @@ class Costs(Counts):
     Attributes
     ----------
     components
-        ``bs``, ``carmodule``, ``crp`` and ``others`` for a CARNet, as Table 4 cuts it; always ``total``.
+        ``bs``, ``carmodule``, ``crp`` and ``others`` for a CARNet, as Table 4 cuts it; ``network`` and
+        ``crf`` for a method with a conditional random field; always ``total``.
     notes
         Why a number is missing, and what a reader of the numbers must know.
     """

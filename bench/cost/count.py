@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from baselines.registry import Method
-from bench.cost.components import calls_as, global_feature_broadcast, inputs_of, parts
+from baselines.method import Method
+from bench.cost.components import calls_as, global_feature_broadcast, inputs_of, parts, remainder_of
 from bench.cost.costs import ALL, COUNTED, UNITS, Costs, Counts
 from bench.cost.counters import (
     CallsAs,
@@ -19,7 +20,7 @@ from bench.cost.counters import (
     thop2019_ops,
 )
 from bench.cost.meta import build_on_meta
-from bench.errors import NotMeasured, unknown
+from bench.errors import NotMeasured, RefusedInput, unknown
 from carnet.model import CARNet
 
 NAMED_ABOVE = 0.005
@@ -43,20 +44,24 @@ def count_costs(
     which
         Of ``UNITS``; what is not asked for costs no time and is None.
     components
-        Whether a CARNet's components are counted too; the total alone is quicker.
+        Whether components are counted too; the total alone is quicker.
 
     Raises
     ------
     UsageError
         A name in ``which`` that is no count.
     RefusedInput
-        The method's builder fails.
+        The method's builder fails, or the method does not take this size.
     NotMeasured
         The network cannot run at this size on the `meta` device.
     """
     for name in which:
         if name not in UNITS:
             raise unknown("count", name, list(UNITS))
+    try:
+        method.sizes.require(size_hw)
+    except ValueError as error:
+        raise RefusedInput(f"{method.name}: {error}") from error
     model, notes = build_on_meta(method, num_classes)
     image = torch.empty(1, 3, *size_hw, device="meta")
     try:
@@ -71,6 +76,8 @@ def count_costs(
             then="see whether the network accepts this size, and a batch of one image",
         ) from error
     notes.extend(_remarks(model, total))
+    if components and total.gmacs is not None:
+        notes.extend(_curve(method, num_classes, size_hw))
     return Costs(
         total.thop2019_gops,
         total.gmacs,
@@ -84,10 +91,29 @@ def count_costs(
     )
 
 
+def _curve(method: Method, num_classes: int, size_hw: tuple[int, int]) -> list[str]:
+    """Return a line for each setting of a method whose cost depends on the image."""
+    lines = ["the cost depends on the image: counted is the most that it can be"] if method.cost_curve else []
+    for setting, options in method.cost_curve.items():
+        alike = replace(method, options={**method.options, **options}, cost_curve={})
+        gmacs = count_costs(alike, num_classes, size_hw, ("gmacs",), components=False).gmacs
+        lines.append(f"{setting}: {gmacs:.3f} GMAC")
+    return lines
+
+
 def params(modules: Collection[nn.Module]) -> int:
-    """Return the learnable numbers of some modules; a shared tensor counts once."""
+    """Return the learnable numbers of some modules; a shared tensor counts once.
+
+    Auxiliary heads, which run in training only, are left out.
+    """
+    heads = {id(p) for module in modules for p in _auxiliary_parameters(module)}
     distinct = {id(p): p.numel() for module in modules for p in module.parameters() if p.requires_grad}
-    return sum(distinct.values())
+    return sum(numel for tensor, numel in distinct.items() if tensor not in heads)
+
+
+def _auxiliary_parameters(module: nn.Module) -> list[nn.Parameter]:
+    heads = getattr(module, "auxiliary", None)
+    return list(heads.parameters()) if isinstance(heads, nn.Module) else []
 
 
 def _count(
@@ -165,7 +191,8 @@ def _components(
         )
         for component, names in cut.items()
     }
-    return {**counted, "others": _remainder(total, list(counted.values()))}
+    rest = {remainder_of(model): _remainder(total, list(counted.values()))}
+    return {**counted, **rest} if "others" in rest else {**rest, **counted}
 
 
 def _remainder(total: Counts, counted: list[Counts]) -> Counts:
@@ -185,6 +212,12 @@ def _remarks(model: nn.Module, total: Counts) -> list[str]:
         remarks.append(
             f"params hold the semantic branch (W3, W4; {branch / 1e6:.3f} M), which runs in training only: "
             "the printed ones do too"
+        )
+    heads = _auxiliary_parameters(model)
+    if heads and total.params_m is not None:
+        numbers = sum(head.numel() for head in heads)
+        remarks.append(
+            f"params leave out the auxiliary heads ({numbers / 1e6:.3f} M), which run in training only"
         )
     if total.ptflops_gmacs is not None and _has_shared_modules(model):
         remarks.append("ptflops_gmacs: modules registered under two parents are counted once for each")

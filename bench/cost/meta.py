@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from baselines.registry import Method
+from baselines.method import Method
 from bench.errors import RefusedInput
 
 

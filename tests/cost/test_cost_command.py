@@ -1,4 +1,4 @@
-"""`carnet-bench cost` and `carnet-bench models` as a user meets them."""
+"""`carnet-bench cost` as a user meets it."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import bench.models
 from baselines.registry import METHODS
 from bench.cli.cost import register as register_cost
-from bench.cli.models import register as register_models
 from bench.errors import NotMeasured, RefusedInput, UsageError
 
 OWN = """
@@ -29,8 +29,12 @@ def vectors(num_classes):
 @pytest.fixture
 def app() -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+
+    # with a second command, so that `cost` stays a name
+    @app.command()
+    def nothing() -> None: ...
+
     register_cost(app)
-    register_models(app)
     return app
 
 
@@ -79,7 +83,7 @@ def test_a_count_that_could_not_be_had_is_printed_and_ends_as_not_measured(
     [
         ([], UsageError, "cost needs a MODEL"),
         (["carnet-resnet18"], UsageError, "no model 'carnet-resnet18'; have .*carnet-mobile"),
-        (["dilatednet"], UsageError, "'dilatednet' is not built yet"),
+        (["pspnet-resnet101"], RefusedInput, "input of 512x1024: each side must be 8k\\+1, e.g. 513x1025"),
         (["nowhere.py:build"], RefusedInput, "nowhere.py: no such file"),
         (["carnet-mobile", "--size", "512*1024"], UsageError, "HEIGHTxWIDTH"),
     ],
@@ -97,20 +101,63 @@ def test_no_classes_are_a_usage_error(app: typer.Typer) -> None:
     assert CliRunner().invoke(app, ["cost", "carnet-mobile", "--classes", "0"]).exit_code == 2
 
 
-def test_models_lists_the_whole_registry_and_says_what_is_built(app: typer.Typer) -> None:
-    result = CliRunner().invoke(app, ["models", "--json"])
-    assert result.exit_code == 0
-    rows = {row["name"]: row for row in json.loads(result.stdout)["models"]}
-    assert set(METHODS) <= set(rows)
-    assert rows["carnet-resnet50"]["params_m"] == 28.646483
-    assert rows["carnet-resnet50"]["built"] is True
-    for name, method in METHODS.items():
-        assert rows[name]["year"] == method.year
-        assert rows[name]["built"] == (rows[name]["params_m"] is not None)
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of four: one of any size, one of 8k+1, one of 150 classes only, and a peer."""
+    names = ("enet", "pspnet-resnet101", "cascaded-segnet", "smp-pspnet-resnet18")
+    monkeypatch.setattr("bench.models.METHODS", {name: METHODS[name] for name in names})
 
 
-def test_the_list_for_reading_has_a_line_for_each_method(app: typer.Typer) -> None:
-    result = CliRunner().invoke(app, ["models"], env={"COLUMNS": "140"})
+def test_all_methods_are_counted_each_at_its_own_size_and_classes(app: typer.Typer, few: None) -> None:
+    result = CliRunner().invoke(app, ["cost", "--all", "--json"])
     assert result.exit_code == 0
-    for name in METHODS:
-        assert result.stdout.count(f" {name} ") == 1
+    found = {model["name"]: model for model in json.loads(result.stdout)["models"]}
+    inputs = {name: (m["height"], m["width"], m["classes"]) for name, m in found.items()}
+    assert inputs == {
+        "enet": (360, 640, 19),
+        "pspnet-resnet101": (713, 713, 19),
+        "cascaded-segnet": (384, 384, 150),
+        "smp-pspnet-resnet18": (512, 1024, 19),
+    }
+    assert all(None not in model["counts"].values() for model in found.values())
+
+
+def test_a_method_that_does_not_take_the_size_is_shown_with_its_rule_and_is_no_failure(
+    app: typer.Typer, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(bench.models.METHODS, "cascaded-segnet")
+    arguments = ["cost", "--all", "--size", "64x96", "--classes", "5"]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "100"})
+    assert result.exit_code == 0
+    reason = "pspnet-resnet101: input of 64x96: each side must be 8k+1, e.g. 65x97"
+    assert reason in result.stdout
+    document = CliRunner().invoke(app, [*arguments, "--json"])
+    refused = json.loads(document.stdout)["models"][1]
+    assert set(refused["counts"].values()) == {None}
+    assert refused["notes"] == [reason]
+
+
+def test_a_method_that_takes_the_size_and_cannot_be_counted_ends_as_not_measured(
+    app: typer.Typer, few: None
+) -> None:
+    result = CliRunner().invoke(app, ["cost", "--all", "--size", "72x72", "--classes", "7"])
+    assert isinstance(result.exception, NotMeasured)
+    assert str(result.exception).startswith("not every count could be had for cascaded-segnet;")
+    assert "which of the 7 classes are stuff" in result.stdout
+
+
+def test_the_table_of_all_fits_100_columns_with_peers_apart(app: typer.Typer, few: None) -> None:
+    result = CliRunner().invoke(app, ["cost", "--all"], env={"COLUMNS": "100"})
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    peers = next(n for n, line in enumerate(lines) if "not in the paper" in line)
+    of = {name: n for n, line in enumerate(lines) for name in METHODS if line.split()[:1] == [name]}
+    assert of["enet"] < of["pspnet-resnet101"] < of["cascaded-segnet"] < peers < of["smp-pspnet-resnet18"]
+    assert "360x640, 19" in lines[of["enet"]]
+
+
+def test_a_network_of_one_s_own_stands_beside_all(app: typer.Typer, few: None, tmp_path: Path) -> None:
+    path = tmp_path / "mynet.py"
+    path.write_text(OWN)
+    result = CliRunner().invoke(app, ["cost", "--all", "--model", f"{path}:build", "--json"])
+    assert [model["name"] for model in json.loads(result.stdout)["models"]][-1] == "mynet"

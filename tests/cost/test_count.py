@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from baselines.registry import METHODS, Method
+from baselines.method import Method
+from baselines.registry import METHODS
 from bench.cost.costs import UNITS, Costs
 from bench.cost.count import agreed_macs, count_costs
 from bench.cost.counters import CounterFailed, aten_macs, flop_counter_macs, thop2019_ops
