@@ -1,11 +1,13 @@
 """Files: the functions that write them, and the one that names their digest."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -14,6 +16,17 @@ from bench.errors import RefusedInput
 _TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.[^.]+\.tmp$")
 # what a file system without hard links answers to link(2)
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def tell_kernel(path: Path, text: str) -> None:
+    """Write to a file of the kernel's, below /proc: a message, which leaves no content and knows no rename.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or it may not be written.
+    """
+    path.write_text(text, encoding="ascii")
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -75,6 +88,71 @@ def write_new(path: Path, data: bytes | str) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+class GrowingFile:
+    """A file too large for memory: it grows under a temporary name and gets its own by ``finish``.
+
+    Used as a context; whatever leaves it before ``finish`` leaves no file behind.
+
+    Parameters
+    ----------
+    path
+        The final name; its folder is made when missing.
+
+    Attributes
+    ----------
+    temporary
+        Where the bytes are, to be read after ``flush``.
+    size
+        Bytes so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
+        self.temporary = Path(name)
+        self._stream = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        with contextlib.suppress(OSError):  # of bytes that are dropped anyway, on a disk that is full
+            self._stream.close()
+        self.temporary.unlink(missing_ok=True)
+
+    def append(self, content: bytes) -> None:
+        """Add bytes at the end; a disk that refuses is a RefusedInput, as for ``write_atomic``."""
+        try:
+            self._stream.write(content)
+        except OSError as error:
+            raise _refused(self.path, content, error) from error
+        self.size += len(content)
+
+    def restart(self) -> None:
+        """Drop everything written so far."""
+        self.flush()
+        self._stream.seek(0)
+        self._stream.truncate()
+        self.size = 0
+
+    def flush(self) -> None:
+        """Make what was written readable and durable."""
+        try:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise _refused(self.path, b"", error) from error
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self.flush()
+        self.temporary.chmod(0o644)
+        self.temporary.replace(self.path)
+        sync_folder(self.path.parent)
 
 
 def sweep_temporaries(folder: Path) -> list[Path]:

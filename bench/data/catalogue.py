@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.data import camvid
-from bench.data.dataset import IGNORE
+from bench.data import ade20k, camvid, camvid_full, cityscapes, nyudv2
+from bench.data.dataset import IGNORE, MissingSplit
+from bench.data.fetch import Source
+from bench.data.scenes import classes as scenes
 from bench.errors import RefusedInput, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -32,22 +34,50 @@ class Entry:
     how_to_get
         What to do when it is missing.
     stored_ids
-        The one table from stored id to train id (or ``IGNORE``).
+        The one table from stored id, or stored class where labels are colours, to train id (or ``IGNORE``).
     open_folder
         Opens a split in the set's own folder; None for a set that is drawn, not read.
     expected
         Samples a split, where the set is a fixed one.
     terms
         Under which the images may be used, and so what is made of them.
+    stuff
+        Train ids of the classes without a countable shape, for methods that separate them from objects; None
+        is not known.
+    stored_names
+        Names of stored ids, where the label files know more classes than are scored.
+    sizes_hw
+        Sizes (height, width) that the published images have; None where they differ from image to image.
+    options
+        Data options that ``open_folder`` takes.
+    splits
+        The splits whose images differ from each other's.
+    unlabelled
+        Splits that are published without labels.
+    place
+        Where a file of the published archives belongs below the set's folder.
+    sources
+        Files that can be fetched without registration.
+    manifests
+        {split: manifest digest of the files as published}, where it is known.
     """
 
     name: str
     title: str
     how_to_get: str
-    stored_ids: Mapping[int, int]
-    open_folder: Callable[[str, Path], SegmentationData] | None
+    stored_ids: Mapping[int, int] | Mapping[str, int]
+    open_folder: Callable[..., SegmentationData] | None
     expected: Mapping[str, int] | None = None
     terms: str = "none, the images are drawn here"
+    stuff: tuple[int, ...] | None = None
+    stored_names: Mapping[int, str] | None = None
+    sizes_hw: tuple[tuple[int, int], ...] | None = None
+    options: tuple[str, ...] = ()
+    splits: tuple[str, ...] = SPLITS
+    unlabelled: tuple[str, ...] = ()
+    place: Callable[[str], str | None] | None = None
+    sources: tuple[Source, ...] = ()
+    manifests: Mapping[str, str] = field(default_factory=dict)
 
 
 ENTRIES: dict[str, Entry] = {
@@ -61,6 +91,65 @@ ENTRIES: dict[str, Entry] = {
             camvid.CamVid,
             camvid.SPLIT_SIZES,
             camvid.TERMS,
+            stuff=camvid.STUFF,
+            sizes_hw=camvid.SIZES_HW,
+            place=camvid.place,
+            sources=camvid.SOURCES,
+            manifests=camvid.MANIFESTS,
+        ),
+        Entry(
+            "camvid-full",
+            "CamVid, 32 classes merged to 11, 720x960 (same split)",
+            camvid_full.HOW_TO_GET,
+            camvid_full.STORED_IDS,
+            camvid_full.CamVidFull,
+            camvid_full.SPLIT_SIZES,
+            camvid_full.TERMS,
+            stuff=camvid.STUFF,
+            sizes_hw=camvid_full.SIZES_HW,
+            place=camvid_full.place,
+        ),
+        Entry(
+            "cityscapes",
+            "Cityscapes, fine annotations, 19 classes, 1024x2048",
+            cityscapes.HOW_TO_GET,
+            cityscapes.STORED_IDS,
+            cityscapes.Cityscapes,
+            cityscapes.SPLIT_SIZES,
+            cityscapes.TERMS,
+            stuff=cityscapes.STUFF,
+            stored_names={label_id: label.title for label_id, label in cityscapes.LABELS.items()},
+            sizes_hw=cityscapes.SIZES_HW,
+            unlabelled=("test",),
+            place=cityscapes.place,
+        ),
+        Entry(
+            "nyudv2",
+            "NYU Depth v2, 40 classes, 480x640 or cropped to 468x625",
+            nyudv2.HOW_TO_GET,
+            nyudv2.FROM_0,
+            nyudv2.open_nyudv2,
+            nyudv2.SPLIT_SIZES,
+            nyudv2.TERMS,
+            stuff=nyudv2.STUFF,
+            sizes_hw=nyudv2.SIZES_HW,
+            options=nyudv2.OPTIONS,
+            splits=("train", "val"),
+            place=nyudv2.place,
+            sources=nyudv2.SOURCES,
+        ),
+        Entry(
+            "ade20k",
+            "ADE20K SceneParse150, 150 classes",
+            ade20k.HOW_TO_GET,
+            ade20k.STORED_IDS,
+            ade20k.ADE20K,
+            ade20k.SPLIT_SIZES,
+            ade20k.TERMS,
+            stuff=ade20k.STUFF,
+            unlabelled=("test",),
+            place=ade20k.place,
+            sources=ade20k.SOURCES,
         ),
         Entry(
             "scenes",
@@ -68,6 +157,7 @@ ENTRIES: dict[str, Entry] = {
             "nothing to get: drawn from a seed",
             {**{train_id: train_id for train_id in range(IGNORE)}, IGNORE: IGNORE},
             None,
+            stuff=scenes.STUFF,
         ),
     )
 }
@@ -107,7 +197,8 @@ def open_data(
     home
         The home folder, whose ``data/`` is the last place looked in.
     options
-        For ``scenes``: ``count``, ``size_hw``, ``seed``. A set that is read from a folder has none.
+        For ``scenes``: ``count``, ``size_hw``, ``seed``. For ``nyudv2``: those of ``nyudv2.open_nyudv2``.
+        The other sets have none.
 
     Raises
     ------
@@ -121,9 +212,31 @@ def open_data(
         raise unknown(f"{name} split", split, list(SPLITS))
     if wanted.open_folder is None:
         return _open_scenes(split, root, options)
-    if options:
-        raise UsageError(f"data set {name} has no option {', '.join(sorted(options))}; it has none")
-    return wanted.open_folder(split, locate(name, root, home=home))
+    strange = sorted(set(options) - set(wanted.options))
+    if strange:
+        have = ", ".join(wanted.options) or "none"
+        raise UsageError(f"data set {name} has no option {', '.join(strange)}; it has {have}")
+    return wanted.open_folder(split, locate(name, root, home=home), **options)
+
+
+def splits_here(
+    name: str, root: Path | None = None, *, home: Path | None = None, **options: Any
+) -> list[str]:
+    """Return the splits that the data set's folder holds: a sample may have one only.
+
+    Raises
+    ------
+    RefusedInput
+        The folder is nowhere, or a split that is there is refused.
+    """
+    found = []
+    for split in entry(name).splits:
+        try:
+            open_data(name, split, root, home=home, **options)
+        except MissingSplit:
+            continue
+        found.append(split)
+    return found
 
 
 def places(name: str, home: Path | None = None) -> list[Path]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from bench.data.dataset import IGNORE, image_digests, manifest_digest, sample_name
+from bench.data.check_report import CheckReport, Published, SplitReport
+from bench.data.dataset import (
+    IGNORE,
+    MissingSplit,
+    ReadsImages,
+    data_notes,
+    image_digests,
+    is_labelled,
+    manifest_digest,
+    sample_name,
+)
+from bench.data.folder import PairFolder
+from bench.data.images import exif_orientation
 from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
@@ -17,65 +28,13 @@ if TYPE_CHECKING:
     from bench.data.dataset import SegmentationData
 
 
-@dataclass
-class SplitReport:
-    """What one split holds.
-
-    Attributes
-    ----------
-    samples
-        Listed samples.
-    unreadable
-        Samples that were refused; each is among the problems.
-    sizes
-        {"HEIGHTxWIDTH": samples}.
-    pixels
-        {class name: labelled pixels}, in the order of the train ids.
-    ignored_pixels
-        Pixels without a class.
-    images_with_class
-        {class name: samples in which it occurs}.
-    manifest
-        Digest of the manifest; None where a file could not be read.
-    """
-
-    samples: int
-    unreadable: int = 0
-    sizes: dict[str, int] = field(default_factory=dict)
-    pixels: dict[str, int] = field(default_factory=dict)
-    ignored_pixels: int = 0
-    images_with_class: dict[str, int] = field(default_factory=dict)
-    manifest: str | None = None
-
-
-@dataclass
-class CheckReport:
-    """What a data set holds and what is wrong with it.
-
-    Attributes
-    ----------
-    name
-        Of the data set.
-    stored_ids
-        {stored id as text: class name or "ignored"}: the table applied at read.
-    splits
-        The splits that could be opened.
-    problems
-        One line each; empty when all is well.
-    """
-
-    name: str
-    stored_ids: dict[str, str]
-    splits: dict[str, SplitReport] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-
 def check_data(
     name: str,
     openers: Mapping[str, Callable[[], SegmentationData]],
-    stored_ids: Mapping[int, int],
-    expected: Mapping[str, int] | None = None,
+    stored_ids: Mapping[int, int] | Mapping[str, int],
+    published: Published = Published(),  # noqa: B008 - frozen
     *,
+    partial: bool = False,
     seen: Callable[[str, int, int], None] | None = None,
 ) -> CheckReport:
     """Decode every sample of every split, and compare the splits.
@@ -88,8 +47,10 @@ def check_data(
         {split: function that opens it}; a split that is refused becomes a problem.
     stored_ids
         The table from stored id to train id, for the report.
-    expected
-        {split: samples}, where the set is a fixed one.
+    published
+        What the set holds as published.
+    partial
+        The folder holds only a part of the set: missing splits and other counts are notes, not problems.
     seen
         Called as ``seen(split, samples done, samples in all)`` after each sample.
     """
@@ -98,54 +59,128 @@ def check_data(
     for split, open_split in openers.items():
         try:
             data = open_split()
+        except MissingSplit as error:
+            optional = partial or split in published.unlabelled
+            (report.notes if optional else report.problems).append(str(error))
+            continue
         except RefusedInput as error:
             report.problems.append(str(error))
             continue
-        report.stored_ids = _describe(stored_ids, data.classes)
-        report.splits[split] = _check_split(data, report.problems, seen)
-        wanted = expected.get(split) if expected else None
+        report.stored_ids = _describe(
+            getattr(data, "stored_ids", None) or stored_ids, data.classes, published.stored_names or {}
+        )
+        report.notes += [f"{name} {split}: {note}" for note in data_notes(data)]
+        part = report.splits[split] = _check_split(data, report, seen)
+        wanted = published.counts.get(split) if published.counts else None
         if wanted is not None and wanted != len(data):
-            report.problems.append(f"{name} {split}: {len(data)} samples, the published split has {wanted}")
+            told = report.notes if partial else report.problems
+            told.append(f"{name} {split}: {len(data)} samples, the published split has {wanted}")
+        report.problems += _strange_sizes(f"{name} {split}", part, published.sizes_hw)
         try:
-            report.splits[split].manifest = manifest_digest(data)
+            part.manifest = manifest_digest(data)
             digests[split] = image_digests(data)
         except (RefusedInput, OSError) as error:
             report.problems.append(f"{name} {split}: no manifest ({error})")
+        if part.manifest is not None and part.manifest == published.manifests.get(split):
+            report.notes.append(f"{name} {split}: the files are those published, byte for byte")
+    if not report.splits and not report.problems:
+        report.problems.append(f"{name}: the folder holds no split at all")
     report.problems += _shared_between_splits(digests)
     return report
 
 
 def _check_split(
-    data: SegmentationData, problems: list[str], seen: Callable[[str, int, int], None] | None
+    data: SegmentationData, whole: CheckReport, seen: Callable[[str, int, int], None] | None
 ) -> SplitReport:
-    report = SplitReport(len(data))
+    report = SplitReport(len(data), is_labelled(data))
+    problems = whole.problems
     sizes: Counter[str] = Counter()
     pixels = torch.zeros(256, dtype=torch.int64)
     images = torch.zeros(256, dtype=torch.int64)
+    tally = torch.zeros(256, dtype=torch.int64)
+    if isinstance(data, PairFolder):
+        data.tally = tally
     for index in range(len(data)):
+        where = f"{data.split}/{sample_name(data, index)}"
         try:
-            sample = data.read(index)
+            height, width, counts = _read(data, index, report.labelled)
         except RefusedInput as error:
             report.unreadable += 1
-            problems.append(f"{data.split}/{sample_name(data, index)}: {error}")
+            problems.append(f"{where}: {error}{_turned(data, index)}")
         else:
-            counts = torch.bincount(sample.label.flatten(), minlength=256)
             pixels += counts
             images += counts > 0
-            sizes[f"{sample.label.shape[0]}x{sample.label.shape[1]}"] += 1
+            sizes[f"{height}x{width}"] += 1
+            if turned := _turned(data, index):
+                (whole.problems if _keeps_sides(data, index) else whole.notes).append(f"{where}{turned}")
         if seen is not None:
             seen(data.split, index + 1, len(data))
     report.sizes = dict(sizes)
+    report.stored_pixels = {str(stored): int(tally[stored]) for stored in tally.nonzero().flatten().tolist()}
     report.pixels = {title: int(pixels[train_id]) for train_id, title in enumerate(data.classes)}
     report.images_with_class = {title: int(images[train_id]) for train_id, title in enumerate(data.classes)}
     report.ignored_pixels = int(pixels[IGNORE])
-    problems += _masks_in_disguise(data, pixels)
+    if report.labelled:
+        problems += _masks_in_disguise(data, pixels)
+    else:
+        whole.notes.append(
+            f"{data.name} {data.split}: images only, {getattr(data, 'why_unlabelled', 'no labels')}"
+        )
     return report
+
+
+def _read(data: SegmentationData, index: int, labelled: bool) -> tuple[int, int, torch.Tensor]:
+    """Return height, width and pixels by train id of a sample; of an image alone no pixels."""
+    if not labelled and isinstance(data, ReadsImages):
+        _, height, width = data.read_image(index).shape
+        return height, width, torch.zeros(256, dtype=torch.int64)
+    label = data.read(index).label
+    return label.shape[0], label.shape[1], torch.bincount(label.flatten(), minlength=256)
+
+
+def _orientation(data: SegmentationData, index: int) -> int:
+    if not isinstance(data, PairFolder):
+        return 1
+    try:
+        return exif_orientation(data.image_path(index))
+    except RefusedInput:
+        return 1  # what is wrong with the file is told already
+
+
+def _turned(data: SegmentationData, index: int) -> str:
+    orientation = _orientation(data, index)
+    return (
+        "" if orientation == 1 else f" (EXIF orientation {orientation}: turned when read, its label is not)"
+    )
+
+
+def _keeps_sides(data: SegmentationData, index: int) -> bool:
+    """Return whether the turned image would fit its label unturned too, so that nobody sees which is meant.
+
+    Orientations 5 to 8 exchange height and width; that the sizes agree afterwards shows that the label was
+    drawn on the upright image.
+    """
+    return _orientation(data, index) <= 4
+
+
+def _strange_sizes(
+    where: str, report: SplitReport, sizes_hw: tuple[tuple[int, int], ...] | None
+) -> list[str]:
+    if sizes_hw is None:
+        return []
+    allowed = [f"{height}x{width}" for height, width in sizes_hw]
+    return [
+        f"{where}: {count} samples of {size} (height x width), those published have {' or '.join(allowed)}"
+        for size, count in report.sizes.items()
+        if size not in allowed
+    ]
 
 
 def _masks_in_disguise(data: SegmentationData, pixels: torch.Tensor) -> list[str]:
     """Return a problem where 255 meant "yes" and not "ignored": labels that are black and white masks."""
     present = pixels.nonzero().flatten().tolist()
+    if present == [IGNORE]:
+        return [f"{data.name} {data.split}: no pixel has a class, as in the dummy labels of a test split"]
     if present != [0, IGNORE] or len(data.classes) <= 2:
         return []
     return [
@@ -165,9 +200,16 @@ def _shared_between_splits(digests: Mapping[str, Mapping[str, str]]) -> list[str
     return problems
 
 
-def _describe(stored_ids: Mapping[int, int], classes: tuple[str, ...]) -> dict[str, str]:
+def _describe(
+    stored_ids: Mapping[int, int] | Mapping[str, int], classes: tuple[str, ...], names: Mapping[int, str]
+) -> dict[str, str]:
+    def title(stored: int | str, train_id: int) -> str:
+        if train_id != IGNORE:
+            return classes[train_id]
+        return f"ignored ({names[stored]})" if isinstance(stored, int) and stored in names else "ignored"
+
     return {
-        str(stored): "ignored" if train_id == IGNORE else classes[train_id]
-        for stored, train_id in sorted(stored_ids.items())
+        str(stored): title(stored, train_id)
+        for stored, train_id in stored_ids.items()
         if train_id == IGNORE or train_id < len(classes)
     }

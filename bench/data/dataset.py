@@ -82,6 +82,43 @@ class DigestsImages(Protocol):
         """Return the part of the manifest that is images."""
 
 
+@runtime_checkable
+class ReadsImages(Protocol):
+    """A data set whose images can be read without their labels, e.g. to predict a test split."""
+
+    def read_image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        """Return the image at ``index``."""
+
+
+class MissingSplit(RefusedInput):
+    """A data set's folder holds nothing of this split."""
+
+
+def is_labelled(data: SegmentationData) -> bool:
+    """Return whether the split has labels; that of a test server has not."""
+    return bool(getattr(data, "labelled", True))
+
+
+def data_notes(data: SegmentationData) -> tuple[str, ...]:
+    """Return what a reader of any number made with this data must know; mostly nothing."""
+    return tuple(getattr(data, "notes", ()))
+
+
+def require_labels(data: SegmentationData) -> None:
+    """Refuse to train on or to score a split without labels.
+
+    Raises
+    ------
+    RefusedInput
+        With the reason why there are none.
+    """
+    if not is_labelled(data):
+        raise RefusedInput(
+            f"{data.name} {data.split}: no labels to score with ({getattr(data, 'why_unlabelled', '')})",
+            then="score the val split, or write predictions for the test server (carnet-bench submit)",
+        )
+
+
 def manifest_digest(data: SegmentationData) -> str:
     """Return the SHA-256 over the lines ``name sha256`` of the manifest, sorted by name."""
     lines = (f"{name} {digest}\n" for name, digest in sorted(data.manifest().items()))

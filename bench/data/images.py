@@ -26,6 +26,7 @@ PIXEL_LIMIT = 50_000_000  # Pillow only warns above 89 million; Cityscapes has 2
 NO_ID = 254  # in an id table: this stored value may not occur
 _IMAGE_MODES = ("RGB", "L")
 _LABEL_MODES = ("L", "P")
+_ORIENTATION = 0x0112  # the EXIF tag
 # all that Pillow's PNG and JPEG readers are known to raise on damaged bytes
 _DAMAGE = (
     OSError,
@@ -70,7 +71,7 @@ def read_image(path: Path) -> UInt8[Tensor, "3 h w"]:
 
 
 def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int) -> UInt8[Tensor, "h w"]:
-    """Read a PNG of class ids, as stored (never through its palette), and map them to train ids.
+    """Read a PNG of class ids and map them to train ids.
 
     Parameters
     ----------
@@ -84,9 +85,25 @@ def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int)
     Raises
     ------
     RefusedInput
-        As for an image; and any other mode, any other format (JPEG invents ids), any id not in the table.
+        As ``read_ids``; and any id that is not in the table.
     """
-    picture, content = _decode(path, ("PNG",))
+    return map_ids(read_ids(path), table, num_classes, path.name)
+
+
+def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
+    """Read a PNG of class ids, as stored: never through its palette, not mapped to train ids.
+
+    Parameters
+    ----------
+    path
+        The file; only its name is used where ``content``, its bytes, is at hand already.
+
+    Raises
+    ------
+    RefusedInput
+        As for an image; and any mode but L and P, any other format (JPEG invents ids).
+    """
+    picture, content = _decode(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
         raise RefusedInput(
             f"{path}: label mode {picture.mode}, allowed are L and P (8-bit ids, one channel)", then=_THEN
@@ -94,7 +111,60 @@ def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int)
     bits = content[24]  # of the PNG header; Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
     if picture.mode == "L" and bits != 8:
         raise RefusedInput(f"{path}: grey label of {bits} bits, allowed are 8", then=_THEN)
-    return map_ids(torch.from_numpy(np.array(picture)), table, num_classes, path.name)
+    return torch.from_numpy(np.array(picture))
+
+
+def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
+    """Read a PNG whose colours are classes, and map them to train ids.
+
+    Parameters
+    ----------
+    path
+        RGB or palette PNG.
+    colours
+        {(red, green, blue): train id or ``IGNORE``}.
+
+    Raises
+    ------
+    RefusedInput
+        As for an image; and any colour that is not in the table.
+    """
+    picture, _ = _decode(path, ("PNG",))
+    if picture.mode not in ("RGB", "P"):
+        raise RefusedInput(
+            f"{path}: colour label mode {picture.mode}, allowed are RGB and palette", then=_THEN
+        )
+    pixels = np.array(picture.convert("RGB")).astype(np.int32)
+    packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+    table = dict(
+        sorted(((red << 16) | (green << 8) | blue, to) for (red, green, blue), to in colours.items())
+    )
+    known = np.array(list(table), dtype=np.int32)
+    place = np.searchsorted(known, packed).clip(max=len(known) - 1)
+    bad = known[place] != packed
+    if bad.any():
+        value = int(packed[bad][0])
+        raise RefusedInput(
+            f"{path.name}: colour ({value >> 16}, {value >> 8 & 255}, {value & 255}) is of no class "
+            f"({int(bad.sum())} of {bad.size} pixels), allowed are the {len(known)} colours of the table",
+            then=_THEN,
+        )
+    return torch.from_numpy(np.array(list(table.values()), dtype=np.uint8)[place])
+
+
+def exif_orientation(path: Path) -> int:
+    """Return the EXIF orientation of an image, 1 (upright) where it has none.
+
+    Raises
+    ------
+    RefusedInput
+        The file cannot be opened as an image.
+    """
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+            return int(picture.getexif().get(_ORIENTATION, 1))
+    except _DAMAGE as error:
+        raise RefusedInput(f"{path}: not a PNG or JPEG file ({error})", then=_THEN) from error
 
 
 def map_ids(
@@ -133,16 +203,29 @@ def read_pair(
     """
     image = read_image(image_path)
     label = read_label(label_path, table, num_classes)
+    require_equal_size(image_path, image, label_path, label)
+    return image, label
+
+
+def require_equal_size(
+    image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
+) -> None:
+    """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
+
+    Raises
+    ------
+    RefusedInput
+        The sizes differ.
+    """
     if image.shape[1:] != label.shape:
         raise RefusedInput(
             f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
             f"{label.shape[0]}x{label.shape[1]} (height x width); allowed is equal",
             then=_THEN,
         )
-    return image, label
 
 
-def _decode(path: Path, formats: tuple[str, ...]) -> tuple[Image.Image, bytes]:
+def _decode(path: Path, formats: tuple[str, ...], content: bytes | None = None) -> tuple[Image.Image, bytes]:
     """Decode the whole file; the picture is upright and the bytes are those it was decoded from."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RefusedInput(
@@ -151,7 +234,7 @@ def _decode(path: Path, formats: tuple[str, ...]) -> tuple[Image.Image, bytes]:
             then="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
         )
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if content is None else content
     except OSError as error:
         raise RefusedInput(f"{path}: cannot read ({error.strerror or error})", then=_THEN) from error
     wanted = " or ".join(formats)

@@ -69,6 +69,7 @@ def epoch_batches(
     workers: int = 0,
     drop_last: bool = True,
     timeout_s: float = 120.0,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """Return the batches of one epoch, from ``start_step`` on.
 
@@ -91,6 +92,8 @@ def epoch_batches(
         Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.
     timeout_s
         With workers: longest wait for one batch, in seconds.
+    part
+        (rank, ranks): of each batch only this rank's equal share, so that all ranks together see the batch.
 
     Raises
     ------
@@ -103,6 +106,9 @@ def epoch_batches(
     """
     if batch < 1 or workers < 0:
         raise UsageError(f"batch {batch} and {workers} workers, allowed are batch >= 1 and workers >= 0")
+    rank, ranks = part
+    if not 0 <= rank < ranks or batch % ranks:
+        raise UsageError(f"a batch of {batch} for rank {rank} of {ranks}, allowed are equal shares")
     if len(data) < batch:
         raise RefusedInput(
             f"{data.name} {data.split}: {len(data)} samples, batch {batch}; "
@@ -112,7 +118,7 @@ def epoch_batches(
     steps = steps_per_epoch(len(data), batch, drop_last)
     if not 0 <= start_step <= steps:
         raise UsageError(f"start step {start_step}, allowed are 0..{steps} (the steps of an epoch)")
-    epoch_steps = _EpochSteps(data, transform, batch, seed, epoch)
+    epoch_steps = _EpochSteps(data, transform, batch, seed=seed, epoch=epoch, part=part)
     wanted = range(start_step, steps)
     if workers == 0:
         return (epoch_steps.batch_at(step) for step in wanted)
@@ -128,7 +134,14 @@ class _EpochSteps(Dataset[Any]):
     """The batches of one epoch by step; an item is a whole batch, so that workers share nothing."""
 
     def __init__(
-        self, data: SegmentationData, transform: Transform, batch: int, seed: int, epoch: int
+        self,
+        data: SegmentationData,
+        transform: Transform,
+        batch: int,
+        *,
+        seed: int,
+        epoch: int,
+        part: tuple[int, int],
     ) -> None:
         self.data = data
         self.transform = transform
@@ -136,9 +149,12 @@ class _EpochSteps(Dataset[Any]):
         self.seed = seed
         self.epoch = epoch
         self.order = epoch_order(len(data), seed, epoch)
+        self.rank, self.ranks = part
 
     def indices(self, step: int) -> list[int]:
-        return self.order[step * self.batch : (step + 1) * self.batch]
+        whole = self.order[step * self.batch : (step + 1) * self.batch]
+        share = self.batch // self.ranks
+        return whole[self.rank * share : (self.rank + 1) * share]
 
     def batch_at(self, step: int) -> Batch:
         images: list[Tensor] = []

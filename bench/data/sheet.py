@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CELL_WIDTH = 320  # pixels of one image; the sheet is wide enough to see poles and narrow enough for a screen
 _GAP = 6
 _LINE = 20
+_LONGEST_LEGEND = 41  # classes; of a set with more only those are listed that occur on the sheet
 _PAPER, _INK = (255, 255, 255), (20, 20, 20)
 
 
@@ -58,7 +59,8 @@ def contact_sheet(data: SegmentationData, count: int = 8, pairs_across: int = 2)
     rows = -(-count // pairs_across)
     width = pairs_across * (pair_width + 2 * _GAP)
     entries_across = max(1, width // 160)
-    legend_rows = -(-(len(data.classes) + 1) // entries_across)
+    legend = _legend(data, samples)
+    legend_rows = -(-len(legend) // entries_across)
     sheet = Image.new("RGB", (width, rows * row_height + (legend_rows + 1) * _LINE), _PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
@@ -68,13 +70,23 @@ def contact_sheet(data: SegmentationData, count: int = 8, pairs_across: int = 2)
         draw.text((left, top + 2), f"{data.name} {data.split} {sample.name}", _INK, font)
         for column, picture in enumerate(_pictures(sample, data.palette)):
             sheet.paste(picture, (left + column * (_CELL_WIDTH + _GAP), top + _LINE))
-    legend = [*zip(data.classes, data.palette, strict=True), ("ignored", (0, 0, 0))]
     for place, (title, colour) in enumerate(legend):
         left = (place % entries_across) * 160 + _GAP
         top = rows * row_height + (place // entries_across) * _LINE + _LINE // 2
         draw.rectangle((left, top, left + 14, top + 14), colour, _INK)
         draw.text((left + 20, top), title, _INK, font)
     return sheet
+
+
+def _legend(data: SegmentationData, samples: list[Sample]) -> list[tuple[str, tuple[int, int, int]]]:
+    """Return titles and colours: of all classes, or of those that occur where there are too many."""
+    classes = list(enumerate(zip(data.classes, data.palette, strict=True)))
+    if len(classes) > _LONGEST_LEGEND:
+        seen = {int(train_id) for sample in samples for train_id in torch.unique(sample.label)}
+        classes = [(train_id, entry) for train_id, entry in classes if train_id in seen]
+        left_out = len(data.classes) - len(classes)
+        return [*(entry for _, entry in classes), ("ignored", (0, 0, 0)), (f"({left_out} not here)", _PAPER)]
+    return [*(entry for _, entry in classes), ("ignored", (0, 0, 0))]
 
 
 def _pictures(sample: Sample, palette: tuple[tuple[int, int, int], ...]) -> tuple[Image.Image, Image.Image]:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2.functional import resize  # type: ignore[attr-defined]
+from torchvision.transforms.v2.functional import (  # type: ignore[attr-defined]
+    crop,
+    horizontal_flip,
+    pad,
+    resize,
+)
 
 from bench.data.dataset import IGNORE
 from bench.data.statistics import IMAGENET
@@ -54,6 +59,9 @@ class TrainTransform:
         Probability of the horizontal flip.
     fill
         Colour of the padding (0..255); the label's padding is ``IGNORE``.
+    short_side_least
+        An image whose shorter side would be less than this many pixels after the drawn scale is scaled to
+        just this; 0 leaves it small (Light-Weight RefineNet trains with 350).
 
     Raises
     ------
@@ -65,6 +73,7 @@ class TrainTransform:
     scale: tuple[float, float] = (0.5, 2.0)
     flip: float = 0.5
     fill: tuple[int, int, int] = IMAGENET.mean_colour()
+    short_side_least: int = 0
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -76,6 +85,8 @@ class TrainTransform:
             raise UsageError(f"flip {self.flip}, allowed is a probability 0..1")
         if not all(0 <= value <= 255 for value in self.fill):
             raise UsageError(f"fill {self.fill}, allowed are colours 0..255")
+        if self.short_side_least < 0:
+            raise UsageError(f"short_side_least {self.short_side_least}, allowed are pixels from 0")
 
     def __call__(
         self, image: UInt8[Tensor, "3 h w"], label: UInt8[Tensor, "h w"], generator: torch.Generator
@@ -88,7 +99,7 @@ class TrainTransform:
         """Draw where an image of this size goes; always four numbers, whatever the settings."""
         by_scale, by_top, by_left, by_flip = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
         low, high = self.scale
-        factor = low + (high - low) * by_scale
+        factor = max(low + (high - low) * by_scale, self.short_side_least / min(size_hw))
         # torch's antialiasing kernel fails an internal check when the result is a single pixel
         height, width = (max(2, round(side * factor)) for side in size_hw)
         return Placement(
@@ -106,17 +117,13 @@ class TrainTransform:
         image = resize(image, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
         # nearest-exact samples at the centres of pixels, as the bilinear image does; plain nearest is half a
         # pixel off
-        label = resize(label[None], size, interpolation=InterpolationMode.NEAREST_EXACT)[0]
-
-        height, width = self.crop_hw
-        target, source = _overlap(placement.top, placement.left, self.crop_hw, placement.scaled_hw)
-        canvas = torch.tensor(self.fill, dtype=torch.uint8).view(3, 1, 1).repeat(1, height, width)
-        canvas[:, *target] = image[:, *source]
-        ids = torch.full((height, width), IGNORE, dtype=torch.uint8)
-        ids[target] = label[source]
+        ids = resize(label[None], size, interpolation=InterpolationMode.NEAREST_EXACT)
+        inside, padding = _overlap(placement, self.crop_hw)
+        image = pad(crop(image, *inside), padding, fill=list(self.fill))
+        ids = pad(crop(ids, *inside), padding, fill=IGNORE)
         if placement.flipped:
-            canvas, ids = canvas.flip(-1), ids.flip(-1)
-        return canvas, ids
+            image, ids = horizontal_flip(image), horizontal_flip(ids)
+        return image, ids[0]
 
 
 def _corner(surplus: int, uniform: float) -> int:
@@ -125,14 +132,16 @@ def _corner(surplus: int, uniform: float) -> int:
     return place if surplus >= 0 else -place
 
 
-def _overlap(
-    top: int, left: int, crop_hw: tuple[int, int], scaled_hw: tuple[int, int]
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return the same rectangle in the crop and in the scaled image."""
-    target: list[slice] = []
-    source: list[slice] = []
-    for start, crop, scaled in zip((top, left), crop_hw, scaled_hw, strict=True):
-        first, last = max(start, 0), min(start + crop, scaled)
-        target.append(slice(first - start, last - start))
-        source.append(slice(first, last))
-    return (target[0], target[1]), (source[0], source[1])
+def _overlap(placement: Placement, crop_hw: tuple[int, int]) -> tuple[list[int], list[int]]:
+    """Return the crop's part inside the scaled image, and what is missing around it.
+
+    The first is top, left, height, width; the second left, top, right, bottom: as torchvision's ``crop`` and
+    ``pad`` want them.
+    """
+    spans = []
+    corner = (placement.top, placement.left)
+    for start, side, scaled in zip(corner, crop_hw, placement.scaled_hw, strict=True):
+        first, last = max(start, 0), min(start + side, scaled)
+        spans.append((first, last - first, first - start, start + side - last))
+    (top, height, above, below), (left, width, before, after) = spans
+    return [top, left, height, width], [before, above, after, below]

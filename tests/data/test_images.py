@@ -6,7 +6,16 @@ import torch
 from PIL import Image
 
 from bench.data.dataset import IGNORE
-from bench.data.images import id_table, map_ids, read_image, read_label, read_pair
+from bench.data.images import (
+    exif_orientation,
+    id_table,
+    map_ids,
+    read_colour_label,
+    read_image,
+    read_label,
+    read_pair,
+)
+from bench.data.palette import bit_colours
 from bench.errors import RefusedInput
 
 THREE = id_table({0: 0, 1: 1, 2: 2, 255: IGNORE})
@@ -114,3 +123,50 @@ def test_an_animated_png_is_refused(tmp_path):
     Image.new("L", (4, 4), 0).save(path, save_all=True, append_images=[Image.new("L", (4, 4), 9)])
     with pytest.raises(RefusedInput, match=r"film\.png: animated PNG"):
         read_image(path)
+
+
+def test_colours_become_train_ids_and_an_unknown_colour_is_counted(tmp_path):
+    path = tmp_path / "label.png"
+    pixels = np.array([[[0, 0, 0], [64, 0, 128]], [[64, 0, 128], [192, 64, 128]]], dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    colours = {(64, 0, 128): 8, (0, 0, 0): 255, (192, 64, 128): 3}
+    assert read_colour_label(path, colours).tolist() == [[255, 8], [8, 3]]
+    with pytest.raises(
+        RefusedInput, match=r"label\.png: colour \(64, 0, 128\) is of no class \(2 of 4 pixels\)"
+    ):
+        read_colour_label(path, {(0, 0, 0): 255, (192, 64, 128): 3})
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_a_colour_label_of_another_mode_is_refused(tmp_path, mode):
+    Image.new(mode, (2, 2)).save(tmp_path / "label.png")
+    with pytest.raises(RefusedInput, match=f"colour label mode {mode}, allowed are RGB and palette"):
+        read_colour_label(tmp_path / "label.png", {(0, 0, 0): 0})
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_the_orientation_is_that_of_the_exif_and_1_where_there_is_none(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4, 2)).save(tmp_path / f"turned.{suffix}", exif=exif)
+    Image.new("RGB", (4, 2)).save(tmp_path / f"upright.{suffix}")
+    assert exif_orientation(tmp_path / f"turned.{suffix}") == 6
+    assert exif_orientation(tmp_path / f"upright.{suffix}") == 1
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(RefusedInput, match=r"broken\.jpg: not a PNG or JPEG"):
+        exif_orientation(tmp_path / "broken.jpg")
+
+
+def test_bit_colours_are_those_of_the_pascal_devkit():
+    # the first colours of its map after the black of the background
+    assert bit_colours(6) == (
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 128, 0),
+        (0, 0, 128),
+        (128, 0, 128),
+        (0, 128, 128),
+    )
+    assert len(set(bit_colours(255))) == 255
+    with pytest.raises(ValueError, match="256 colours, have 255"):
+        bit_colours(256)

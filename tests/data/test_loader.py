@@ -112,12 +112,31 @@ def test_an_incomplete_batch_is_dropped_unless_it_is_asked_for(toy_data):
     assert (steps_per_epoch(8, 4), steps_per_epoch(8, 4, drop_last=False)) == (2, 2)
 
 
+def test_the_ranks_shares_of_a_batch_are_the_batch(toy_data):
+    whole = batches(toy_data, batch=6)[0]
+    shares = [batches(toy_data, batch=6, part=(rank, 3))[0] for rank in range(3)]
+    assert [len(share.names) for share in shares] == [2, 2, 2]
+    assert sum((share.names for share in shares), ()) == whole.names
+    assert torch.equal(torch.cat([share.image for share in shares]), whole.image)
+    assert torch.equal(torch.cat([share.label for share in shares]), whole.label)
+
+
 def test_a_data_set_smaller_than_one_batch_is_refused_with_both_numbers(toy_data):
     with pytest.raises(RefusedInput, match="toy train: 6 samples, batch 7"):
         epoch_batches(toy_data, TRANSFORM, 7, 0, 0)
 
 
-@pytest.mark.parametrize("options", [{"batch": 0}, {"workers": -1}, {"start_step": 4}, {"start_step": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch": 0},
+        {"workers": -1},
+        {"start_step": 4},
+        {"start_step": -1},
+        {"part": (0, 4)},
+        {"part": (2, 2)},
+    ],
+)
 def test_numbers_without_sense_are_refused_before_anything_is_read(toy_data, options):
     with pytest.raises(UsageError):
         epoch_batches(toy_data, TRANSFORM, **{"batch": 2, "seed": 0, "epoch": 0, **options})

@@ -3,6 +3,8 @@
 ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN, VEGETATION, TERRAIN = range(10)
 SKY, PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE = range(10, 19)
 VOID = 255
+# what has an extent but no countable shape; poles, lights and signs are objects, unlike in Cityscapes' groups
+STUFF = (ROAD, SIDEWALK, BUILDING, WALL, FENCE, VEGETATION, TERRAIN, SKY)
 
 CLASSES = (
     "road",

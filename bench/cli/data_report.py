@@ -1,0 +1,110 @@
+"""What the ``data`` commands have in common: the check with its bars, its report, the contact sheet."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bench.cli.output import log
+from bench.errors import RefusedInput, UsageError
+
+_LONGEST_TABLE = 50  # ids; a longer table leaves out those that do not occur
+
+
+def progress_bars() -> Progress:
+    """Return bars on stderr that vanish when done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def require_png(option: str, path: Path) -> None:
+    """Refuse another file name than one that ends in .png."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{option} {path}: allowed is a file name ending in .png")
+
+
+def write_sheet(data: Any, count: int, out: Path) -> None:
+    """Write a contact sheet of a split."""
+    import io
+
+    from bench.data.sheet import contact_sheet
+    from bench.files import write_atomic
+
+    content = io.BytesIO()
+    contact_sheet(data, count).save(content, "PNG")
+    write_atomic(out, content.getvalue())
+    log(f"wrote {out}")
+
+
+def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -> Any:
+    """Check a data set's folder with one bar a split."""
+    from functools import partial as bind
+
+    from bench.data import catalogue
+    from bench.data.check import check_data
+    from bench.data.check_report import Published
+
+    entry = catalogue.entry(name)
+    openers = {split: bind(catalogue.open_data, name, split, data_root, home=home) for split in entry.splits}
+    with progress_bars() as progress:
+        bars = {split: progress.add_task(split, total=None) for split in openers}
+        return check_data(
+            name,
+            openers,
+            entry.stored_ids,
+            Published(entry.expected, entry.sizes_hw, entry.stored_names, entry.manifests, entry.unlabelled),
+            partial=partial or (data_root is not None and data_root.name == f"{name}_sample"),
+            seen=lambda split, done, total: progress.update(bars[split], completed=done, total=total),
+        )
+
+
+def sheet_of_report(report: Any, data_root: Path | None, home: Path, out: Path) -> None:
+    """Write the sheet of the first split with labels; files that are refused are listed already."""
+    from bench.data.catalogue import open_data
+
+    split = next((split for split, part in report.splits.items() if part.labelled and part.samples), None)
+    if split is None:
+        log(f"no contact sheet: {report.name} has no labelled split here")
+        return
+    try:
+        write_sheet(open_data(report.name, split, data_root, home=home), 8, out)
+    except RefusedInput as error:
+        log(f"no contact sheet: {error}")
+
+
+def print_report(report: Any) -> None:
+    """Print what a check found."""
+    console = Console()
+    table = Table("id", "class", *report.splits, title=f"{report.name}: share of all pixels, %")
+    absent = 0
+    for stored, title in report.stored_ids.items():
+        if len(report.stored_ids) > _LONGEST_TABLE and not any(
+            part.stored_pixels.get(stored) for part in report.splits.values()
+        ):
+            absent += 1
+            continue
+        table.add_row(stored, title, *(_share(part, stored, title) for part in report.splits.values()))
+    console.print(table)
+    if absent:
+        console.print(f"{absent} of {len(report.stored_ids)} ids do not occur")
+    for split, part in report.splits.items():
+        sizes = ", ".join(f"{size} ({samples})" for size, samples in part.sizes.items()) or "none"
+        console.print(f"{split}: {part.samples} samples, {part.unreadable} refused; height x width {sizes}")
+        console.print(f"  manifest {part.manifest or 'not made'}", soft_wrap=True)
+    for kind, lines in (("note", report.notes), ("problem", report.problems)):
+        for line in lines:
+            console.print(f"{kind}: {line}", soft_wrap=True, markup=False, highlight=False)
+    if not report.problems:
+        console.print("no problems")
+
+
+def _share(part: Any, stored: str, title: str) -> str:
+    """Return an id's share of a split in percent; of a class, where labels are no files of ids."""
+    total = sum(part.pixels.values()) + part.ignored_pixels
+    if not total:
+        return "-"
+    if part.stored_pixels:
+        return f"{100 * part.stored_pixels.get(stored, 0) / total:.2f}"
+    return f"{100 * part.pixels.get(title, part.ignored_pixels) / total:.2f}"

@@ -1,0 +1,189 @@
+"""A split whose images and labels are files: what all data sets that are read from folders have in common."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from bench.data.dataset import MissingSplit, Sample, require_labels
+from bench.data.images import id_table, map_ids, read_ids, read_image, require_equal_size
+from bench.errors import RefusedInput
+from bench.files import sha256_of_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jaxtyping import Int64, UInt8
+    from torch import Tensor
+
+
+class Pair(NamedTuple):
+    """Paths of an image and its label, relative to the set's folder, with forward slashes."""
+
+    image: str
+    label: str | None
+
+
+class PairFolder:
+    """One split of a data set of files; a data set is a subclass that knows its layout and its ids.
+
+    Parameters
+    ----------
+    split
+        Its name.
+    root
+        The set's own folder.
+    pairs
+        In the order in which samples are counted.
+    stored_ids
+        The one table stored id -> train id or ``IGNORE``.
+
+    Attributes
+    ----------
+    notes
+        What a reader of any number made with this data must know.
+    why_unlabelled
+        Why a split without labels has none.
+    tally
+        Pixels read so far by stored id, where somebody counts: None does not count.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    synthetic = False
+    notes: tuple[str, ...] = ()
+    why_unlabelled = "its labels are not public"
+    tally: Int64[Tensor, "stored=256"] | None = None
+
+    def __init__(
+        self, split: str, root: Path, pairs: Sequence[Pair], stored_ids: Mapping[int, int] | None = None
+    ) -> None:
+        self.split = split
+        self.root = root
+        self.pairs = list(pairs)
+        self.stored_ids = dict(stored_ids or {})
+        self._table = id_table(self.stored_ids)
+        self._digests: dict[Path, tuple[tuple[int, int], str]] = {}
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the split has labels."""
+        return all(pair.label is not None for pair in self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def sample_name(self, index: int) -> str:
+        """Return the image's file name without its suffix."""
+        return Path(self.pairs[index].image).stem
+
+    def image_path(self, index: int) -> Path:
+        """Return the file of the image at ``index``."""
+        return self.root / self.pairs[index].image
+
+    def read_image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        """Return the image at ``index``, upright."""
+        return read_image(self.image_path(index))
+
+    def read(self, index: int) -> Sample:
+        """Return the sample at ``index``.
+
+        Raises
+        ------
+        RefusedInput
+            A file is refused, image and label differ in size, or the split has no labels.
+        """
+        label_file = self.pairs[index].label
+        if label_file is None:
+            require_labels(self)
+        label_path = self.root / str(label_file)
+        image, label = self.read_image(index), self.read_stored_label(label_path)
+        require_equal_size(self.image_path(index), image, label_path, label)
+        return Sample(image, label, self.sample_name(index))
+
+    def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
+        """Return the train ids of a label file."""
+        stored = read_ids(path)
+        if self.tally is not None:
+            self.tally += torch.bincount(stored.flatten(), minlength=256)
+        self.check_stored(stored, path)
+        return map_ids(stored, self._table, len(self.classes), path.name)
+
+    def check_stored(self, stored: UInt8[Tensor, "h w"], path: Path) -> None:
+        """Refuse stored ids that the table would refuse too, where their cause can be told."""
+
+    def manifest(self) -> dict[str, str]:
+        """Return {path of every image and label, relative to the folder: SHA-256}."""
+        return {name: self._digest(name) for pair in self.pairs for name in pair if name is not None}
+
+    def image_digests(self) -> dict[str, str]:
+        """Return {path of every image, relative to the folder: SHA-256}."""
+        return {pair.image: self._digest(pair.image) for pair in self.pairs}
+
+    def _digest(self, name: str) -> str:
+        """Return a file's SHA-256, again from its bytes only when its size or time of change is another."""
+        path = self.root / name
+        state = path.stat()
+        key = (state.st_size, state.st_mtime_ns)
+        if self._digests.get(path, (None, ""))[0] != key:
+            self._digests[path] = (key, sha256_of_file(path))
+        return self._digests[path][1]
+
+    def probe_ids(self, count: int) -> Int64[Tensor, "stored=256"]:
+        """Return how often each stored id occurs in ``count`` labels, spread evenly over the split.
+
+        Labels that cannot be read are left out: whoever reads them later says what is wrong.
+        """
+        present = torch.zeros(256, dtype=torch.int64)
+        labels = [pair.label for pair in self.pairs if pair.label is not None]
+        count = min(count, len(labels))
+        for place in range(count):
+            try:
+                stored = read_ids(self.root / labels[place * len(labels) // count])
+            except RefusedInput:
+                continue
+            present += torch.bincount(stored.flatten(), minlength=256)
+        return present
+
+
+def ending(pattern: re.Pattern[str], member: str) -> str | None:
+    """Return the end of an archive member's name, whole folders of it, that the pattern describes."""
+    parts = member.split("/")
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((end for end in ends if pattern.fullmatch(end)), None)
+
+
+def missing_split(root: Path, folder: Path, split: str, have: Sequence[str], then: str) -> MissingSplit:
+    """Build the error for a split that is not there; it names the folder and what is."""
+    listed = ", ".join(have) if have else "no split"
+    return MissingSplit(f"{folder}: not there, so {root.name} has no {split} split; it has {listed}", then)
+
+
+def relative_to(root: Path, path: Path) -> str:
+    """Return a path below ``root`` with forward slashes, as manifests name files."""
+    return path.relative_to(root).as_posix()
+
+
+def matched(
+    root: Path, images: Mapping[str, Path], labels: Mapping[str, Path], what: str, then: str
+) -> list[Pair]:
+    """Return the pairs of images and labels of the same key, in the order of the keys.
+
+    Raises
+    ------
+    RefusedInput
+        An image without a label or a label without an image: the first is named, all are counted.
+    """
+    for one, other, kind in ((images, labels, "label"), (labels, images, "image")):
+        alone = sorted(set(one) - set(other))
+        if alone:
+            raise RefusedInput(
+                f"{one[alone[0]]}: its {kind} is missing; {what} has {len(alone)} such files of {len(one)}, "
+                "allowed is none",
+                then,
+            )
+    return [Pair(relative_to(root, images[key]), relative_to(root, labels[key])) for key in sorted(images)]

@@ -1,0 +1,160 @@
+"""Images without labels, as data that a network can be run on: plain files, or the images of a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.data.dataset import IGNORE, ReadsImages, Sample, SegmentationData, image_digests, sample_name
+from bench.data.images import exif_orientation, read_image
+from bench.errors import RefusedInput
+from bench.files import sha256_of_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jaxtyping import UInt8
+    from torch import Tensor
+
+_IMAGE_ENDS = (".png", ".jpg", ".jpeg")
+_THEN = "mend it, convert it to an 8-bit RGB or grey PNG or JPEG, or take it out of the folder"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images at a place, and what else lies there: (name, why it is no image)."""
+
+    images: tuple[Path, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+class ImageFiles:
+    """Image files as a split without labels: each label is ``IGNORE`` everywhere.
+
+    Parameters
+    ----------
+    name
+        Data set whose classes are meant.
+    classes, palette
+        Of that data set.
+    files
+        Their names without the end are the samples' names, each unique.
+    """
+
+    split = "files"
+    synthetic = False
+    labelled = False
+
+    def __init__(
+        self,
+        name: str,
+        classes: tuple[str, ...],
+        palette: tuple[tuple[int, int, int], ...],
+        files: Sequence[Path] = (),
+    ) -> None:
+        self.name, self.classes, self.palette, self.files = name, classes, palette, tuple(files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> Sample:
+        """Return the image at ``index``, upright, with a label of ``IGNORE``."""
+        path = self.files[index]
+        try:
+            image = read_image(path)
+        except RefusedInput as error:
+            raise RefusedInput(str(error), then=_THEN) from error
+        return _unlabelled(image, path.stem)
+
+    def manifest(self) -> dict[str, str]:
+        """Return {file name: SHA-256}."""
+        return {path.name: sha256_of_file(path) for path in self.files}
+
+
+class WithoutLabels:
+    """A view of some samples of a split that never opens a label.
+
+    Parameters
+    ----------
+    data
+        The split.
+    indices
+        Of the samples; None for all.
+    """
+
+    labelled = False
+
+    def __init__(self, data: SegmentationData, indices: Sequence[int] | None = None) -> None:
+        self._data = data
+        self._indices = list(range(len(data)) if indices is None else indices)
+        self.name, self.split, self.synthetic = data.name, data.split, data.synthetic
+        self.classes, self.palette = data.classes, data.palette
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def sample_name(self, index: int) -> str:
+        """Return the sample's name, without reading it where the data set knows it."""
+        return sample_name(self._data, self._indices[index])
+
+    def read(self, index: int) -> Sample:
+        """Return the image at ``index`` with a label of ``IGNORE``."""
+        place = self._indices[index]
+        if isinstance(self._data, ReadsImages):
+            return _unlabelled(self._data.read_image(place), self.sample_name(index))
+        sample = self._data.read(place)
+        return _unlabelled(sample.image, sample.name)
+
+    def manifest(self) -> dict[str, str]:
+        """Return {name: SHA-256} of all the split's images."""
+        return image_digests(self._data)
+
+
+def find_images(source: Path) -> Found:
+    """Return the image files of a folder (not of folders in it) in the order of their names, or the one file.
+
+    What a file is called says whether it is meant as an image: ``.png``, ``.jpg`` or ``.jpeg``.
+
+    Raises
+    ------
+    RefusedInput
+        Nothing there; no image in the folder; two images of one name; or a file that is called an image and
+        is none.
+    """
+    if source.is_dir():
+        entries = sorted(source.iterdir())
+        images = [path for path in entries if path.is_file() and path.suffix.lower() in _IMAGE_ENDS]
+        why = {
+            path.name: "a folder" if path.is_dir() else f"not named {', '.join(_IMAGE_ENDS)}"
+            for path in entries
+            if path not in images
+        }
+    elif source.is_file():
+        images, why = [source], {}
+    else:
+        raise RefusedInput(f"{source}: no such file or folder", then="name an image or a folder of images")
+    if not images:
+        raise RefusedInput(
+            f"{source}: no image among its {len(why)} entries; images are named {', '.join(_IMAGE_ENDS)}"
+        )
+    by_stem: dict[str, Path] = {}
+    for path in images:
+        # as a disk that does not tell cases apart sees the names of what is written
+        other = by_stem.setdefault(path.stem.lower(), path)
+        if other is not path:
+            raise RefusedInput(
+                f"{path}: {other.name} has the same name, so their results would too",
+                then="rename one of them",
+            )
+        try:
+            exif_orientation(path)
+        except RefusedInput as error:
+            raise RefusedInput(str(error), then=_THEN) from error
+    return Found(tuple(images), tuple(why.items()))
+
+
+def _unlabelled(image: UInt8[Tensor, "3 h w"], name: str) -> Sample:
+    return Sample(image, torch.full(image.shape[1:], IGNORE, dtype=torch.uint8), name)
