@@ -1,4 +1,7 @@
-"""A judged table as CSV: one line a printed cell (``results/README.md`` defines the columns)."""
+"""A judged table as CSV: one line a printed cell, then what stands beside the table.
+
+``results/README.md`` defines the columns.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import io
 import math
 
 from bench.report.origin import Origin
-from bench.reproduce.tables import Reproduction
+from bench.reproduce.judged import Reproduction
 
 COLUMNS = (
-    "table", "row", "column", "printed", "unit", "measured", "verdict", "note", "record", "commit", "machine",
+    "table", "row", "column", "printed", "std", "unit", "measured", "verdict", "note", "record", "commit",
+    "machine",
 )  # fmt: skip
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,13 +42,10 @@ def to_csv(reproduction: Reproduction, origin: Origin) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(as_text(name) for name in COLUMNS)
-    for result in reproduction.results.values():
-        found = result.as_json()
-        fields = {
-            **found,
-            "table": reproduction.table.name,
-            "commit": origin.commit,
-            "machine": origin.machine,
-        }
-        writer.writerow(as_text(fields[name]) for name in COLUMNS)
+    shared = {"table": reproduction.table.name, "commit": origin.commit, "machine": origin.machine}
+    lines = [{**result.as_json(), "std": result.cell.std} for result in reproduction.results.values()]
+    lines += [number.as_json() for method in reproduction.beside for number in method.numbers]
+    for line in lines:
+        fields = {**line, **shared}
+        writer.writerow(as_text(fields.get(name)) for name in COLUMNS)
     return stream.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,15 @@ from bench.report.labels import Label, write_labels
 from bench.report.origin import Origin
 from bench.report.page import title
 from bench.report.picture import render
-from bench.reproduce.tables import Reproduction
+from bench.reproduce.judged import Point, Reproduction
 
-_CARNET, _OTHER, _MEASURED = "#c62828", "#1f5fa8", "#2e7d32"
-_SIZE_IN = (9.0, 6.6)
+_CARNET, _OTHER, _MEASURED, _CONTEXT = "#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2"
+_COLOUR = {"carnet": _CARNET, "other": _OTHER, "measured": _MEASURED, "context": _CONTEXT}
+_SHAPE = {"carnet": "o", "other": "o", "measured": "D", "context": "s"}
+_WIDTH_IN, _TITLE_IN, _AXES_IN, _LABELS_IN = 9.0, 0.4, 4.42, 0.62
+_ENTRY_IN, _LINE_IN = 0.18, 0.137
+_LEGEND_COLUMNS = 2
+_REMARK_CHARACTERS = 165
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Mark:
     label
         Written beside it.
     kind
-        ``carnet``, ``other`` (printed) or ``measured``.
+        ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's table.
     hollow
         Printed: the number is a file size; measured: on drawn images.
     true_params_m
@@ -45,23 +51,17 @@ class Mark:
 
 def marks(reproduction: Reproduction) -> list[Mark]:
     """Return the points of Table 1: the printed rows that have both numbers, then the measured ones."""
-    found = []
-    titles = {}
-    for row in reproduction.rows:
-        titles[row.name] = row.title
-        if (mark := _printed(row, reproduction)) is not None:
-            found.append(mark)
-    found += [
+    found = [_printed(row, reproduction) for row in reproduction.rows]
+    return [mark for mark in found if mark is not None] + [
         Mark(
             point.params_m,
             point.miou_percent,
-            f"{titles[point.row]}, {point.data}{' (synthetic)' if point.synthetic else ''}",
-            "measured",
+            f"{_title(point, reproduction)}, {point.data}{' (synthetic)' if point.synthetic else ''}",
+            "measured" if point.in_table else "context",
             hollow=point.synthetic,
         )
         for point in reproduction.points
     ]
-    return found
 
 
 def without_both(reproduction: Reproduction) -> list[str]:
@@ -72,11 +72,15 @@ def without_both(reproduction: Reproduction) -> list[str]:
 
 def draw(reproduction: Reproduction, origin: Origin) -> dict[str, bytes]:
     """Return the plot as ``png`` and ``svg``; the same input gives the same bytes."""
-    return render(
-        _SIZE_IN,
-        "Table 1, params and mIoU",
-        lambda figure: _fill(figure, marks(reproduction), _remarks(reproduction, origin)),
-    )
+    points, remarks = marks(reproduction), _remarks(reproduction, origin)
+    # legend and remarks grow with what is measured; the plot above them keeps its size
+    below_in = _LABELS_IN + _ENTRY_IN * -(-len(_kinds(points)) // _LEGEND_COLUMNS) + _LINE_IN * len(remarks)
+    size_in = (_WIDTH_IN, _TITLE_IN + _AXES_IN + below_in + 0.25)
+    return render(size_in, "Table 1, params and mIoU", lambda figure: _fill(figure, points, remarks))
+
+
+def _title(point: Point, reproduction: Reproduction) -> str:
+    return f"{point.title} (reconstruction)" if point.row in reproduction.reconstructions else point.title
 
 
 def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
@@ -87,7 +91,7 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
     return Mark(
         float(params.value),
         float(miou.value),
-        title(row) + (" (msc)" if "msc" in miou.marks else ""),
+        title(row, reproduction) + (" (msc)" if "msc" in miou.marks else ""),
         "carnet" if row.name.startswith("carnet-") else "other",
         hollow=file_size,
         true_params_m=reproduction.params_m.get(row.name) if file_size else None,
@@ -100,18 +104,19 @@ def _remarks(reproduction: Reproduction, origin: Origin) -> list[str]:
     missing = without_both(reproduction)
     if missing:
         lines.append(f"Not shown, as the paper prints no Params: {', '.join(missing)}.")
-    titles = {row.name: row.title for row in reproduction.rows}
-    lines += [
-        f"{titles[point.row]} on {point.data}: {note}."
-        for point in reproduction.points
-        for note in point.notes
-    ]
+    by_note: dict[str, list[str]] = {}
+    for point in reproduction.points:
+        for note in point.notes:
+            by_note.setdefault(note, []).append(f"{_title(point, reproduction)} on {point.data}")
+    lines += [f"{', '.join(names)}: {note}." for note, names in by_note.items()]
     lines.append(f"† also trained with coarse annotations of Cityscapes. {_sentence(origin.line)}")
-    return lines
+    return [part for line in lines for part in textwrap.wrap(line, _REMARK_CHARACTERS)]
 
 
 def _fill(figure: Any, points: list[Mark], remarks: list[str]) -> None:
-    axes = figure.add_axes((0.085, 0.27, 0.89, 0.67))
+    height_in = figure.get_figheight()
+    bottom_in = height_in - _TITLE_IN - _AXES_IN
+    axes = figure.add_axes((0.085, bottom_in / height_in, 0.89, _AXES_IN / height_in))
     axes.set_xscale("log")
     xs, ys = [point.x_params_m for point in points], [point.y_miou_percent for point in points]
     xs += [point.true_params_m for point in points if point.true_params_m is not None]
@@ -137,8 +142,9 @@ def _fill(figure: Any, points: list[Mark], remarks: list[str]) -> None:
     figure.legend(
         handles=_legend(points),
         loc="upper left",
-        bbox_to_anchor=(0.075, 0.18),
-        ncols=2,
+        bbox_to_anchor=(0.075, (bottom_in - _LABELS_IN + 0.08) / height_in),
+        ncols=_LEGEND_COLUMNS,
+        borderaxespad=0,
         fontsize=8,
         frameon=False,
     )
@@ -147,27 +153,26 @@ def _fill(figure: Any, points: list[Mark], remarks: list[str]) -> None:
         Label(
             (point.x_params_m, point.y_miou_percent),
             point.label,
-            {"carnet": _CARNET, "other": "#333333", "measured": _MEASURED}[point.kind],
+            "#333333" if point.kind == "other" else _COLOUR[point.kind],
             first=point.kind == "carnet",
         )
         for point in points
     ]
     write_labels(axes, labels, [*itertools.pairwise(line), *lengths])
-    figure.text(0.085, 0.02, "\n".join(remarks), fontsize=6.5, color="#555555", linespacing=1.5)
+    figure.text(0.085, 0.13 / height_in, "\n".join(remarks), fontsize=6.5, color="#555555", linespacing=1.5)
 
 
 def _point(axes: Any, point: Mark) -> None:
-    colour = {"carnet": _CARNET, "other": _OTHER, "measured": _MEASURED}[point.kind]
-    shape = {"carnet": "o", "other": "o", "measured": "D"}[point.kind]
+    colour, shape = _COLOUR[point.kind], _SHAPE[point.kind]
     if point.true_params_m is not None:
         ends = (point.x_params_m, point.true_params_m)
         axes.plot(ends, (point.y_miou_percent,) * 2, color=colour, linewidth=0.8, alpha=0.6, zorder=1)
-        axes.plot(*_end(point), marker="|", color=colour, markersize=9, zorder=2)
+        axes.plot(*_end(point), marker="|", color=colour, markersize=6, zorder=2)
     axes.plot(
         point.x_params_m,
         point.y_miou_percent,
         marker=shape,
-        markersize=7 if point.kind == "measured" else 8,
+        markersize=8 if shape == "o" else 7,
         linestyle="none",
         markerfacecolor="white" if point.hollow else colour,
         markeredgecolor=colour,
@@ -186,28 +191,36 @@ def _legend(points: list[Mark]) -> list[Any]:
     """Return an entry for each kind of point that there is."""
     from matplotlib.lines import Line2D  # noqa: PLC0415 - with the rest of matplotlib
 
-    possible = {
-        ("carnet", False): ("o", _CARNET, "CARNet, printed"),
-        ("other", False): ("o", _OTHER, "other methods, printed"),
-        ("other", True): ("o", _OTHER, 'other methods; printed "Params" are a file size (MiB or MB)'),
-        ("measured", False): ("D", _MEASURED, "measured here, on the data named"),
-        ("measured", True): ("D", _MEASURED, "measured here, on drawn (synthetic) images"),
+    counted = any(point.true_params_m is not None for point in points)
+    reaches = "; bar to the true count" if counted else " (MiB or MB)"
+    labels = {
+        ("carnet", False): "CARNet, printed",
+        ("other", False): "other methods, printed",
+        ("other", True): f'others whose printed "Params" are a file size{reaches}',
+        ("measured", False): "measured here, on the data named",
+        ("measured", True): "measured here, on drawn (synthetic) images",
+        ("context", False): "not in the paper, for context; measured here",
+        ("context", True): "not in the paper, for context; drawn images",
     }
-    shown = {(point.kind, point.hollow) for point in points}
     return [
         Line2D(
             [],
             [],
-            marker=shape,
-            color=colour,
-            markerfacecolor="white" if hollow else colour,
+            marker=_SHAPE[kind],
+            color=_COLOUR[kind],
+            markerfacecolor="white" if hollow else _COLOUR[kind],
             markeredgewidth=1.6,
             linestyle="none",
-            label=label,
+            label=labels[kind, hollow],
         )
-        for (kind, hollow), (shape, colour, label) in possible.items()
-        if (kind, hollow) in shown
+        for kind, hollow in _kinds(points)
     ]
+
+
+def _kinds(points: list[Mark]) -> list[tuple[str, bool]]:
+    """Return the kinds of points that there are, in the order of the legend."""
+    found = {(point.kind, point.hollow) for point in points}
+    return [(kind, hollow) for kind in _COLOUR for hollow in (False, True) if (kind, hollow) in found]
 
 
 def _sentence(text: str) -> str:

@@ -142,3 +142,26 @@ def test_sparse_arrays_hold_each_images_own_matrix():
     dense[arrays["image"], arrays["truth"], arrays["prediction"]] = arrays["count"]
     assert np.array_equal(dense.sum(axis=0), outcome.confusion.matrix)
     assert dense[0, 1, 1] == (65 - 3) * 97
+
+
+@pytest.mark.parametrize("classes", [150, 255])
+def test_many_classes_are_counted_each_in_its_own_cell(classes):
+    # 256 * 150 cells are more than 16 bits can number
+    prediction = torch.tensor([0, classes - 1, classes - 2, 7], dtype=torch.uint8)
+    label = torch.tensor([149, 149, 3, 255], dtype=torch.uint8)
+    confusion = Confusion(classes)
+    confusion.update(prediction, label)
+    assert np.argwhere(confusion.matrix).tolist() == [[3, classes - 2], [149, 0], [149, classes - 1]]
+    assert confusion.matrix.sum() == 3
+    assert confusion.ignored_pixels == 1
+
+
+def test_more_classes_than_labels_can_name_are_refused():
+    with pytest.raises(RefusedInput, match="256 classes; labels have 8 bits, so allowed are up to 255"):
+        Confusion(256)
+
+
+@pytest.mark.parametrize("label", [19, 254, 256, -1])
+def test_the_label_that_is_no_class_is_named(label):
+    with pytest.raises(RefusedInput, match=rf"img_7: label {label}, classes are 0..18 and 255"):
+        Confusion(19).update(torch.tensor([3, 0]), torch.tensor([255, label]), "img_7")

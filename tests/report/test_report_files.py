@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from baselines.registry import METHODS
+from baselines.method import Method
 from bench.paper import rows
 from bench.report.csv_table import COLUMNS, as_text, to_csv
 from bench.report.origin import Origin, origin
 from bench.report.page import number, to_markdown
 from bench.report.pareto import Mark, draw, marks, without_both
-from bench.report.terminal import terminal_table
 from bench.report.write import write_report
-from bench.reproduce.tables import FITTED, Point, Reproduction, Result, reproduce
+from bench.reproduce.judged import Point, Reproduction, Result
+from bench.reproduce.tables import FITTED, reproduce
 
 ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
-UNBUILT = {name: replace(method, builder=None) for name, method in METHODS.items()}
+NONE: dict[str, Method] = {}
 
 
 @pytest.fixture(scope="module")
 def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
-    return reproduce("table1", tmp_path_factory.mktemp("home"), UNBUILT)
+    return reproduce("table1", tmp_path_factory.mktemp("home"), NONE)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def judged(unmeasured: Reproduction) -> Reproduction:
     results["carnet-mobile", "miou"] = Result(miou, 57.12, "other data", "camvid | test", "ab12")
     results["carnet-mobile", "time"] = Result(time, 250.0, "other machine", "=1+1")
     points = (
-        Point("carnet-mobile", "camvid test", 3.873, 57.12, synthetic=False),
-        Point("carnet-mobile", "scenes test", 3.873, 41.0, synthetic=True),
+        Point("carnet-mobile", "CARNet-Mobile", "camvid test", 3.873, 57.12, synthetic=False),
+        Point("carnet-mobile", "CARNet-Mobile", "scenes test", 3.873, 41.0, synthetic=True),
     )
     return replace(unmeasured, results=results, notes=(FITTED,), points=points)
 
@@ -98,9 +98,10 @@ def test_the_page_has_the_papers_columns_and_a_line_for_each_row(judged: Reprodu
         "| Method | Input size | FLOPs (G) | Params (M) | Time (ms) | Frame (fps) | MIoU (%) |"
     )
     assert len(table) == 2 + 16
-    assert [line.split(" | ")[0].removeprefix("| ").removesuffix(" †") for line in table[2:]] == [
-        row.title for row in rows("table1")
-    ]
+    assert [
+        line.split(" | ")[0].removeprefix("| ").removesuffix(" †").removesuffix(" (reconstruction)")
+        for line in table[2:]
+    ] == [row.title for row in rows("table1")]
 
 
 def test_a_cell_of_the_page_shows_printed_measured_unit_and_verdict(judged: Reproduction) -> None:
@@ -127,7 +128,7 @@ def test_a_note_of_the_page_cannot_break_the_table(judged: Reproduction) -> None
 
 def test_the_same_note_has_one_number(judged: Reproduction) -> None:
     page = to_markdown(judged, ORIGIN)
-    assert page.count("baseline not built yet") == 1
+    assert page.count("no such network") == 1
     notes = page[page.index("## Notes") :]
     assert notes.count("\n1. ") == 1
 
@@ -228,7 +229,7 @@ def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tm
 
 
 def test_table_4_has_no_plot(tmp_path: Path) -> None:
-    written = write_report(reproduce("table4", tmp_path, UNBUILT), tmp_path, ORIGIN)
+    written = write_report(reproduce("table4", tmp_path, NONE), tmp_path, ORIGIN)
     assert [path.name for path in written] == ["table4.md", "table4.csv"]
     assert "| Method | BS | CARModule | CRP | Others |" in written[0].read_text(encoding="utf-8")
 
@@ -242,20 +243,3 @@ def test_the_origin_names_commit_or_version_and_machine_but_no_host() -> None:
     assert "cores" in found.machine
     assert platform.node() not in found.machine
     assert getpass.getuser() not in found.machine.split()
-
-
-def test_the_terminal_shows_every_row_with_notes_below(judged: Reproduction) -> None:
-    from rich.console import Console
-
-    table, notes = terminal_table(judged)
-    console = Console(width=140, file=io.StringIO(), record=True)
-    console.print(table)
-    text = console.export_text()
-    for row in rows("table1"):
-        assert row.title in text
-    assert "17.6236 thop2019 G" in text
-    assert "not built yet" in text
-    assert "other machine [1]" in text
-    assert notes[0] == "[1] =1+1"
-    assert FITTED in notes
-    assert notes[-1] == "73 printed cells: 1 equal, 1 other machine, 1 other data, 70 not measured"
