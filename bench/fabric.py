@@ -1,4 +1,4 @@
-"""Device and precision, by Lightning Fabric: the one place that says which devices there are."""
+"""Device, precision and strategy, by Lightning Fabric: the one place that says which there are."""
 
 from __future__ import annotations
 
@@ -6,35 +6,80 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+STRATEGIES = ("auto", "ddp")
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+"""Short names of precisions, and what Fabric calls them."""
 
 
-def launch_fabric(device: str, precision: str = "32-true") -> Fabric:
-    """Return Lightning Fabric for one device; ``auto`` is the best there is.
+def launch_fabric(
+    device: str, precision: str = "32-true", devices: int = 1, strategy: str = "auto"
+) -> Fabric:
+    """Return Lightning Fabric; ``auto`` is the best device there is.
+
+    With ``ddp`` this process starts the others, which run the same command again as far as this line.
 
     Parameters
     ----------
     device
         One of `DEVICES`.
     precision
-        As Fabric names it, e.g. ``32-true`` or ``bf16-mixed``.
+        As Fabric names it, one of `PRECISIONS`' values.
+    devices
+        Training processes, one a device (on the CPU they share it).
+    strategy
+        ``ddp`` is one process a device with averaged gradients; ``auto`` takes it for several devices.
 
     Raises
     ------
     UsageError
-        No such name, or no such device on this machine.
+        No such name, no such device on this machine, fewer devices than asked for, or 16-bit floats on a
+        device that has no training in them.
     """
     if device not in DEVICES:
-        raise UsageError(f"no device '{device}'; have {', '.join(DEVICES)}")
+        raise unknown("device", device, list(DEVICES))
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, list(STRATEGIES))
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device, True):
         have = ["cpu", *(name for name, found in there.items() if found)]
         raise UsageError(f"device '{device}' is not on this machine; have {', '.join(have)}")
+    chosen = device if device != "auto" else next((name for name, found in there.items() if found), "cpu")
+    _require_precision(chosen, precision)
+    _require_devices(chosen, devices)
     from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a run needs it
 
-    return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+    if devices > 1:
+        strategy = "ddp"
+    fabric = Fabric(accelerator=chosen, devices=devices, precision=precision, strategy=strategy)  # type: ignore[arg-type]
+    if strategy == "ddp":
+        fabric.launch()
+    return fabric
+
+
+def _require_precision(device: str, precision: str) -> None:
+    if precision not in PRECISIONS.values():
+        raise unknown("precision", precision, list(PRECISIONS.values()))
+    # Fabric would take bf16 instead, with no more than a warning
+    if precision == "16-mixed" and device != "cuda":
+        raise UsageError(
+            f"precision fp16 (16-mixed) on {device}; only a cuda device trains in 16-bit floats",
+            then="take --precision bf16 or fp32, or --device cuda",
+        )
+
+
+def _require_devices(device: str, devices: int) -> None:
+    most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
+    if devices < 1 or (most is not None and devices > most):
+        raise UsageError(f"{devices} {device} devices; have {most if most is not None else 'one or more'}")
+
+
+def leave(fabric: Fabric) -> None:
+    """Let the training processes part: after it each is alone."""
+    if fabric.world_size > 1:
+        torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""``carnet-bench train`` and ``carnet-bench evaluate``."""
+"""``carnet-bench train``, ``publish`` and ``curves``."""
 
 from __future__ import annotations
 
@@ -8,70 +8,103 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cli.options import DataRoot, Device, Home, Json, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import watching
-
-Home = Annotated[
-    Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Folder of results/, reports/ and runs/.")
-]
-DataRoot = Annotated[
-    Path | None, typer.Option("--data-root", help="The data set's own folder; beats CARNET_DATA.")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("train")(train)
-    app.command("evaluate")(evaluate)
     app.command("publish")(publish)
     app.command("curves")(curves)
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe name, or a .toml file.")],
+    more: Annotated[list[str] | None, typer.Argument(help="More key=value, as after --set.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value over the recipe.")] = None,
     lambda_: Annotated[
         float | None, typer.Option("--lambda", help="Weight of SCLoss, Eq. 3 (scloss_weight).")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Registry name or file.py:build.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
-    split: Annotated[str, typer.Option("--split", help="Evaluated at the end; 'none' skips it.")] = "test",
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="fp32, bf16 or fp16 (on cuda only).")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Evaluated at the end: test, or val where test has no labels; 'none'."),
+    ] = None,
     home: Home = Path(),
     data_root: DataRoot = None,
     weights_file: Annotated[
         Path | None, typer.Option("--weights-file", help="The encoder's weights, safetensors.")
     ] = None,
     device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, help="That share each batch, a process each.")
+    ] = 1,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="auto or ddp; auto is ddp for several devices.")
+    ] = "auto",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that read data; no result changes.")
+    ] = 0,
+    journal: Annotated[
+        list[str] | None, typer.Option("--log", help="wandb or mlflow, beside TensorBoard's event file.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Train a recipe, resuming what is there, then evaluate it.
 
-    The same command again continues an interrupted run at its last checkpoint.
+    The same command again continues an interrupted run at its last checkpoint. The curve is in the run's
+    folder: tensorboard --logdir runs
 
     \b
     Example:
       carnet-bench train camvid-quick --seed 1
-      carnet-bench train scenes-quick --set epochs=2 --set batch=4 --lambda 0
+      carnet-bench train scenes-quick --set epochs=2 batch=4 ema_decay=0.999 --lambda 0
+      carnet-bench train camvid-quick --precision bf16 --workers 2 --log mlflow
+      carnet-bench train camvid-scratch --model nets/mine.py:build
     """  # noqa: D301
+    from bench.errors import unknown
+    from bench.fabric import PRECISIONS
     from bench.train import recipe as recipes
     from bench.train.run import Settings
     from bench.train.run import train as train_recipe
     from bench.train.score import evaluate_run
+    from bench.train.splits import scored_split
 
-    changes = recipes.parse_changes(setting or [])
-    flags = {"scloss_weight": lambda_, "model": model, "seed": seed}
+    changes = recipes.parse_changes([*(setting or []), *(more or [])])
+    if precision is not None and precision not in PRECISIONS:
+        raise unknown("precision", precision, list(PRECISIONS))
+    named = None if precision is None else PRECISIONS[precision]
+    flags = {"scloss_weight": lambda_, "model": model, "seed": seed, "precision": named}
     changes.update({key: value for key, value in flags.items() if value is not None})
-    settings = Settings(home, data_root, weights_file, device, threads, tuple(_command()))
+    settings = Settings(
+        home,
+        data_root,
+        weights_file,
+        device,
+        threads,
+        tuple(command_line()),
+        workers=workers,
+        devices=devices,
+        strategy=strategy,
+        log=tuple(dict.fromkeys(journal or [])),
+    )
+    resolved = recipes.load(recipe, changes)
     with watching() as watch:
-        run = train_recipe(recipes.load(recipe, changes), settings, watch)
+        run = train_recipe(resolved, settings, watch)
         log(f"run: {run.folder}")
         outcome = None
-        if split != "none":
-            outcome, _ = evaluate_run(run.folder, split, settings, lambda done, n: watch(split, done, n, 0))
+        scored = split or scored_split(resolved, data_root, home)
+        if scored != "none":
+            outcome, _ = evaluate_run(
+                run.folder, scored, settings, lambda done, n: watch(scored, done, n, 0), resolved.model
+            )
     if as_json:
         print_json(
             {
@@ -82,38 +115,7 @@ def train(
             }
         )
     elif outcome:
-        _print_scores(outcome.identity["data"], outcome.values, outcome.notes)
-
-
-def evaluate(
-    source: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
-    split: Annotated[str, typer.Option("--split", help="train is refused.")] = "test",
-    home: Home = Path(),
-    data_root: DataRoot = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    as_json: Json = False,
-) -> None:
-    """Evaluate the final weights of a run: whole images, one confusion matrix.
-
-    When the same evaluation is on record, the two are compared image by image.
-
-    \b
-    Example:
-      carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
-    """  # noqa: D301
-    from bench.train.run import Settings
-    from bench.train.score import evaluate_run
-
-    settings = Settings(home, data_root, None, device, threads, tuple(_command()))
-    with watching() as watch:
-        record, same = evaluate_run(source, split, settings, lambda done, n: watch(split, done, n, 0))
-    if same:
-        log(f"every image's confusion matrix equals that of record {record.id}")
-    if as_json:
-        print_json({"accuracy_record": record.id, "same_as_recorded": same, "values": record.values})
-    else:
-        _print_scores(record.identity["data"], record.values, record.notes)
+        print_scores(outcome.identity["data"], outcome.values, outcome.notes)
 
 
 def publish(
@@ -157,11 +159,13 @@ def curves(
             typer.echo(str(path))
 
 
-def _command() -> list[str]:
+def command_line() -> list[str]:
+    """Return what was typed, as a record keeps it."""
     return ["carnet-bench", *sys.argv[1:]]
 
 
-def _print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
+def print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
+    """Print an evaluation: a line a class, the mean, the notes."""
     typer.echo(f"{data['name']} {data['split']}, {values['images']} images")
     for name, iou in values["iou"].items():
         typer.echo(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")

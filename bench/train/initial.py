@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from baselines.registry import Method
+from baselines.method import Method
+from bench.data.catalogue import ENTRIES
 from bench.data.dataset import SegmentationData
-from bench.data.statistics import IMAGENET, Statistics, normalise
+from bench.data.statistics import Statistics, normalise, statistics_by_name
 from bench.errors import RefusedInput, UsageError
+from bench.models import builder_failed
 from bench.train.recipe import Recipe
-from bench.train.weights import find, load_encoder, read
+from bench.train.weights import find, fitting, load_encoder, read
 from carnet.encoder import MobileNetV2
 
 _IMAGES_FOR_IDENTITY = 8
@@ -55,36 +58,74 @@ def build_initial(
     RefusedInput
         Weights that are not to be had or do not fit.
     """
-    network = build_seeded(recipe, method, len(data.classes))
-    statistics, notes = IMAGENET, tuple[str, ...]()
-    if recipe.weights != "none":
-        weights = find(recipe.weights)
-        if weights.architecture != method.encoder:
-            raise RefusedInput(
-                f"weights '{weights.name}' are of {weights.architecture}; {method.name} has the encoder "
-                f"{method.encoder}"
-            )
-        statistics, notes = weights.statistics, weights.notes
-        encoder = network.get_submodule("encoder")
-        stored = read(weights, weights_file)
-        first_block = ("blocks.0.0.conv_pw.", "blocks.0.0.bn1.")
-        if isinstance(encoder, MobileNetV2):
-            load_encoder(encoder, weights, stored, keeps=first_block)
-            encoder.start_first_expansion_as_identity(_first_images(data, statistics))
-            notes = (*notes, "the first block's added 1x1 expansion started as the identity")
-        else:
-            load_encoder(encoder, weights, stored)
-    return Initial(network, statistics, state_digest(network), notes)
+    network = build_seeded(recipe, method, data)
+    if recipe.weights == "none":
+        return Initial(network, statistics_by_name(method.statistics), state_digest(network), ())
+    weights = find(recipe.weights)
+    if weights.architecture != method.encoder:
+        has = f"the encoder {method.encoder}" if method.encoder else "no encoder that ImageNet weights fit"
+        raise RefusedInput(
+            f"weights '{weights.name}' are of {weights.architecture}; {method.name} has {has}",
+            then=f"have {', '.join(['none', *fitting(method.encoder)])}",
+        )
+    notes = [*weights.notes]
+    encoder = getattr(network, "encoder", None)
+    if not isinstance(encoder, nn.Module):
+        raise RefusedInput(f"{method.name}: its network has no submodule 'encoder' to load weights into")
+    left = load_encoder(encoder, weights, read(weights, weights_file))
+    if left:
+        notes.append(f"initial encoder weights: the method's encoder ends before {left[0]}")
+    if weights.padding is not None and recipe.model_options.get("padding") != weights.padding:
+        notes.append(
+            "initial encoder weights: trained with TensorFlow's padding, while this network pads "
+            f"symmetrically (model_options.padding = '{weights.padding}' is exact)"
+        )
+    if isinstance(encoder, MobileNetV2):
+        encoder.start_first_expansion_as_identity(_first_images(data, weights.statistics))
+        notes.append("the first block's added 1x1 expansion started as the identity")
+    return Initial(network, weights.statistics, state_digest(network), tuple(notes))
 
 
-def build_seeded(recipe: Recipe, method: Method, num_classes: int) -> nn.Module:
-    """Return the recipe's network with the random weights of its seed; the global random state is kept."""
+def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.Module:
+    """Return the recipe's network with the random weights of its seed; the global random state is kept.
+
+    Raises
+    ------
+    UsageError
+        Options that the method does not have or that exclude each other.
+    RefusedInput
+        The data set does not say what the method must know of it, or a user's own builder fails.
+    """
+    wanted = [name for name in method.from_data if name not in recipe.model_options]
+    options = {**_from_data(method, data, wanted), **recipe.model_options}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         try:
-            return method.build(num_classes, **recipe.model_options)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{method.name}: {error}") from error
+            network = method.build(len(data.classes), **options)
+        except Exception as error:
+            if method.group == "own":
+                raise builder_failed(method, error) from error
+            if isinstance(error, TypeError | ValueError):
+                raise UsageError(f"{method.name}: {error}") from error
+            raise
+    if not isinstance(network, nn.Module):
+        raise RefusedInput(f"{method.name}: its builder returned a {type(network).__name__}, not a module")
+    return network
+
+
+def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dict[str, Any]:
+    """Return what the builder must know of the data set, by name, from the catalogue."""
+    entry = ENTRIES.get(data.name)
+    found = {name: getattr(entry, name, None) for name in wanted}
+    for name, value in found.items():
+        if value is None:
+            have = [other.name for other in ENTRIES.values() if getattr(other, name, None) is not None]
+            raise RefusedInput(
+                f"{method.name} needs '{name}' of its data set, and {data.name} has none; "
+                f"data sets that have it: {', '.join(have) or 'none'}",
+                then=f"name a data set that has it, or set model_options.{name}",
+            )
+    return found
 
 
 def state_digest(network: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import re
@@ -19,6 +20,13 @@ _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LARGEST_BYTES = 100_000
 
 
+LATER = frozenset(
+    {"sync_bn", "accumulate", "ema_decay", "ohem_threshold", "ohem_min_kept", "stop_after", "selection"}
+    | {"short_side_least", "deterministic"}
+)
+"""The recipe's keys that came after the first published records."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training run besides data, code and threads.
@@ -34,20 +42,21 @@ class Recipe:
     weights
         Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` starts from chance.
     crop
-        (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes).
+        (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes); one number: a square.
     scale
         Bounds of the random scale (Section IV.A: 0.5 to 2).
     flip
         Probability of a horizontal flip.
     batch
-        Images a step (Section IV.A: 6).
+        Images a forward pass, on all devices together (Section IV.A: 6).
     epochs
         Passes over the training split.
     encoder_lr, decoder_lr
         The two initial rates of SGD (Section IV.A).
     schedule
         ``step``: times ``lr_factor`` after every ``lr_every_epochs`` epochs (Section IV.A);
-        ``poly``: times (1 - step / steps) ** ``poly_power``.
+        ``poly``: times (1 - step / steps) ** ``poly_power``;
+        ``cosine``: times (1 + cos(pi step / steps)) / 2.
     warmup_steps
         Steps over which both rates rise linearly from 0.
     momentum, weight_decay
@@ -56,10 +65,28 @@ class Recipe:
         Largest norm of the gradient; 0 does not clip.
     freeze_encoder_bn
         Keeps the encoder's batch-norm statistics and does not train its weights.
+    sync_bn
+        Batch-norm over the batch of all devices together; with one device it is that anyway.
+    accumulate
+        Forward passes a step: their gradients add up to those of one batch of ``accumulate * batch`` images.
+    ema_decay
+        Of the mean of the weights that is evaluated and kept in place of the last; 0 keeps the weights.
+    ohem_threshold, ohem_min_kept
+        Only pixels whose true class has less than this probability count in the pixels' loss, but never
+        fewer than the so many hardest of a forward pass; threshold 0 counts every pixel.
     scloss_weight, scloss_form
         lambda of Eq. 3, and ``paper`` or ``bce``.
     validate_every
         Epochs between validations; the last epoch is always validated; 0 never validates.
+    stop_after
+        Ends the run after so many validations without a new best ("or the accuracy stops improving", Section
+        IV.A); 0 trains every epoch.
+    selection
+        Which weights are kept: of the ``last`` epoch, or of the ``best`` validation (the first of equals).
+    short_side_least
+        Least length of an image's shorter side after the random scale, in pixels.
+    deterministic
+        Refuses operations whose result may differ from run to run on the same machine.
     checkpoint_every_s
         Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
     precision
@@ -83,7 +110,7 @@ class Recipe:
     scale: tuple[float, float] = (0.5, 2.0)
     flip: float = 0.5
     batch: int = 6
-    schedule: Literal["step", "poly"] = "poly"
+    schedule: Literal["step", "poly", "cosine"] = "poly"
     lr_factor: float = 0.5
     lr_every_epochs: int = 100
     poly_power: float = 0.9
@@ -99,24 +126,50 @@ class Recipe:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     seed: int = 0
     smoke: bool = False
+    sync_bn: bool = False
+    accumulate: int = 1
+    ema_decay: float = 0.0
+    ohem_threshold: float = 0.0
+    ohem_min_kept: int = 100_000
+    stop_after: int = 0
+    selection: Literal["last", "best"] = "last"
+    short_side_least: int = 0
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges that types cannot say."""
         if not _NAME.fullmatch(self.name):
             raise RefusedInput(f"recipe name '{self.name}'; names match [a-z0-9_-], 1 to 64 of them")
-        at_least = {"batch": 1, "epochs": 1, "lr_every_epochs": 1, "seed": 0, "validate_every": 0}
-        for key, low in {**at_least, "warmup_steps": 0}.items():
+        self._require_at_least(1, "batch", "epochs", "lr_every_epochs", "accumulate", "ohem_min_kept")
+        self._require_at_least(0, "seed", "validate_every", "warmup_steps", "stop_after", "short_side_least")
+        self._require_at_least(0, "encoder_lr", "decoder_lr", "momentum", "weight_decay", "clip_norm")
+        self._require_at_least(0, "scloss_weight", "ema_decay", "ohem_threshold")
+        for key in ("ema_decay", "ohem_threshold"):
+            if getattr(self, key) >= 1:
+                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be < 1")
+        if self.validate_every == 0 and (self.stop_after or self.selection == "best"):
+            asked = "stop_after" if self.stop_after else "selection = 'best'"
+            raise RefusedInput(f"recipe {self.name}: {asked} needs validations, and validate_every is 0")
+
+    def _require_at_least(self, low: int, *keys: str) -> None:
+        for key in keys:
             if getattr(self, key) < low:
                 raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be >= {low}")
-        for key in ("encoder_lr", "decoder_lr", "momentum", "weight_decay", "clip_norm", "scloss_weight"):
-            if getattr(self, key) < 0:
-                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be >= 0")
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written."""
-        fields = dataclasses.asdict(self)
-        del fields["checkpoint_every_s"]
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+        """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written.
+
+        A key of `LATER` is left out at its default, so that the runs recorded before it keep their names.
+        """
+        decides = [item for item in dataclasses.fields(self) if item.name != "checkpoint_every_s"]
+        fields = {item.name: getattr(self, item.name) for item in decides}
+        for item in decides:
+            if item.name in LATER and fields[item.name] == item.default:
+                del fields[item.name]
+        return {
+            key: list(value) if isinstance(value, tuple) else copy.deepcopy(value)
+            for key, value in fields.items()
+        }
 
 
 def names() -> list[str]:
@@ -126,6 +179,8 @@ def names() -> list[str]:
 
 def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
+
+    A change to another model drops the recipe's ``model_options``, which are those of its own model.
 
     Raises
     ------
@@ -148,7 +203,10 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RefusedInput(f"{path}: not TOML ({error})") from error
-    return from_table({"name": path.stem, **table, **(changes or {})}, str(path.name))
+    changes = changes or {}
+    if changes.get("model", table.get("model")) != table.get("model"):
+        table.pop("model_options", None)
+    return from_table({"name": path.stem, **table, **changes}, str(path.name))
 
 
 def from_table(table: dict[str, Any], source: str) -> Recipe:
@@ -197,6 +255,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
         return value
     if origin is tuple:
         kinds = typing.get_args(hint)
+        if kinds == (int, int) and type(value) is int:
+            value = (value, value)  # a square
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
             raise RefusedInput(f"{where} = {value!r}; must be {len(kinds)} numbers")
         return tuple(_typed(item, kind, where) for item, kind in zip(value, kinds, strict=True))

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from baselines.registry import Method, import_named
-from bench.data.catalogue import open_data
-from bench.data.dataset import SegmentationData, manifest_digest, require_disjoint
+from baselines.method import Method
+from bench.data.dataset import (
+    SegmentationData,
+    data_notes,
+    manifest_digest,
+    require_disjoint,
+    require_labels,
+)
 from bench.data.statistics import Statistics
-from bench.errors import RefusedInput, UsageError
-from bench.evaluate.evaluate import evaluate
-from bench.fabric import launch_fabric
+from bench.errors import Interrupted, RefusedInput, UsageError
+from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
-from bench.results.provenance import gather
-from bench.results.record import Record, make_record, record_id
-from bench.results.store import add_record, takes_of
+from bench.results.provenance import gather, without_folders
+from bench.results.record import Record, record_id
+from bench.results.store import add_record
+from bench.train.criterion import build_criterion
+from bench.train.failures import Diverged, FailedRun
 from bench.train.initial import Initial, build_initial
-from bench.train.loop import Diverged, Progress, State, Trainer
+from bench.train.journals import open_journal, require_journals, rows_of
+from bench.train.loop import Progress, Trainer, Validate
 from bench.train.recipe import Recipe
+from bench.train.splits import open_split
+from bench.train.training_record import losses_csv, record_of, recorded
+from bench.train.validation import validation_on
 from bench.train.weight_file import save_weights
 
 Watch = Callable[[str, int, int, float], None]
@@ -54,6 +63,12 @@ class Settings:
         Of torch on the CPU; None leaves torch's own choice.
     command
         For the record.
+    workers
+        Processes that read data; they change no result.
+    devices, strategy
+        How many devices share a batch, and how (``bench.fabric``).
+    log
+        Journals beside TensorBoard's: ``wandb``, ``mlflow``.
     """
 
     home: Path = Path()
@@ -62,6 +77,10 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     command: tuple[str, ...] = tuple(sys.argv)
+    workers: int = 0
+    devices: int = 1
+    strategy: str = "auto"
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,9 +92,9 @@ class Run:
     identity
         What defines it; its digest names the folder and the records.
     folder
-        Holds ``run.json``, ``checkpoints/``, ``losses.csv`` and ``final.safetensors``.
+        Holds ``run.json``, ``checkpoints/``, ``losses.csv``, ``tensorboard/`` and ``final.safetensors``.
     network
-        With its final weights.
+        With the weights that the recipe's rule keeps.
     statistics
         What its input is normalised by.
     record
@@ -112,11 +131,18 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     UsageError, RefusedInput
         Bad names, options, data or weights.
     """
-    fabric = launch_fabric(settings.device, recipe.precision)
+    require_journals(settings.log)
+    fabric = launch_fabric(settings.device, recipe.precision, settings.devices, settings.strategy)
+    if recipe.batch % fabric.world_size:
+        raise UsageError(
+            f"batch {recipe.batch} on {fabric.world_size} devices; allowed is a batch of equal shares",
+            then=f"set batch to a multiple of {fabric.world_size}, or devices to a divisor of {recipe.batch}",
+        )
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     method = resolve(recipe.model)
-    data = open_data(recipe.data, "train", settings.data_root, home=settings.home, **recipe.data_options)
+    data = open_split(recipe, "train", settings.data_root, settings.home)
+    require_labels(data)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
@@ -126,59 +152,82 @@ def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
     return Trainer(
         recipe=prepared.recipe,
         network=prepared.initial.network,
-        criterion=_criterion(prepared.recipe, prepared.method),
+        criterion=build_criterion(prepared.recipe, prepared.method),
         data=prepared.data,
         statistics=prepared.initial.statistics,
         fabric=prepared.fabric,
         folder=folder,
         run_key=run_key,
+        workers=prepared.settings.workers,
     )
 
 
 def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
     """Train a recipe to its end, resuming what is there, and write the training record.
 
-    A run that is finished already is not trained again; its record is returned.
+    A run that is finished already is not trained again; its record is returned. With several devices only
+    the first process returns; the others end here.
 
     Raises
     ------
     UsageError, RefusedInput
         Bad names, options, data or weights.
-    Diverged
-        The loss left the finite numbers; a record marked not valid is kept.
+    Diverged, OutOfMemory
+        The loss left the finite numbers, or a step did not fit; a record marked not valid is kept.
     Interrupted
         After a checkpoint; the same call resumes.
     """
     prepared = prepare(recipe, settings)
-    initial = prepared.initial
     identity = run_identity(prepared)
-    folder = _folder(settings.home, recipe, identity)
-    provenance = gather(settings.command, prepared.method)
+    folder = settings.home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
     trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
+    if not prepared.fabric.is_global_zero:
+        _follow(prepared, trainer)
+    _describe(folder, identity)
+    provenance = gather(settings.command, prepared.method)
+    notes = run_notes(prepared)
     resumed_at = trainer.resume()
+    rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
+    trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
     try:
         state = trainer.train(_validation(prepared, watch), _progress(watch))
-    except Diverged as error:
-        failed = _record_of(trainer, identity, provenance, initial)
-        add_record(replace(failed, valid=False, reasons=[f"diverged: {error}"]), settings.home)
+    except FailedRun as error:
+        failed = record_of(trainer, identity, provenance, notes)
+        add_record(replace(failed, valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
         raise
-    weights_sha256 = _write_weights(folder, trainer.network, identity, initial)
-    write_atomic(folder / "losses.csv", _losses_csv(state))
-    record = _recorded(identity, weights_sha256, settings.home)
+    finally:
+        trainer.journal.close()
+    leave(prepared.fabric)
+    network = trainer.final_network()
+    weights_sha256 = _write_weights(folder, network, identity, prepared.initial.statistics, notes)
+    write_atomic(folder / "losses.csv", losses_csv(state))
+    record = recorded(identity, weights_sha256, settings.home)
     if record is None:
-        record = _record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, initial)
+        record = record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, notes)
         record = replace(record, values={**record.values, "final_weights_sha256": weights_sha256})
         record, _ = add_record(record, settings.home)
-    return Run(identity, folder, trainer.network, initial.statistics, record, initial.notes)
+    return Run(identity, folder, network, prepared.initial.statistics, record, notes)
+
+
+def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
+    """Train beside the first process, which alone writes and reports; then end this one."""
+    trainer.resume()
+    # what all processes decide alike is the first one's to tell; any other error ends them all
+    with contextlib.suppress(Diverged, Interrupted):
+        trainer.train(_validation(prepared, lambda *_: None))
+    leave(prepared.fabric)
+    raise SystemExit(0)
 
 
 def run_identity(prepared: Prepared) -> dict[str, Any]:
     """Return what defines a run: recipe with seed, initial weights, data, engine, precision, threads."""
     recipe, data = prepared.recipe, prepared.data
+    ranks = prepared.fabric.world_size
     return {
-        "model": recipe.model,
+        "model": prepared.method.name,
         "num_classes": len(data.classes),
-        "recipe": recipe.identity(),
+        # a network of the user's own is named by its file, never by where that lies
+        "recipe": {**recipe.identity(), "model": without_folders(recipe.model)},
         "initial_weights_sha256": prepared.initial.digest,
         "data": {"name": data.name, "split": data.split, "manifest_sha256": manifest_digest(data)},
         "engine": "eager",
@@ -187,92 +236,57 @@ def run_identity(prepared: Prepared) -> dict[str, Any]:
         "batch": recipe.batch,
         "size": list(recipe.crop),
         "threads": torch.get_num_threads(),
+        **({"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}),
     }
 
 
-def _folder(home: Path, recipe: Recipe, identity: dict[str, Any]) -> Path:
-    """Return the run's folder; what defines the run is written there when it is new."""
-    folder = home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+def run_notes(prepared: Prepared) -> tuple[str, ...]:
+    """Return what every record of the run repeats."""
+    ranks = prepared.fabric.world_size
+    notes = (*prepared.initial.notes, *data_notes(prepared.data))
+    if ranks > 1 and not prepared.recipe.sync_bn:
+        share = prepared.recipe.batch // ranks
+        notes += (f"batch-norm over the {share} images of each of {ranks} devices",)
+    return notes
+
+
+def _describe(folder: Path, identity: dict[str, Any]) -> None:
+    """Write what defines the run into its folder, when it is new."""
     text = json.dumps(identity, indent=2, sort_keys=True, allow_nan=False) + "\n"
     path = folder / "run.json"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to start again")
     write_atomic(path, text)
-    return folder
 
 
-def _criterion(recipe: Recipe, method: Method) -> nn.Module:
-    if method.loss is None:
-        raise UsageError(f"{method.name} has no training loss yet; trainable are the CARNets")
-    criterion: nn.Module = import_named(method.loss)(recipe.scloss_weight, recipe.scloss_form)
-    return criterion
-
-
-def _validation(prepared: Prepared, watch: Watch) -> Callable[[nn.Module], float] | None:
+def _validation(prepared: Prepared, watch: Watch) -> Validate | None:
     recipe, settings = prepared.recipe, prepared.settings
     if recipe.validate_every == 0:
         return None
-    data = open_data(recipe.data, "val", settings.data_root, home=settings.home, **recipe.data_options)
+    data = open_split(recipe, "val", settings.data_root, settings.home)
+    require_labels(data)
     if not recipe.smoke:
         require_disjoint(prepared.data, data)
 
-    def validate(network: nn.Module) -> float:
-        outcome = evaluate(
-            network,
-            data,
-            prepared.initial.statistics,
-            prepared.fabric.device,
-            lambda done: watch("val", done, len(data), 0.0),
-        )
-        miou: float = outcome.values(data.classes)["miou"]
-        return miou
-
-    return validate
+    return validation_on(
+        data,
+        prepared.initial.statistics,
+        prepared.fabric,
+        prepared.method.sizes,
+        lambda done, total: watch("val", done, total, 0.0),
+    )
 
 
 def _progress(watch: Watch) -> Progress:
     return lambda done, total, loss: watch("train", done, total, loss)
 
 
-def _write_weights(folder: Path, network: nn.Module, identity: dict[str, Any], initial: Initial) -> str:
+def _write_weights(
+    folder: Path, network: nn.Module, identity: dict[str, Any], statistics: Statistics, notes: tuple[str, ...]
+) -> str:
     metadata = {
         "identity": identity,
-        "statistics": {"mean": list(initial.statistics.mean), "std": list(initial.statistics.std)},
-        "notes": list(initial.notes),
+        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
+        "notes": list(notes),
     }
     return save_weights(folder / "final.safetensors", network.state_dict(), metadata)
-
-
-def _losses_csv(state: State) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["step", "loss"])
-    writer.writerows((step, repr(loss)) for step, loss in enumerate(state.losses, start=1))
-    return stream.getvalue()
-
-
-def _record_of(
-    trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], initial: Initial
-) -> Record:
-    """Return the training record as far as the run has come; whoever asks adds what is known at its end."""
-    state = trainer.state
-    values = {
-        "steps": state.step,
-        "epochs": len(state.curve),
-        "train_s": state.train_s,
-        "mean_step_s": state.train_s / state.step if state.step else None,
-        "empty_batches": state.empty_batches,
-        "curve": state.curve,
-        "final_weights_sha256": None,
-    }
-    return make_record(
-        "training", identity, values, provenance, smoke=trainer.recipe.smoke, notes=initial.notes
-    )
-
-
-def _recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
-    """Return the valid training record of this very run with these very weights, if there is one."""
-    for record in takes_of(home, "training", identity):
-        if record.values.get("final_weights_sha256") == weights_sha256:
-            return record
-    return None

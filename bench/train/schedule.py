@@ -15,7 +15,8 @@ from bench.train.recipe import Recipe
 def lr_scale(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """Return the factor on both initial rates at a step (counted from 0).
 
-    ``step``: the paper's halving (or "reduction by one-fifth") at each 100 epochs, Section IV.A.
+    ``step``: the paper's halving (or "reduction by one-fifth") at each 100 epochs, Section IV.A. ``poly`` and
+    ``cosine`` count from the first step of all, so that a warm-up only covers their beginning.
     """
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
@@ -23,6 +24,8 @@ def lr_scale(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
         return math.pow(recipe.lr_factor, step // steps_per_epoch // recipe.lr_every_epochs)
     # never negative, or the power would be a complex number
     left = max(0.0, 1 - step / (recipe.epochs * steps_per_epoch))
+    if recipe.schedule == "cosine":
+        return (1 - math.cos(math.pi * left)) / 2
     return math.pow(left, recipe.poly_power)
 
 

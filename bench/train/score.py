@@ -9,27 +9,36 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.data.catalogue import open_data
-from bench.data.dataset import SegmentationData, manifest_digest, require_disjoint
-from bench.data.statistics import Statistics
+from baselines.sizes import ANY
+from bench.data.dataset import (
+    SegmentationData,
+    data_notes,
+    manifest_digest,
+    require_disjoint,
+    require_labels,
+)
+from bench.evaluate.doubts import doubts
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
+from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
-from bench.files import sha256_of_file
 from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.results.store import add_record, read_arrays, takes_of
-from bench.train.initial import build_seeded
-from bench.train.recipe import from_table
 from bench.train.run import Settings
-from bench.train.weight_file import describe_weights, fit, load_weights
-
-_WEIGHTS = "final.safetensors"
+from bench.train.splits import open_split
+from bench.train.trained import TrainedWeights, open_weights
 
 
 def evaluate_run(
-    source: Path, split: str, settings: Settings, progress: Callable[[int, int], None] = lambda *_: None
+    source: Path,
+    split: str,
+    settings: Settings,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    model: str | None = None,
+    *,
+    views: Views = SINGLE,
 ) -> tuple[Record, bool]:
     """Evaluate a run's final weights and write the accuracy record.
 
@@ -43,6 +52,11 @@ def evaluate_run(
         Home, data root, device, threads, command.
     progress
         Is told images done and images in all.
+    model
+        ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not where it
+        lies. None takes the name on record.
+    views
+        What of an image the network is shown: windows, scales, mirror images.
 
     Returns
     -------
@@ -52,37 +66,53 @@ def evaluate_run(
     Raises
     ------
     RefusedInput
-        Not a run's weights; training images in the split; data that cannot be read.
+        Not a run's weights; training images in the split; a split without labels; data that cannot be read.
+    UsageError
+        Windows of a size that the method does not take.
     """
-    path = source / _WEIGHTS if source.is_dir() else source
-    description = describe_weights(path)
-    identity = description["identity"]
-    recipe = from_table(dict(identity["recipe"]), path.name)
+    trained = open_weights(source)
+    recipe = trained.recipe
     fabric = launch_fabric(settings.device, "32-true")
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    method = resolve(recipe.model)
-    data = open_data(recipe.data, split, settings.data_root, home=settings.home, **recipe.data_options)
+    method = resolve(model or recipe.model)
+    views.require(method.sizes)
+    data = open_split(recipe, split, settings.data_root, settings.home)
+    require_labels(data)
     if not recipe.smoke:
-        train_data = open_data(
-            recipe.data, "train", settings.data_root, home=settings.home, **recipe.data_options
-        )
+        train_data = open_split(recipe, "train", settings.data_root, settings.home)
         require_disjoint(train_data, data)
-    network = build_seeded(recipe, method, len(data.classes))
-    fit(network, load_weights(path), path)
-    network.to(memory_format=torch.channels_last).to(fabric.device)
+    network = trained.network(method, data, fabric.device)
     provenance = gather(settings.command, method)
-    mean, std = (tuple(description["statistics"][key]) for key in ("mean", "std"))
-    statistics = Statistics(mean, std)
-    outcome = evaluate(network, data, statistics, fabric.device, lambda done: progress(done, len(data)))
-    protocol = Protocol(data.name, split, align_corners=getattr(network, "align_corners", None))
+    outcome = evaluate(
+        network,
+        data,
+        trained.statistics,
+        fabric.device,
+        lambda done: progress(done, len(data)),
+        sizes=method.sizes,
+        views=views,
+    )
+    values = outcome.values(data.classes)
+    protocol = Protocol(
+        data.name,
+        data.split,
+        scales=views.scales,
+        flip=views.flip,
+        window=views.window_hw,
+        stride=views.stride_hw,
+        averaged=None if views.single else "probabilities",
+        align_corners=getattr(network, "align_corners", None),
+        padded_to=None if method.sizes == ANY else str(method.sizes),
+        data_options=None if data.synthetic or not recipe.data_options else dict(recipe.data_options),
+    )
     record = make_record(
         "accuracy",
-        evaluation_identity(identity, protocol, data, path, fabric.device.type),
-        outcome.values(data.classes),
+        evaluation_identity(trained, protocol, data, fabric.device.type),
+        values,
         provenance,
         smoke=recipe.smoke,
-        notes=[*description["notes"], *(["synthetic data"] if data.synthetic else [])],
+        notes=list(dict.fromkeys([*trained.notes, *_remarks(data, values, views)])),
     )
     earlier = _same_outcome(record, outcome, settings.home)
     if earlier is not None:
@@ -91,15 +121,16 @@ def evaluate_run(
 
 
 def evaluation_identity(
-    run: dict[str, Any], protocol: Protocol, data: SegmentationData, weights: Path, device: str
+    trained: TrainedWeights, protocol: Protocol, data: SegmentationData, device: str
 ) -> dict[str, Any]:
     """Return what defines an evaluation: the run, its final weights, and the protocol with its data."""
+    run = trained.identity
     return {
         "model": run["model"],
         "num_classes": run["num_classes"],
         "run": run,
-        "selection": "last",
-        "weights_sha256": sha256_of_file(weights),
+        "selection": run["recipe"].get("selection", "last"),
+        "weights_sha256": trained.sha256,
         "data": {"name": data.name, "split": data.split, "manifest_sha256": manifest_digest(data)},
         "protocol": protocol.as_dict(),
         "engine": "eager",
@@ -109,6 +140,16 @@ def evaluation_identity(
         "size": "native",
         "threads": torch.get_num_threads(),
     }
+
+
+def _remarks(data: SegmentationData, values: dict[str, Any], views: Views) -> list[str]:
+    """Return what a reader of the scores must know of the data, the views and doubtful scores."""
+    return [
+        *(["synthetic data"] if data.synthetic else []),
+        *data_notes(data),
+        *([] if views.single else [str(views)]),
+        *doubts(data.name, values["miou"]),
+    ]
 
 
 def _same_outcome(record: Record, outcome: Evaluation, home: Path) -> Record | None:

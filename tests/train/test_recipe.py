@@ -1,10 +1,14 @@
+import dataclasses
+import json
 import math
+from pathlib import Path
 
 import pytest
 
 from bench.errors import RefusedInput, UsageError
 from bench.train import recipe as recipes
 
+RECORDS = Path(__file__).parents[2] / "results" / "records" / "training"
 LEAST = {
     "name": "x",
     "model": "carnet-mobile",
@@ -39,7 +43,13 @@ def test_the_papers_values_are_the_defaults():
         ({"epochs": True}, "is bool; must be int"),
         ({"epochs": 0}, "must be >= 1"),
         ({"crop": [64]}, "must be 2 numbers"),
-        ({"schedule": "cosine"}, "'step', 'poly'"),
+        ({"schedule": "linear"}, "'step', 'poly', 'cosine'"),
+        ({"accumulate": 0}, "accumulate = 0, must be >= 1"),
+        ({"ema_decay": 1.0}, "ema_decay = 1.0, must be < 1"),
+        ({"ohem_threshold": -0.1}, "ohem_threshold = -0.1, must be >= 0"),
+        ({"selection": "luck"}, "'last', 'best'"),
+        ({"selection": "best", "validate_every": 0}, "selection = 'best' needs validations"),
+        ({"stop_after": 3, "validate_every": 0}, "stop_after needs validations"),
         ({"scloss_weight": -0.1}, "must be >= 0"),
         ({"name": "../x"}, "names match"),
         ({"name": ""}, "names match"),
@@ -99,3 +109,24 @@ def test_identity_leaves_out_what_changes_no_outcome():
     other = recipes.from_table({**LEAST, "checkpoint_every_s": 1}, "x.toml")
     assert one.identity() == other.identity()
     assert one.identity() != recipes.from_table({**LEAST, "seed": 1}, "x.toml").identity()
+
+
+def test_one_number_is_a_square_crop():
+    assert recipes.from_table({**LEAST, "crop": 256}, "x.toml").crop == (256, 256)
+
+
+@pytest.mark.parametrize("name", ["camvid-quick", "camvid-scratch"])
+def test_a_recorded_run_keeps_its_identity_whatever_keys_came_later(name):
+    recorded = [json.loads(path.read_text())["identity"]["recipe"] for path in RECORDS.glob("*.json")]
+    (recorded,) = [each for each in recorded if each["name"] == name]
+    assert recipes.load(name, {"seed": recorded["seed"]}).identity() == recorded
+    # every key is in the first records, or is listed as a later one
+    fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
+    assert fields == set(recorded) | recipes.LATER | {"checkpoint_every_s"}
+
+
+def test_a_later_key_is_in_the_identity_once_it_says_something():
+    changed = recipes.from_table({**LEAST, "accumulate": 2, "selection": "best"}, "x.toml").identity()
+    assert (changed["accumulate"], changed["selection"]) == (2, "best")
+    assert "ema_decay" not in changed
+    assert recipes.from_table(changed, "again").identity() == changed

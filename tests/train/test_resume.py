@@ -4,6 +4,9 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +21,23 @@ from bench.train import run as runs
 from bench.train.loop import Diverged, Trainer
 
 KILLED_AT = 5  # of 9 steps, in the middle of the second epoch
+ROOT = Path(__file__).parents[2]
+
+KILLED_RUN = """
+import json, os, signal, sys
+from pathlib import Path
+from bench.train.recipe import from_table
+from bench.train.run import Settings, train
+
+def kill_at(kind, done, *_):
+    if kind == "train" and done == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+command = ("carnet-bench", "train", "tiny")
+settings = Settings(Path(sys.argv[2]), device="cpu", threads=1, command=command)
+train(from_table(json.loads(sys.argv[1]), "tiny"), settings, kill_at)
+"""
+"""``train`` with a recipe in a home folder, killed at a step."""
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +61,10 @@ def test_a_killed_run_resumes_to_the_same_losses_and_weights_bit_for_bit(
 ):
     expected = plain(undisturbed, tiny_recipe, settings_in, tmp_path_factory)
 
-    def kill_at(kind, done, _total, _loss):
-        if kind == "train" and done == KILLED_AT:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if child == 0:
-        runs.train(tiny_recipe, settings_in(tmp_path), kill_at)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    # a process of its own, not a fork: autograd refuses to run in the fork of a process that has used it
+    recipe = json.dumps(dataclasses.asdict(tiny_recipe))
+    arguments = [sys.executable, "-c", KILLED_RUN, recipe, str(tmp_path), str(KILLED_AT)]
+    assert subprocess.run(arguments, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     (folder,) = (tmp_path / "runs").iterdir()
     assert not (folder / "final.safetensors").exists()
 

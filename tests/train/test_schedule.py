@@ -33,6 +33,22 @@ def test_poly_schedule_by_hand():
     assert lr_scale(poly, 100, 10) == 0.0
 
 
+def test_cosine_schedule_by_hand():
+    cosine = recipe(epochs=10, schedule="cosine")
+    # (1 + cos(pi t)) / 2 at t = 0, 1/3, 1/2, 1
+    assert lr_scale(cosine, 0, 12) == 1.0
+    assert lr_scale(cosine, 40, 12) == pytest.approx(0.75)
+    assert lr_scale(cosine, 60, 12) == pytest.approx(0.5)
+    assert lr_scale(cosine, 120, 12) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_warm_up_covers_the_beginning_of_any_schedule():
+    for schedule in ("poly", "cosine"):
+        warm, cold = recipe(warmup_steps=4, schedule=schedule), recipe(schedule=schedule)
+        assert [lr_scale(warm, step, 10) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
+        assert lr_scale(warm, 4, 10) == lr_scale(cold, 4, 10) < 1
+
+
 def test_warm_up_rises_linearly_and_ends_at_the_full_rate():
     warm = recipe(warmup_steps=4, schedule="step")
     assert [lr_scale(warm, step, 10) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]

@@ -8,6 +8,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from bench.data.catalogue import open_data
 from bench.errors import RefusedInput
 from bench.evaluate.evaluate import predictions
+from bench.evaluate.views import Views
 from bench.results.store import read_arrays, read_records
 from bench.train import run as runs
 from bench.train.score import evaluate_run
@@ -33,10 +34,11 @@ def run(scored, tiny_recipe, settings_in, tmp_path_factory):
 
 def test_a_second_evaluation_gives_the_same_matrix_and_no_second_record(run):
     assert not run["same"]
+    before = read_records(run["settings"].home, "accuracy")
     again, same = evaluate_run(run["run"].folder, "test", run["settings"])
     assert same
     assert again == run["record"]
-    assert len(read_records(run["settings"].home, "accuracy")) == 1
+    assert read_records(run["settings"].home, "accuracy") == before
 
 
 def test_torchmetrics_on_saved_predictions_gives_the_same_matrix(run):
@@ -83,3 +85,30 @@ def test_weights_of_no_run_are_refused(tmp_path, settings_in):
         evaluate_run(path, "test", settings_in(tmp_path))
     with pytest.raises(RefusedInput, match="no such file"):
         evaluate_run(tmp_path / "nothing", "test", settings_in(tmp_path))
+
+
+def test_another_protocol_is_another_record_and_says_so(run):
+    home = run["settings"].home
+    before = len(read_records(home, "accuracy"))
+    flipped, same = evaluate_run(run["run"].folder, "test", run["settings"], views=Views(flip=True))
+    assert not same
+    assert flipped.id != run["record"].id
+    assert flipped.identity["protocol"]["flip"] is True
+    assert flipped.identity["protocol"]["averaged"] == "probabilities"
+    assert "mean over mirror images" in flipped.notes
+    windowed, _ = evaluate_run(
+        run["run"].folder, "test", run["settings"], views=Views(window_hw=(64, 64), stride_hw=(32, 32))
+    )
+    assert windowed.identity["protocol"]["window"] == [64, 64]
+    assert windowed.identity["protocol"]["stride"] == [32, 32]
+    assert len(read_records(home, "accuracy")) == before + 2
+    # neither is taken for the other's repetition
+    again, same = evaluate_run(run["run"].folder, "test", run["settings"], views=Views(flip=True))
+    assert same
+    assert again == flipped
+
+
+def test_the_plain_record_holds_the_protocol_of_the_first_records_and_nothing_else(run):
+    assert set(run["record"].identity["protocol"]) == {
+        *("data", "split", "size", "scales", "flip", "ignore", "align_corners", "version")
+    }

@@ -10,8 +10,6 @@ from bench.train.weight_file import save_weights
 from bench.train.weights import EncoderWeights, find, load_encoder, read
 from carnet.encoder import MobileNetV2, ResNet
 
-FIRST = ("blocks.0.0.conv_pw.", "blocks.0.0.bn1.")
-
 
 def randomised(network):
     """Give every tensor of a network values of its own, so that a swapped name is seen."""
@@ -36,7 +34,7 @@ def test_timms_mobilenet_gives_the_same_maps():
 
     reference = randomised(timm.create_model("mobilenetv2_100", pretrained=False))
     encoder = MobileNetV2()
-    load_encoder(encoder, find("timm-mobilenetv2_100"), reference.state_dict(), keeps=FIRST)
+    load_encoder(encoder, find("timm-mobilenetv2_100"), reference.state_dict())
     image = torch.randn(1, 3, 65, 97)
     with torch.inference_mode():
         x, theirs = reference.bn1(reference.conv_stem(image)), []
@@ -52,7 +50,7 @@ def test_torchvisions_mobilenet_gives_the_same_maps():
 
     reference = randomised(mobilenet_v2(weights=None))
     encoder = MobileNetV2()
-    load_encoder(encoder, find("torchvision-mobilenet_v2"), reference.state_dict(), keeps=FIRST)
+    load_encoder(encoder, find("torchvision-mobilenet_v2"), reference.state_dict())
     image = torch.randn(1, 3, 64, 96)
     with torch.inference_mode():
         x, theirs = image, []
@@ -147,7 +145,7 @@ def test_the_supplied_weights_give_timms_maps_in_their_own_padding(weights_root)
     reference = timm.create_model("mobilenetv2_100", pretrained=False, pad_type="same").eval()
     reference.load_state_dict(stored)
     encoder = MobileNetV2(padding="same")
-    load_encoder(encoder, find("mobilenet_v2_imagenet_timm"), stored, keeps=FIRST)
+    load_encoder(encoder, find("mobilenet_v2_imagenet_timm"), stored)
     image = torch.rand(1, 3, 90, 122, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         x = reference.blocks(reference.bn1(reference.conv_stem(image)))

@@ -1,0 +1,143 @@
+"""Where a run's curve can be watched: TensorBoard always, Weights & Biases and MLflow when asked for.
+
+A journal holds nothing that a checkpoint does not: when a run is resumed it is written again from the run's
+state, so that steps which a killed run did after its last checkpoint are never there twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.errors import UsageError, unknown
+from bench.train.recipe import Recipe
+from bench.train.schedule import lr_scale
+from bench.train.state import State
+
+EXTRAS = {"wandb": "bench.train.journals.weights_and_biases", "mlflow": "bench.train.journals.mlflow_runs"}
+"""What ``--log`` takes; each is a package of the extra ``log``, and a module with `open_journal`."""
+
+Row = tuple[int, dict[str, float]]
+"""Steps done, and values by name: ``train/loss``, ``train/encoder_lr``, ``val/miou``, ..."""
+
+
+class Journal(Protocol):
+    """Takes rows in the order of steps."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Take the values after so many steps; cheap enough for every step."""
+
+    def flush(self) -> None:
+        """Make what was taken visible."""
+
+    def close(self) -> None:
+        """Flush and let go; nothing may be written after it."""
+
+
+class Silent:
+    """A journal that keeps nothing."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Forget the row."""
+
+    def flush(self) -> None:
+        """Have nothing to show."""
+
+    def close(self) -> None:
+        """Have nothing to let go."""
+
+
+class Journals:
+    """Several journals that take the same rows."""
+
+    def __init__(self, journals: Sequence[Journal]) -> None:
+        self.journals = journals
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write into each."""
+        for journal in self.journals:
+            journal.write(step, values)
+
+    def flush(self) -> None:
+        """Flush each."""
+        for journal in self.journals:
+            journal.flush()
+
+    def close(self) -> None:
+        """Close each."""
+        for journal in self.journals:
+            journal.close()
+
+
+def require_journals(names: Sequence[str]) -> None:
+    """Refuse a journal that is unknown or whose package is not installed, before anything is trained.
+
+    Raises
+    ------
+    UsageError
+        Naming the extra that brings the package.
+    """
+    for name in names:
+        if name not in EXTRAS:
+            raise unknown("journal", name, list(EXTRAS))
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UsageError(
+                f"--log {name} needs the package {name} ({error})", then="pip install 'carnet-bench[log]'"
+            ) from error
+
+
+def open_journal(
+    folder: Path, identity: Mapping[str, Any], run_key: str, names: Sequence[str], rows: Iterator[Row]
+) -> Journal:
+    """Return TensorBoard's journal and the named ones, with the rows so far.
+
+    Parameters
+    ----------
+    folder
+        The run's; its event files lie in ``tensorboard/``.
+    identity
+        What defines the run; shown beside the curve.
+    run_key
+        The identity's digest, by which a resumed run finds its earlier journal.
+    names
+        Of `EXTRAS`.
+    rows
+        What the run has done already.
+    """
+    modules = ["bench.train.journals.event_files", *(EXTRAS[name] for name in names)]
+    opened = Journals([importlib.import_module(m).open_journal(folder, identity, run_key) for m in modules])
+    for step, values in rows:
+        opened.write(step, values)
+    opened.flush()
+    return opened
+
+
+def rows_of(state: State, recipe: Recipe, epoch_steps: int) -> Iterator[Row]:
+    """Yield every row that a run in this state has written."""
+    ends = {entry["step"]: entry for entry in state.curve}
+    for step, loss in enumerate(state.losses, start=1):
+        yield step_row(recipe, step, loss, epoch_steps)
+        if step in ends:
+            yield epoch_row(ends[step])
+
+
+def step_row(recipe: Recipe, step: int, loss: float, epoch_steps: int) -> Row:
+    """Return the row after so many steps: the last step's loss and rates."""
+    scale = lr_scale(recipe, step - 1, epoch_steps)
+    rates = {
+        "train/encoder_lr": recipe.encoder_lr * scale,
+        "train/decoder_lr": recipe.decoder_lr * scale,
+    }
+    return step, {"train/loss": loss, **rates}
+
+
+def epoch_row(entry: Mapping[str, Any]) -> Row:
+    """Return the row at an epoch's end: its mean loss, and the validation mIoU (0..1) when there is one."""
+    values = {"epoch": float(entry["epoch"]), "train/epoch_loss": entry["loss"]}
+    if entry["val_miou"] is not None:
+        values["val/miou"] = entry["val_miou"]
+    return entry["step"], values

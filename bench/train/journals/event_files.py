@@ -1,0 +1,40 @@
+"""TensorBoard's event file of a run: ``tensorboard --logdir runs``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+_FLUSHED_S = 30
+
+
+class EventFile:
+    """One event file, written anew."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        for path in folder.glob("events.out.tfevents.*"):
+            path.unlink()
+        self._writer: Any = SummaryWriter(str(folder), flush_secs=_FLUSHED_S)
+        self._writer.add_text("run", "```\n" + json.dumps(identity, indent=2, sort_keys=True) + "\n```", 0)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write one scalar a value."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def flush(self) -> None:
+        """Write the file out."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write the file out and close it."""
+        self._writer.close()
+
+
+def open_journal(folder: Path, identity: Mapping[str, Any], run_key: str) -> EventFile:
+    """Return the event file of the run's folder."""
+    return EventFile(folder / "tensorboard", identity)

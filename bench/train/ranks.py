@@ -1,0 +1,53 @@
+"""Several training processes, one a device, that must decide alike."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+
+def agreed(fabric: Fabric, value: float, how: Literal["sum", "max"] = "sum") -> float:
+    """Return the sum or the largest of a number over the processes; with one process the number itself."""
+    if fabric.world_size == 1:
+        return value
+    # whole numbers up to 2^53 and float32 losses are exact in it
+    number = torch.tensor(value, dtype=torch.float64, device=fabric.device)
+    return float(_tensor(fabric.all_reduce(number, reduce_op=how)))
+
+
+def summed(fabric: Fabric, numbers: Tensor) -> Tensor:
+    """Return the sum of a tensor over the processes."""
+    return _tensor(fabric.all_reduce(numbers, reduce_op="sum"))
+
+
+def random_states(fabric: Fabric) -> dict[str, Tensor]:
+    """Return the state of torch's generators; with several processes one row a rank."""
+    states = {"rng": torch.get_rng_state()}
+    if fabric.device.type == "cuda":
+        states["cuda_rng"] = torch.cuda.get_rng_state(fabric.device)
+    if fabric.world_size == 1:
+        return states
+    return {name: _tensor(fabric.all_gather(state)).cpu() for name, state in states.items()}
+
+
+def set_random_states(fabric: Fabric, saved: dict[str, Any]) -> None:
+    """Set this process's generators to what `random_states` returned."""
+    # a copy: torch reads a state from the start of its storage (2.15 crashes on a row of a larger tensor)
+    mine = {
+        name: saved[name] if fabric.world_size == 1 else saved[name][fabric.global_rank].clone()
+        for name in ("rng", "cuda_rng")
+        if name in saved
+    }
+    torch.set_rng_state(mine["rng"])
+    if "cuda_rng" in mine and fabric.device.type == "cuda":
+        torch.cuda.set_rng_state(mine["cuda_rng"], fabric.device)
+
+
+def _tensor(found: Any) -> Tensor:
+    # Fabric reduces and gathers collections too, and says so in its types
+    if not isinstance(found, Tensor):
+        raise TypeError(f"Fabric returned a {type(found).__name__} for a tensor")
+    return found

@@ -1,0 +1,119 @@
+"""What of a run is kept in a checkpoint, and how a run is brought back to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from bench.errors import RefusedInput
+from bench.train import checkpoint
+from bench.train.ema import WeightsMean
+from bench.train.ranks import random_states, set_random_states
+from bench.train.recipe import Recipe
+from bench.train.state import State
+from bench.train.weight_file import fit
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Saved:
+    """A run's parts that change from step to step; every process of a run has one.
+
+    Attributes
+    ----------
+    folder, run_key
+        Of the checkpoints, and the run's identity: a checkpoint of another run is never resumed.
+    recipe
+        Says which parts there are.
+    fabric
+        Knows the random states' devices, and the loss scale of 16-bit floats.
+    network, optimiser
+        Trained, and training.
+    mean
+        The moving mean of the weights, if there is one.
+    """
+
+    folder: Path
+    run_key: str
+    recipe: Recipe
+    fabric: Fabric
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    mean: WeightsMean | None
+
+    def write(self, state: State, best: Weights | None) -> Path | None:
+        """Write a checkpoint of this step; None when there is a good one already.
+
+        Parameters
+        ----------
+        state
+            Where the run is.
+        best
+            Weights of the best validation so far, where the recipe keeps those.
+        """
+        path = self.folder / f"step-{state.step:08d}.ckpt"
+        if path in checkpoint.checkpoints(self.folder) and checkpoint.latest(self.folder) == path:
+            return None
+        content: dict[str, Any] = {
+            "run_key": self.run_key,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            **random_states(self.fabric),
+            "state": dict(vars(state)),
+        }
+        if self.mean is not None:
+            content["mean"] = self.mean.network.state_dict()
+        if self.recipe.selection == "best":
+            content["best"] = best or {}
+        if self.recipe.precision == "16-mixed":
+            content["loss_scale"] = self.fabric.strategy.precision.state_dict()
+        written = None
+        if self.fabric.is_global_zero:
+            written = checkpoint.save(self.folder, state.step, content)
+        self.fabric.barrier()
+        return written
+
+    def read(self) -> tuple[State, Weights | None] | None:
+        """Bring every part back to the newest good checkpoint; None when there is none.
+
+        Raises
+        ------
+        RefusedInput
+            A checkpoint of another run, or one in which something is missing.
+        """
+        if self.fabric.is_global_zero:
+            checkpoint.sweep(self.folder)
+        self.fabric.barrier()
+        path = checkpoint.latest(self.folder)
+        if path is None:
+            return None
+        saved = checkpoint.load(path)
+        missing = self._keys() - set(saved)
+        if missing:
+            raise RefusedInput(f"{path}: no {', '.join(sorted(missing))} in the checkpoint")
+        if saved["run_key"] != self.run_key:
+            raise RefusedInput(f"{path}: of run {saved['run_key'][:12]}, this is run {self.run_key[:12]}")
+        fit(self.network, saved["network"], path)
+        self.optimiser.load_state_dict(saved["optimiser"])
+        if self.mean is not None:
+            fit(self.mean.network, saved["mean"], path)
+        if "loss_scale" in saved:
+            self.fabric.strategy.precision.load_state_dict(saved["loss_scale"])
+        set_random_states(self.fabric, saved)
+        return State(**saved["state"]), saved.get("best") or None
+
+    def _keys(self) -> set[str]:
+        keys = {"run_key", "network", "optimiser", "rng", "state"}
+        asked = {
+            "mean": self.mean is not None,
+            "best": self.recipe.selection == "best",
+            "loss_scale": self.recipe.precision == "16-mixed",
+            "cuda_rng": self.fabric.device.type == "cuda",
+        }
+        return keys | {key for key, there in asked.items() if there}

@@ -1,0 +1,54 @@
+"""Device, precision and strategy: what is asked for is what is taken, or the run is refused."""
+
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.fabric import PRECISIONS, launch_fabric
+
+no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without CUDA")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("auto", marks=no_gpu)])
+def test_fp16_where_nothing_trains_in_it_is_refused_and_never_bf16_in_silence(device):
+    if device == "auto" and torch.backends.mps.is_available():
+        pytest.skip("of a machine without MPS")
+    with pytest.raises(UsageError, match=r"precision fp16 \(16-mixed\) on cpu; only a cuda device") as caught:
+        launch_fabric(device, "16-mixed")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("short", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_network_computes_in_the_precision_that_is_asked_for(short, dtype):
+    fabric = launch_fabric("cpu", PRECISIONS[short])
+    seen = []
+    network = torch.nn.Conv2d(1, 1, 1)
+    network.register_forward_hook(lambda _module, _input, output: seen.append(output.dtype))
+    model = fabric.setup(network)
+    out = model(torch.zeros(1, 1, 2, 2))
+    assert seen == [dtype]
+    # and the loss gets float32
+    assert out.dtype == torch.float32
+    assert network.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tpu",), "no device 'tpu'; have auto, cpu, cuda, mps"),
+        (("cpu", "32-true", 1, "fsdp"), "no strategy 'fsdp'; have auto, ddp"),
+        (("cpu", "64-true"), "no precision '64-true'; have 32-true"),
+        (("cpu", "32-true", 0), "0 cpu devices; have one or more"),
+        pytest.param(("cuda",), "device 'cuda' is not on this machine; have cpu", marks=no_gpu),
+    ],
+)
+def test_what_is_not_there_is_a_usage_error_with_the_choices(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        launch_fabric(*arguments)
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UsageError, match="3 cuda devices; have 2"):
+        launch_fabric("cuda", devices=3)
