@@ -25,7 +25,20 @@ def time_networks(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names, or path/file.py:build.")],
     size: Annotated[str, typer.Option("--size", help="HEIGHTxWIDTH of the input, pixels.")],
     classes: Annotated[int, typer.Option("--classes", min=1, help="Classes of the output.")] = 19,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images a call.")] = 1,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--engine",
+            help="eager, nchw, channels_last, compile, cudagraphs, onnxruntime, openvino or tensorrt; "
+            "several times to time them against each other. Without it, eager.",
+        ),
+    ] = None,
+    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option("--batch", min=1, help="Images a call; several times for a sweep. Without it, 1."),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads; without it, torch's own choice.")
     ] = None,
@@ -43,44 +56,56 @@ def time_networks(
     ] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
 ) -> None:
-    """Time networks against each other: eager, fp32, random weights, warm, synchronised, interleaved.
+    """Time networks against each other: random weights, warm, synchronised, interleaved.
 
-    Each measurement is written as a record, one that is not valid too. Exit code 4 when none is valid.
+    What an engine computes is compared with eager fp32 before it is timed; when it differs, the command ends
+    with exit code 3 and no time. eager takes the device's faster layout (channels_last on a CPU), nchw the
+    other one. Each measurement is written as a record, one that is not valid too. Exit code 4 when none is
+    valid.
 
     \b
     Example:
       carnet-bench time carnet-mobile bs-mobile --size 512x1024 --threads 2 --budget 2m
+      carnet-bench time carnet-mobile --size 512x1024 --engine onnxruntime --engine openvino --deploy
     """  # noqa: D301
     size_hw, budget_s = parse_size(size), parse_duration(budget)
     from bench.models import resolve
     from bench.results.store import add_record
     from bench.speed.measure import measure_speed
     from bench.speed.protocol import Protocol
+    from bench.speed.variant import Variant, title
 
-    methods = [resolve(name) for name in models]
+    methods, batches = [resolve(name) for name in models], batch or [1]
+    variants = [Variant(name, precision, deploy) for name in engine or ["eager"]]
     with timing() as show:
-        records = measure_speed(
-            methods,
-            size_hw,
-            num_classes=classes,
-            batch=batch,
-            threads=threads,
-            device=device,
-            protocol=Protocol(samples=samples, budget_s=budget_s),
-            command=("carnet-bench", *sys.argv[1:]),
-            progress=show,
-        )
+        records = [
+            record
+            for images in batches
+            for record in measure_speed(
+                methods,
+                size_hw,
+                num_classes=classes,
+                batch=images,
+                threads=threads,
+                device=device,
+                variants=variants,
+                protocol=Protocol(samples=samples, budget_s=budget_s / len(batches)),
+                command=("carnet-bench", *sys.argv[1:]),
+                progress=show,
+            )
+        ]
     written = [add_record(record, home) for record in records]
     if as_json:
         print_json({"measurements": [_row(record) for record, _ in written]})
     else:
-        _print_table([record for record, _ in written])
+        for images in dict.fromkeys(record.identity["batch"] for record, _ in written):
+            _print_table([record for record, _ in written if record.identity["batch"] == images])
     for record, path in written:
-        log(f"{record.identity['model']}: {path}")
+        log(f"{title(record.identity)}: {path}")
     if not any(record.valid for record, _ in written):
         record = written[0][0]
         raise NotMeasured(
-            f"no valid measurement; {record.identity['model']}: {'; '.join(record.reasons)}",
+            f"no valid measurement; {title(record.identity)}: {'; '.join(record.reasons)}",
             then="stop other programs, give more --budget or a fixed --threads, and measure again",
         )
 
@@ -97,22 +122,24 @@ def _row(record: Any) -> dict[str, Any]:
 
 
 def _print_table(records: list[Any]) -> None:
+    from bench.speed.variant import title
+
     first = records[0].identity
     height, width = first["size"]
     table = Table(
         title=f"{height}x{width}, batch {first['batch']}, {first['device']}, {first['threads']} threads, "
-        f"{first['engine']} {first['precision']}",
+        f"{first['precision']}",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
-    for title in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "of bound", "valid"):
-        table.add_column(title, justify="right")
+    for column in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "of bound", "valid"):
+        table.add_column(column, justify="right")
     for record in records:
         values = record.values
         keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms")
         reached = values["gemm_fraction"]
         table.add_row(
-            record.identity["model"],
+            title(record.identity),
             *(_number(values[key]) for key in keys),
             "-" if reached is None else f"{100 * reached:.0f} %",
             "yes" if record.valid else "no",
@@ -121,10 +148,22 @@ def _print_table(records: list[Any]) -> None:
     console.print(table)
     for record in records:
         samples = f"{record.values['samples']} samples"
-        for line in (samples, *(f"not valid: {reason}" for reason in record.reasons), *record.notes):
-            console.print(
-                f"{record.identity['model']}: {line}", soft_wrap=True, markup=False, highlight=False
-            )
+        parity = _parity(values) if (values := record.values.get("parity")) else ()
+        for line in (
+            samples,
+            *parity,
+            *(f"not valid: {reason}" for reason in record.reasons),
+            *record.notes,
+        ):
+            console.print(f"{title(record.identity)}: {line}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _parity(found: dict[str, Any]) -> list[str]:
+    return [
+        f"against eager fp32 on {kind} inputs: largest difference {one['max_abs']:.3g}, relative "
+        f"{one['relative']:.3g}, same class at {one['argmax_agreement']:.4%} of the pixels"
+        for kind, one in found.items()
+    ]
 
 
 def _number(value: float | None) -> str:

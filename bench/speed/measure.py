@@ -5,32 +5,33 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.results.provenance import gather, machine
 from bench.results.record import Record, make_record
 from bench.speed.clock import Samples, time_models
-from bench.speed.device import Device, measuring_conditions, open_device
+from bench.speed.device import measuring_conditions, open_device
 from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.speed.parity import as_values
 from bench.speed.protocol import PROTOCOL_VERSION, Protocol
-from bench.speed.repeats import FreshInputs, Subject, time_repeats
+from bench.speed.repeats import time_repeats
 from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
 from bench.speed.statistics import drift, spread
+from bench.speed.subjects import Ready, build_network, prepare_subjects
+from bench.speed.variant import Variant, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from baselines.registry import Method
+    from baselines.method import Method
     from bench.speed.clock import Progress
 
-ENGINE = "eager"
-PRECISION = "32-true"
+PLAIN = Variant()
 
 _REPEAT_BUDGET_SHARE = 0.2
 
@@ -43,21 +44,23 @@ def measure_speed(
     batch: int = 1,
     threads: int | None = None,
     device: str = "auto",
+    variants: Sequence[Variant] = (PLAIN,),
     protocol: Protocol | None = None,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     counters: Callable[[], CpuReading] = read_cpu,
 ) -> list[Record]:
-    """Time methods against each other: eager, fp32, eval mode, random weights, inputs that never repeat.
+    """Time methods against each other, each in every variant: random weights, inputs that never repeat.
 
-    Timed is image (b, 3, h, w) on the device to logits on the device; loading, normalising and the argmax
-    are not in it.
+    Timed is float32 image (b, 3, h, w) on the device to float32 logits on the device; loading, normalising
+    and the argmax are not in it. An engine's logits are checked against eager fp32 first; when they differ
+    there is no time.
 
     Parameters
     ----------
     methods
-        At least one, names distinct; their samples are interleaved.
+        At least one, names distinct; the samples of all methods and variants are interleaved.
     size_hw
         Height and width of the input, pixels.
     batch
@@ -66,6 +69,8 @@ def measure_speed(
         Threads of one operator on a CPU; None leaves torch's own choice.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    variants
+        Engines, precisions and whether deployed; by themselves eager fp32 in the device's layout.
     protocol
         Samples, budget (for all of this function) and what is valid.
     command
@@ -76,15 +81,16 @@ def measure_speed(
     Returns
     -------
     list[Record]
-        One a method, in their order, not yet written. A measurement that is not valid is among them, with
-        its reasons; it is kept and never tabulated.
+        One a method and variant, in their order, not yet written. A measurement that is not valid is among
+        them, with its reasons; it is kept and never tabulated.
 
     Raises
     ------
     UsageError
-        No method, one twice, no such device, a batch or threads below 1.
+        No method or variant, one twice, no such device or engine, an engine without this precision or without
+        its library, a batch or threads below 1.
     RefusedInput
-        A network cannot be built or fails on this input.
+        A network cannot be built, fails on this input, or is another network in an engine.
     """
     protocol = protocol or Protocol()
     names = [method.name for method in methods]
@@ -99,18 +105,50 @@ def measure_speed(
         return replace(protocol, budget_s=max(0.0, protocol.budget_s - spent_s))
 
     there = open_device(device)
+    wanted = [variant.identity(there) for variant in variants]  # refused here, before any network is built
+    if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
+        raise UsageError(
+            "engines: give one or more, each once; on a CPU eager is channels_last (its plain layout is nchw)"
+        )
     # before the conditions: the counters see no operation in inference mode
     costs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
     with measuring_conditions(threads) as threads_in_force:
         started = {method.name: gather(command or sys.argv, method) for method in methods}
-        inputs = FreshInputs(batch, size_hw, there)
-        subjects = {method.name: Subject(_network(method, num_classes, there), inputs) for method in methods}
-        for name, subject in subjects.items():
-            _try_once(name, subject, there)
+        asked = [
+            _Asked(
+                method,
+                variant,
+                {
+                    "model": method.name,
+                    "options": dict(method.options),
+                    "num_classes": num_classes,
+                    "weights": "random",
+                    "protocol": PROTOCOL_VERSION,
+                    **identity,
+                    "device": there.kind,
+                    "batch": batch,
+                    "size": list(size_hw),
+                    "threads": threads_in_force,
+                    # the build too: the same version for another CUDA, or for none, has another speed
+                    "machine": {**machine(), "torch": str(torch.__version__)},
+                },
+            )
+            for method in methods
+            for variant, identity in zip(variants, wanted, strict=True)
+        ]
+        ready: dict[str, Ready] = {}
+        for method in methods:
+            own = [(title(one.identity), one.variant) for one in asked if one.method is method]
+            network = build_network(method, num_classes, there)
+            shape = (batch, 3, *size_hw)
+            ready |= prepare_subjects(
+                method, network, own, shape=shape, device=there, threads=threads_in_force
+            )
+        subjects = {name: one.subject for name, one in ready.items()}
         rates = measure_rates(there, seconds=min(0.5, protocol.budget_s / 40), clock=clock)
         repeats = {
             name: time_repeats(
-                subject, there, protocol.budget_s * _REPEAT_BUDGET_SHARE / len(names), clock, counters
+                subject, there, protocol.budget_s * _REPEAT_BUDGET_SHARE / len(subjects), clock, counters
             )
             for name, subject in subjects.items()
         }
@@ -125,38 +163,29 @@ def measure_speed(
         )
         mhz = cpu_mhz()
     records = []
-    for method in methods:
-        samples, repeat = timed[method.name], repeats[method.name]
-        gmacs, notes = costs[method.name]
+    for one in asked:
+        name = title(one.identity)
+        samples, repeat, parity = timed[name], repeats[name], ready[name].parity
+        gmacs, notes = costs[one.method.name]
+        if one.variant.precision != "fp32":
+            gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
+        if one.variant.deploy:
+            notes = [*notes, "operations and GEMM bound are those of the network as published, not as folded"]
         values = {
             **_values(samples, batch),
             "repeated_over_fresh": repeat.over_fresh,
             "repeat_pairs": repeat.pairs,
-            "interleaved_with": [name for name in names if name != method.name],
+            "interleaved_with": [other for other in subjects if other != name],
             **_bound(samples, None if gmacs is None else gmacs * batch, rates),
+            **({} if parity is None else {"parity": as_values(parity)}),
         }
-        identity = {
-            "model": method.name,
-            "options": dict(method.options),
-            "num_classes": num_classes,
-            "weights": "random",
-            "protocol": PROTOCOL_VERSION,
-            "engine": ENGINE,
-            "device": there.kind,
-            "memory_format": str(there.memory_format).removeprefix("torch."),
-            "precision": PRECISION,
-            "batch": batch,
-            "size": list(size_hw),
-            "threads": threads_in_force,
-            # the build too: the same version for another CUDA, or for none, has another speed
-            "machine": {**machine(), "torch": str(torch.__version__)},
-        }
+        versions = ready[name].versions
         records.append(
             make_record(
                 "speed",
-                identity,
+                {**one.identity, "engine_versions": dict(versions)} if versions else one.identity,
                 values,
-                {**started[method.name], "cpu_mhz": mhz},
+                {**started[one.method.name], "cpu_mhz": mhz},
                 reasons=(*samples.chosen.reasons, *repeat.reasons()),
                 notes=notes,
             )
@@ -164,35 +193,13 @@ def measure_speed(
     return records
 
 
-def _network(method: Method, num_classes: int, device: Device) -> nn.Module:
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            network: Any = method.build(num_classes)
-    except Exception as error:
-        raise RefusedInput(
-            f"{method.name}: its builder failed for num_classes={num_classes}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(network, nn.Module):
-        raise RefusedInput(
-            f"{method.name}: its builder returned a {type(network).__name__}, not a torch module"
-        )
-    # one after the other: torch types no overload that takes both
-    return network.eval().to(device.torch_device).to(memory_format=device.memory_format)
+@dataclass(frozen=True)
+class _Asked:
+    """One measurement that was asked for: a method in a variant."""
 
-
-def _try_once(name: str, subject: Subject, device: Device) -> None:
-    """Run the network untimed, so that what it cannot do ends in a message and not in a sample."""
-    try:
-        subject.call()
-        device.synchronise()
-    except Exception as error:
-        shape = "x".join(str(side) for side in subject.image.shape)
-        raise RefusedInput(
-            f"{name}: fails on an input of {shape}: {type(error).__name__}: {error}",
-            then="try another --size or a smaller --batch",
-        ) from error
+    method: Method
+    variant: Variant
+    identity: dict[str, Any]
 
 
 def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:

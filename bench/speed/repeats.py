@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.speed.clock import time_models
 from bench.speed.protocol import Protocol
@@ -53,9 +53,9 @@ class FreshInputs:
 
 
 class Subject:
-    """A network and the input of its next call."""
+    """A network, or what runs it, and the input of its next call."""
 
-    def __init__(self, network: nn.Module, inputs: FreshInputs) -> None:
+    def __init__(self, network: Callable[[Tensor], object], inputs: FreshInputs) -> None:
         self.network = network
         self.inputs = inputs
         self.image = self.first = inputs.take()

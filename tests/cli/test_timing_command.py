@@ -10,6 +10,7 @@ from bench.cli import main
 from bench.results.record import Record, make_record
 from bench.results.store import read_records
 from bench.speed.protocol import Protocol
+from bench.speed.variant import Variant
 
 VALUES = {
     "median_ms": 12.5,
@@ -77,6 +78,7 @@ def test_the_command_line_reaches_the_measurement(
         "batch": 2,
         "threads": 1,
         "device": "cpu",
+        "variants": [Variant()],
         "protocol": Protocol(samples=30, budget_s=120.0),
         "command": ("carnet-bench", "time", "carnet-mobile", "bs-mobile", *options, *home),
     }
@@ -134,6 +136,34 @@ def test_one_valid_measurement_of_two_is_done(
     assert len(read_records(tmp_path, "speed")) == 2
 
 
+def test_engines_precision_and_folding_reach_the_measurement_and_batches_share_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, measured: Callable[..., dict[str, Any]]
+) -> None:
+    asked = measured(record("carnet-mobile"))
+    options = ["--engine", "compile", "--engine", "openvino", "--precision", "bf16", "--deploy"]
+    sweep = ["--batch", "1", "--batch", "4", "--budget", "60s", "--home", str(tmp_path)]
+    assert run(monkeypatch, "carnet-mobile", "--size", "128x256", *options, *sweep) == 0
+    assert asked["variants"] == [Variant("compile", "bf16", True), Variant("openvino", "bf16", True)]
+    assert asked["batch"] == 4  # the last of two
+    assert asked["protocol"].budget_s == 30.0
+
+
+def test_the_table_names_engines_and_shows_their_parity(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    measured: Callable[..., dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain = record("carnet-mobile")
+    parity = {"random": {"max_abs": 2e-6, "relative": 1.5e-5, "argmax_agreement": 1.0}}
+    identity = {**plain.identity, "engine": "openvino", "deploy": True}
+    measured(make_record("speed", identity, {**VALUES, "parity": parity}, {}), plain)
+    run(monkeypatch, "carnet-mobile", "--size", "128x256", "--home", str(tmp_path))
+    out = capsys.readouterr().out
+    assert "carnet-mobile (openvino deployed): against eager fp32 on random inputs" in out
+    assert "relative 1.5e-05, same class at 100.0000% of the pixels" in out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -143,6 +173,10 @@ def test_one_valid_measurement_of_two_is_done(
         ["carnet-mobile", "carnet-mobile", "--size", "128x256"],
         ["carnet-mobile", "--size", "128x256", "--device", "tpu"],
         ["carnet-mobile", "--size", "128x256", "--threads", "0"],
+        ["carnet-mobile", "--size", "128x256", "--engine", "tvm"],
+        ["carnet-mobile", "--size", "128x256", "--engine", "onnxruntime", "--precision", "int8"],
+        ["carnet-mobile", "--size", "128x256", "--engine", "cudagraphs", "--device", "cpu"],
+        ["carnet-mobile", "--size", "128x256", "--engine", "eager", "--engine", "eager"],
         ["carnet-mobile"],
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from baselines.registry import Method
+from baselines.method import Method
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
 from bench.results.record import Record

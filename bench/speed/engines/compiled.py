@@ -1,0 +1,48 @@
+"""torch.compile: static shapes, weights frozen into the code, so that they are laid out once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import RefusedInput
+from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.module_copy import as_conditions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+
+def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
+    """Compile a copy of the network and run it once, so that no compilation falls into a sample.
+
+    Raises
+    ------
+    RefusedInput
+        The compiler fails, e.g. for want of a C++ compiler.
+    """
+    dtype = DTYPES[conditions.precision]
+    own = as_conditions(network, example, conditions)
+    # the options' type knows no booleans
+    options: dict[str, Any] = {"freezing": True}
+    compiled = torch.compile(own, dynamic=False, options=options)
+
+    def infer(image: Tensor) -> Tensor:
+        logits: Tensor = compiled(image) if dtype == torch.float32 else compiled(image.to(dtype)).float()
+        return logits
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the compiler about itself
+        try:
+            with torch.inference_mode():
+                infer(example)
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0]
+            raise RefusedInput(
+                f"{type(network).__name__}: torch.compile fails: {type(error).__name__}: {said}"
+            ) from error
+    return Prepared(infer, {})

@@ -1,0 +1,65 @@
+"""A CUDA graph: the kernels of one eager call, recorded once and launched as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import RefusedInput
+from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.module_copy import as_conditions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+_WARMUP_CALLS = 3  # autotuning and lazy set-up must not be recorded
+
+
+def prepare(
+    network: nn.Module, example: Tensor, conditions: Conditions, *, cuda: Any = torch.cuda
+) -> Prepared:
+    """Record a copy of the network on the example's shape; each call copies its image in and replays.
+
+    Parameters
+    ----------
+    network, example, conditions
+        See `Engine.prepare`.
+    cuda
+        ``torch.cuda``, or what stands in for it.
+
+    Raises
+    ------
+    RefusedInput
+        The network does something that a graph cannot record, such as a wait for the device.
+    """
+    dtype = DTYPES[conditions.precision]
+    own = as_conditions(network, example, conditions)
+    static = torch.empty_like(example)
+
+    def run() -> Tensor:
+        logits: Tensor = own(static.to(dtype)).float()
+        return logits
+
+    try:
+        static.copy_(example)
+        side = cuda.Stream()
+        side.wait_stream(cuda.current_stream())
+        with cuda.stream(side):
+            for _ in range(_WARMUP_CALLS):
+                run()
+        cuda.current_stream().wait_stream(side)
+        graph = cuda.CUDAGraph()
+        with cuda.graph(graph):
+            logits = run()
+    except RuntimeError as error:
+        raise RefusedInput(f"{type(network).__name__}: no CUDA graph of it: {error}") from error
+
+    def infer(image: Tensor) -> Tensor:
+        static.copy_(image)
+        graph.replay()
+        return logits
+
+    return Prepared(infer, {})

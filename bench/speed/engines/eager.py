@@ -1,0 +1,24 @@
+"""PyTorch as it is: operator by operator, in the layout of the example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.module_copy import as_conditions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+
+def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
+    """Return the network itself in fp32, else a copy in the precision, with the conversions around it."""
+    own = as_conditions(network, example, conditions)
+    dtype = DTYPES[conditions.precision]
+    if dtype == torch.float32:
+        return Prepared(own, {})
+    return Prepared(lambda image: own(image.to(dtype)).float(), {})

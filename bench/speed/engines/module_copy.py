@@ -1,0 +1,31 @@
+"""A network in another layout or precision, without touching the one that it came from."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.speed.engines.engine import DTYPES
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+
+def as_conditions(network: nn.Module, example: Tensor, conditions: Conditions) -> nn.Module:
+    """Return a copy with the layout of the example and the precision of the conditions.
+
+    The weights are ordinary tensors, whatever mode this is called in: compilers do not take those made in
+    inference mode.
+    """
+    with torch.inference_mode(False):
+        own = copy.deepcopy(network).eval().requires_grad_(False)
+        return own.to(DTYPES[conditions.precision]).to(memory_format=layout_of(example))
+
+
+def layout_of(image: Tensor) -> torch.memory_format:
+    """Return channels_last or contiguous_format, whichever the image (b, 3, h, w) is in."""
+    return torch.contiguous_format if image.is_contiguous() else torch.channels_last

@@ -1,0 +1,94 @@
+"""OpenVINO on the CPU, from the same ONNX model as ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import RefusedInput, UsageError
+from bench.speed.engines.engine import Prepared, import_extra
+from bench.speed.engines.onnx_graph import onnx_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+
+
+def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
+    """Export the network and compile it for the CPU.
+
+    Raises
+    ------
+    UsageError
+        The extra ``engines`` is not installed, or this CPU has not the precision.
+    RefusedInput
+        The network cannot be exported or compiled.
+    """
+    return load(read_model(onnx_bytes(network, example)), conditions.threads, conditions.precision)
+
+
+def read_model(content: bytes) -> Any:
+    """Return an ONNX model as an OpenVINO model.
+
+    Raises
+    ------
+    RefusedInput
+        OpenVINO does not take the model.
+    """
+    openvino = import_extra("openvino", "engine openvino")
+    try:
+        return openvino.Core().read_model(content)
+    except RuntimeError as error:
+        raise RefusedInput(f"OpenVINO does not read the model: {error}") from error
+
+
+def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
+    """Compile an OpenVINO model for the CPU.
+
+    Parameters
+    ----------
+    model
+        What `read_model` returns, or the path of an ``.xml`` file.
+    threads
+        As many as torch has; OpenVINO would take the physical cores only.
+    precision
+        ``fp32`` must be asked for: by itself OpenVINO computes in bf16 where the CPU can.
+
+    Raises
+    ------
+    UsageError
+        OpenVINO answers with another precision or number of threads.
+    RefusedInput
+        The model cannot be compiled.
+    """
+    openvino = import_extra("openvino", "engine openvino")
+    settings = {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_HYPER_THREADING": True,
+    }
+    try:
+        compiled = openvino.Core().compile_model(model, "CPU", settings)
+    except RuntimeError as error:
+        raise RefusedInput(f"OpenVINO does not compile the model: {error}") from error
+    given = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    if given != _HINTS[precision]:
+        raise UsageError(f"openvino: this CPU has no {precision}; asked for it, it computes in {given}")
+    in_force = compiled.get_property("INFERENCE_NUM_THREADS")
+    if in_force != threads:
+        raise UsageError(f"openvino: {threads} threads asked for, it takes {in_force}")
+    request = compiled.create_infer_request()
+
+    def infer(image: Tensor) -> Tensor:
+        # the tensor shares the image's memory, and the logits share the request's
+        request.set_input_tensor(openvino.Tensor(image.contiguous().numpy(), shared_memory=True))
+        request.infer()
+        return torch.from_numpy(request.get_output_tensor(0).data)
+
+    return Prepared(infer, {"openvino": str(openvino.__version__)})

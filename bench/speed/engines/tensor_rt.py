@@ -1,0 +1,42 @@
+"""TensorRT, through torch_tensorrt; a package of its own that the extra ``engines`` does not bring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.errors import RefusedInput
+from bench.speed.engines.engine import DTYPES, Prepared, import_extra
+from bench.speed.engines.module_copy import as_conditions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Conditions
+
+
+def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
+    """Compile a copy of the network for the example's shape.
+
+    Raises
+    ------
+    UsageError
+        torch_tensorrt is not installed.
+    RefusedInput
+        TensorRT does not take the network.
+    """
+    tensorrt = import_extra("torch_tensorrt", "engine tensorrt", "torch-tensorrt")
+    dtype = DTYPES[conditions.precision]
+    own = as_conditions(network, example, conditions)
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            # an image made in inference mode cannot be traced
+            compiled = tensorrt.compile(
+                own, ir="dynamo", inputs=[example.clone().to(dtype)], enabled_precisions={dtype}
+            )
+    except Exception as error:
+        raise RefusedInput(f"{type(network).__name__}: TensorRT does not take it: {error}") from error
+    return Prepared(
+        lambda image: compiled(image.to(dtype)).float(), {"torch_tensorrt": str(tensorrt.__version__)}
+    )

@@ -1,0 +1,150 @@
+"""A network as a file for another program: written only when what is read back computes the same."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import RefusedInput, UsageError
+from bench.files import write_atomic
+from bench.speed.engines.onnx_graph import onnx_bytes
+from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
+from bench.speed.subjects import deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+    from bench.speed.engines.engine import Prepared
+
+ENDS = {"onnx": ".onnx", "openvino": ".xml"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes
+    ----------
+    files
+        The file asked for, and the weights beside it where the format keeps them apart.
+    parity
+        Against eager fp32, by kind of input.
+    """
+
+    files: tuple[Path, ...]
+    parity: Mapping[str, Parity]
+
+
+def check_out(form: str, out: Path) -> None:
+    """Refuse a name that does not end as its format does.
+
+    Raises
+    ------
+    UsageError
+        Naming the end that is wanted.
+    """
+    if out.suffix != ENDS[form]:
+        raise UsageError(f"{out}: a file for {form} ends in {ENDS[form]}")
+
+
+def export_network(
+    network: nn.Module,
+    name: str,
+    size_hw: tuple[int, int],
+    out: Path,
+    *,
+    form: str,
+    description: Mapping[str, Any],
+    batch: int = 1,
+    deploy: bool = False,
+    threads: int | None = None,
+) -> Exported:
+    """Write a network for one input size, after comparing the file's content with it.
+
+    The file's input ``image`` is a normalised float32 image (b, 3, h, w), its output ``logits`` (b, c, h, w).
+
+    Parameters
+    ----------
+    network
+        On the CPU.
+    name
+        Of the network, for messages.
+    size_hw
+        Height and width, pixels.
+    out
+        ``.onnx``, or ``.xml`` for OpenVINO (its weights go beside it into a ``.bin``).
+    form
+        ``onnx`` or ``openvino``.
+    description
+        Goes into the file as JSON under the key ``carnet_bench``: a network without its statistics and
+        classes is of no use.
+    batch
+        Images a call.
+    deploy
+        Whether to fold it for inference first.
+    threads
+        Of the comparison; None is torch's number.
+
+    Raises
+    ------
+    UsageError
+        The name of the file does not fit; the extra ``engines`` is not installed.
+    RefusedInput
+        The network fails, cannot be exported, or the file computes something else; nothing is written then.
+    """
+    check_out(form, out)
+    inputs = parity_inputs((batch, 3, *size_hw))
+    threads = threads or torch.get_num_threads()
+    network = network.eval()
+    with torch.inference_mode():
+        try:
+            references = outputs_on(network, inputs, torch.contiguous_format, name)
+        except RuntimeError as error:
+            size = f"{size_hw[0]}x{size_hw[1]}"
+            raise RefusedInput(f"{name}: fails on an image of {size}: {error}") from error
+    graph = deployed(network, size_hw, name) if deploy else network
+    note = {"carnet_bench": json.dumps(dict(description), sort_keys=True, allow_nan=False)}
+    content = onnx_bytes(graph, inputs["random"], note)
+    with torch.inference_mode():
+        if form == "onnx":
+            prepared, files = _as_onnx(content, inputs["random"], threads), {out: content}
+        else:
+            prepared, files = _as_openvino(content, note, out, threads)
+        outputs = outputs_on(prepared.infer, inputs, torch.contiguous_format, f"{name} as {form}")
+    parity = require_parity(f"{name} as {form}", outputs, references, "fp32")
+    for path, data in files.items():
+        write_atomic(path, data)
+    return Exported(tuple(files), parity)
+
+
+def _as_onnx(content: bytes, example: Tensor, threads: int) -> Prepared:
+    from bench.speed.engines.onnx_runtime import load  # noqa: PLC0415 - the extra may lack
+
+    return load(content, example, threads)
+
+
+def _as_openvino(
+    content: bytes, note: Mapping[str, str], out: Path, threads: int
+) -> tuple[Prepared, dict[Path, bytes]]:
+    """Return the model as read back from its files, and the files' content, the weights' first."""
+    from bench.speed.engines.engine import import_extra  # noqa: PLC0415
+    from bench.speed.engines.open_vino import load, read_model  # noqa: PLC0415
+
+    openvino = import_extra("openvino", "the export to OpenVINO")
+    model = read_model(content)
+    for key, value in note.items():
+        model.set_rt_info(value, [key])
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "model.xml"
+        # by itself it would store the weights in fp16
+        openvino.save_model(model, str(written), compress_to_fp16=False)
+        prepared = load(str(written), threads)
+        weights = written.with_suffix(".bin")
+        return prepared, {out.with_suffix(".bin"): weights.read_bytes(), out: written.read_bytes()}

@@ -1,0 +1,188 @@
+"""Networks ready to be timed: built, folded where asked, in their engines, and checked against eager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from baselines.method import import_named
+from bench.errors import BenchError, RefusedInput
+from bench.speed.engines.engine import Conditions
+from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
+from bench.speed.repeats import FreshInputs, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from baselines.method import Method
+    from bench.speed.device import Device
+    from bench.speed.variant import Variant
+
+DEPLOY = "carnet.deploy:deploy"
+_SHIFT = 0.01  # small beside a random network's maps, or they would be all shift and no image
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A subject, and what is known of it before its time.
+
+    Attributes
+    ----------
+    subject
+        To call.
+    parity
+        By kind of input; None for the network as it is.
+    versions
+        Of the engine's libraries.
+    """
+
+    subject: Subject
+    parity: Mapping[str, Parity] | None
+    versions: Mapping[str, str]
+
+
+def build_network(method: Method, num_classes: int, device: Device) -> nn.Module:
+    """Return the method's network with random weights, in eval mode, on the device and in its layout.
+
+    Raises
+    ------
+    RefusedInput
+        The builder fails, or returns something else.
+    """
+    try:
+        # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network: Any = method.build(num_classes)
+            if not isinstance(network, nn.Module):
+                raise RefusedInput(
+                    f"{method.name}: its builder returned a {type(network).__name__}, not a torch module"
+                )
+            # one after the other: torch types no overload that takes both
+            return network.eval().to(device.torch_device).to(memory_format=device.memory_format)
+    except RefusedInput:
+        raise
+    except Exception as error:
+        raise RefusedInput(
+            f"{method.name}: its builder failed for num_classes={num_classes}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def deployed(network: nn.Module, size_hw: tuple[int, int], name: str) -> nn.Module:
+    """Return the network folded for inference at one size.
+
+    Raises
+    ------
+    RefusedInput
+        A network that cannot be folded; CARNets can.
+    """
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            folded: nn.Module = import_named(DEPLOY)(network, size_hw)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RefusedInput(
+            f"{name}: cannot be deployed: {error}", then="leave --deploy out; it is for the CARNets"
+        ) from error
+    return folded.eval()
+
+
+def stir_norms(network: nn.Module, seed: int = 0) -> None:
+    """Move every batch-norm's statistics, scale and shift away from 0 and 1, by a little.
+
+    As built, a batch-norm is the identity: a fold that forgot its mean or scale would pass a comparison.
+    Statistics measured on noise would serve less: where a random network's channel is nearly constant they
+    divide by nearly nothing, and after sixty layers the rounding is all that is left.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for norm in network.modules():
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+            with torch.no_grad():
+                for scale in (norm.weight, norm.running_var):
+                    if scale is not None:
+                        scale.mul_(0.5 + torch.rand(scale.shape, generator=generator).to(scale.device))
+                for shift in (norm.bias, norm.running_mean):
+                    if shift is not None:
+                        shift.add_(_SHIFT * torch.randn(shift.shape, generator=generator).to(shift.device))
+
+
+def prepare_subjects(
+    method: Method,
+    network: nn.Module,
+    variants: Sequence[tuple[str, Variant]],
+    *,
+    shape: tuple[int, int, int, int],
+    device: Device,
+    threads: int,
+) -> dict[str, Ready]:
+    """Return the subjects of one network, each checked against it.
+
+    Parameters
+    ----------
+    method
+        Of the network, for messages.
+    network
+        In eval mode, fp32, on the device and in its layout.
+    variants
+        Name and variant of each.
+    shape
+        Of the input, (batch, 3, height, width).
+    device
+        Where.
+    threads
+        CPU threads of every engine.
+
+    Raises
+    ------
+    UsageError
+        An engine, precision or library that is not here.
+    RefusedInput
+        The network fails on this input, does not go into an engine, or is another network there.
+    """
+    batch, size_hw = shape[0], (shape[2], shape[3])
+    as_it_is = Ready(Subject(network, FreshInputs(batch, size_hw, device)), None, {})
+    try_once(method.name, as_it_is.subject, device)
+    others = [(name, variant) for name, variant in variants if not variant.is_plain(device)]
+    if not others:
+        return {name: as_it_is for name, _ in variants}
+    inputs = {kind: image.to(device.torch_device) for kind, image in parity_inputs(shape).items()}
+    stir_norms(network)
+    references = outputs_on(network, inputs, device.memory_format, method.name)
+    ready = {}
+    for name, variant in variants:
+        if variant.is_plain(device):
+            ready[name] = as_it_is
+            continue
+        graph = deployed(network, size_hw, method.name) if variant.deploy else network
+        engine, layout = variant.on(device), variant.layout(device)
+        example = inputs["random"].contiguous(memory_format=layout)
+        prepared = engine.prepare(graph, example, Conditions(device.torch_device, threads, variant.precision))
+        try:
+            outputs = outputs_on(prepared.infer, inputs, layout, name)
+        except BenchError:
+            raise
+        except Exception as error:
+            raise _fails(name, shape, error) from error
+        parity = require_parity(name, outputs, references, variant.precision)
+        its_inputs = FreshInputs(batch, size_hw, replace(device, memory_format=layout))
+        ready[name] = Ready(Subject(prepared.infer, its_inputs), parity, prepared.versions)
+    return ready
+
+
+def try_once(name: str, subject: Subject, device: Device) -> None:
+    """Run the network untimed, so that what it cannot do ends in a message and not in a sample."""
+    try:
+        subject.call()
+        device.synchronise()
+    except Exception as error:
+        raise _fails(name, tuple(subject.image.shape), error) from error
+
+
+def _fails(name: str, shape: tuple[int, ...], error: Exception) -> RefusedInput:
+    return RefusedInput(
+        f"{name}: fails on an input of {'x'.join(map(str, shape))}: {type(error).__name__}: {error}",
+        then="try another --size or a smaller --batch",
+    )

@@ -1,0 +1,86 @@
+"""What is timed of a network: in which engine and precision, and whether its deployed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.speed.engines.engine import PRECISIONS, Engine, find_engine, require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from bench.speed.device import Device
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run a network.
+
+    Attributes
+    ----------
+    engine
+        A name of ``bench.speed.engines.engine.ENGINES``; ``eager`` takes the device's own layout.
+    precision
+        ``fp32``, ``bf16`` or ``fp16``.
+    deploy
+        Whether the network is folded for inference first (``carnet.deploy``).
+    """
+
+    engine: str = "eager"
+    precision: str = "fp32"
+    deploy: bool = False
+
+    def on(self, device: Device) -> Engine:
+        """Return the engine, or refuse what it cannot do here.
+
+        Raises
+        ------
+        UsageError
+            An unknown engine, or a precision or device that it has not.
+        """
+        engine = find_engine(self.engine)
+        require(engine, self.precision, device.kind)
+        return engine
+
+    def layout(self, device: Device) -> torch.memory_format:
+        """Return the memory format of the input."""
+        return self.on(device).layout or device.memory_format
+
+    def identity(self, device: Device) -> dict[str, Any]:
+        """Return its part of a record's identity; ``deploy`` stands there only when it is so.
+
+        Records of eager networks are older than the other engines, and their ids must not move.
+        """
+        found: dict[str, Any] = {
+            "engine": self.on(device).identity,
+            "memory_format": str(self.layout(device)).removeprefix("torch."),
+            "precision": PRECISIONS[self.precision],
+        }
+        return {**found, "deploy": True} if self.deploy else found
+
+    def is_plain(self, device: Device) -> bool:
+        """Return whether this is the network as it is, which needs no check against itself."""
+        return self.identity(device) == Variant().identity(device)
+
+
+def title(identity: Mapping[str, Any]) -> str:
+    """Return how a speed record's subject is named beside others: its model, then what is not the default.
+
+    ``carnet-mobile``, ``carnet-mobile (onnxruntime deployed)``, ``carnet-mobile (eager nchw)``.
+    """
+    short = {long: name for name, long in PRECISIONS.items()}
+    words = []
+    if identity["engine"] != "eager":
+        words.append(identity["engine"])
+    elif identity["device"] == "cpu" and identity.get("memory_format") == "contiguous_format":
+        words.append("eager nchw")
+    elif identity["device"] != "cpu" and identity.get("memory_format") == "channels_last":
+        words.append("eager channels_last")
+    if identity["precision"] != PRECISIONS["fp32"]:
+        words.append(short.get(identity["precision"], identity["precision"]))
+    if identity.get("deploy"):
+        words.append("deployed")
+    return f"{identity['model']} ({' '.join(words)})" if words else str(identity["model"])

@@ -1,0 +1,300 @@
+"""CARNet for inference: the same function of the image in fewer operations, every folding exact.
+
+What is linear in a row becomes one convolution: a convolution and its BN, the cascaded 1x1 convolutions,
+W1 and W2 of Eq. 2, MobileNetV2's last projection and its adjustment, and CRP's last convolution and the
+classifier while 9*C < 256. The semantic branch of Eq. 6, which only training uses, is left out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from carnet.encoder import InvertedResidual, MobileNetV2
+from carnet.model import CARNet
+from carnet.modules import CRP, WIDTH, Adjustment, CARModule, GlobalBranch
+
+Pool = Literal["strips", "separable", "whole"]
+POOLS: tuple[Pool, ...] = ("strips", "separable", "whole")
+STRIP = 16  # rows: with its neighbours and the indices that torch's pool writes, a strip stays in the cache
+
+
+def deploy(
+    model: CARNet,
+    size_hw: tuple[int, int] | None = None,
+    *,
+    pool: Pool = "strips",
+    compose_classifier: bool | None = None,
+) -> DeployedCARNet:
+    """Return a network that computes what ``model.eval()`` does, in fewer operations.
+
+    It shares no tensor with ``model``, which stays as it is, and is for inference only: it writes over its
+    own maps, so nothing can be differentiated through it. Its layout is channels last. Its logits differ
+    from the model's by rounding, at most 1e-4 of the largest.
+
+    Parameters
+    ----------
+    model
+        In either mode; the running statistics of its BNs are what is folded in.
+    size_hw
+        The one height and width that it shall take, pixels; every size inside is then a constant. None takes
+        any size.
+    pool
+        CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same maximum
+        from 10 values instead of 25; or ``strips``, the separable one over a few rows at a time. On a CPU
+        torch's pool also writes 64-bit indices, twice the size of the map, and in strips they stay in the
+        cache. Strips are for eager execution on a CPU; elsewhere, and under a compiler or an export, the pool
+        is then the separable one.
+    compose_classifier
+        Whether the last convolution of the finest CRP and the 3x3 classifier become one beside the other;
+        None does so where that saves operations.
+
+    Raises
+    ------
+    ValueError
+        An unknown ``pool``; ``compose_classifier=True`` for a network without CRP.
+    """
+    if pool not in POOLS:
+        raise ValueError(f"pool is '{pool}'; have {', '.join(POOLS)}")
+    if compose_classifier and not any(isinstance(crp, CRP) for crp in model.crps):
+        raise ValueError("compose_classifier composes with CRP; this network has none")
+    with torch.no_grad():
+        deployed = DeployedCARNet(model, size_hw, pool, compose_classifier)
+    deployed.eval().requires_grad_(False)
+    for parameter in deployed.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.contiguous(memory_format=torch.channels_last)
+    return deployed
+
+
+class DeployedCARNet(nn.Module):
+    """What ``deploy`` returns; its arguments are described there."""
+
+    def __init__(
+        self, model: CARNet, size_hw: tuple[int, int] | None, pool: Pool, compose_classifier: bool | None
+    ) -> None:
+        super().__init__()
+        self.size_hw = size_hw
+        self.align_corners = model.align_corners
+        self.level_indices = model.levels
+        self.global_index = model.global_index
+        self.encoder = folded_encoder(model.encoder)
+        adjustments = [folded_paths(cast("Adjustment", level)) for level in model.adjust]
+        if isinstance(self.encoder, MobileNetV2):
+            compose_last_projection(self.encoder, adjustments[0])
+        self.baseline = None if model.car_modules else Adjust(adjustments[0])
+        self.global_feature = folded_global(model.global_branch) if model.global_branch is not None else None
+        self.levels = nn.ModuleList(
+            Level(paths, cast("CARModule", attention), model.activation, crp, pool)
+            for paths, attention, crp in zip(adjustments, model.car_modules, model.crps, strict=False)
+        )
+        self.before_upsampling = copy.deepcopy(model.before_upsampling)
+        self.classifier = copy.deepcopy(model.classifier)
+        self.classifier_of_pooled: nn.Conv2d | None = None
+        if compose_classifier is None:
+            compose_classifier = 9 * model.classifier.out_channels < WIDTH
+        if compose_classifier and self.levels and len(self.levels[-1].convs):  # type: ignore[arg-type]
+            # classifier(x + t1 + t2 + t3 + W4 p) = classifier(x + t1 + t2 + t3) + (classifier W4)(p)
+            last = cast("nn.ModuleList", self.levels[-1].convs).pop(-1)
+            self.classifier_of_pooled = in_a_row(cast("nn.Conv2d", last), model.classifier)
+            self.classifier_of_pooled.bias = None  # it is added once, by the classifier itself
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
+        """Return the logits at input size."""
+        height, width = image.shape[-2:]
+        if self.size_hw is not None:
+            if (height, width) != self.size_hw:
+                raise ValueError(f"an image of {(height, width)}; this network is for {self.size_hw} only")
+            height, width = self.size_hw
+        maps = self.encoder(image.contiguous(memory_format=torch.channels_last))
+        if self.baseline is not None or self.global_feature is None:
+            return self._upsample(self.classifier(self.baseline(maps[3])), (height, width))  # type: ignore[misc]
+        high = stage = self.global_feature(maps[3][self.global_index].mean((2, 3), keepdim=True))
+        for n, level in enumerate(self.levels):
+            index = self.level_indices[n]
+            if n > 0:
+                stride = 4 * 2**index  # a size that it does not divide is rounded up
+                size_hw = (-(-height // stride), -(-width // stride))
+                high = self._upsample(self.before_upsampling[n - 1](high), size_hw)
+            high, stage = level(maps[index], high)
+        logits = self.classifier(high)
+        if self.classifier_of_pooled is not None:
+            logits += self.classifier_of_pooled(cast("Level", self.levels[-1]).pool(stage))
+        return self._upsample(logits, (height, width))
+
+    def _upsample(self, x: Tensor, size_hw: tuple[int, int]) -> Tensor:
+        return F.interpolate(x, size=size_hw, mode="bilinear", align_corners=self.align_corners)
+
+
+class Adjust(nn.Module):
+    """One level's adjustment: the sum of its paths."""
+
+    def __init__(self, paths: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.paths = nn.ModuleList(paths)
+
+    def forward(self, maps: Sequence[Float[Tensor, "b _ h w"]]) -> Float[Tensor, "b 256 h w"]:
+        """Return the sum, written over the first path's output."""
+        total, *others = [path(level_map) for path, level_map in zip(self.paths, maps, strict=True)]
+        for other in others:
+            total += other
+        return total  # type: ignore[no-any-return]
+
+
+class Level(nn.Module):
+    """One level of the decoder: adjustment, attention and fusion (Eq. 1 and 2), activation, CRP.
+
+    GAP(adjust(x)) = adjust(GAP(x)) for a linear adjustment: where the level's maps have fewer channels than
+    the adjusted one, they are averaged in its place, and the adjustment goes into the columns of W.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[nn.Module],
+        attention: CARModule,
+        activation: nn.Module,
+        crp: nn.Module,
+        pool: Pool,
+    ) -> None:
+        super().__init__()
+        self.adjust = Adjust(paths)
+        w = folded(attention.w, attention.w_bn)
+        columns = w.weight.flatten(1).double()  # (128, 512): those of F1, then those of F2
+        convs = [path for path in paths if isinstance(path, nn.Conv2d)]
+        self.averages_maps = len(convs) == len(paths) and sum(conv.in_channels for conv in convs) < WIDTH
+        if self.averages_maps:
+            adjustment = torch.cat([conv.weight.flatten(1).double() for conv in convs], dim=1)
+            columns = torch.cat([columns[:, :WIDTH] @ adjustment, columns[:, WIDTH:]], dim=1)
+        self.squeeze = convolution(columns[:, :, None, None], w.bias, w)
+        self.attend = in_a_row(folded(attention.w1, attention.w1_bn), folded(attention.w2, attention.w2_bn))
+        self.activation = copy.deepcopy(activation)
+        self.convs = copy.deepcopy(crp.convs) if isinstance(crp, CRP) else nn.ModuleList()
+        self.pool_form = pool
+
+    def forward(
+        self, maps: Sequence[Float[Tensor, "b _ h w"]], high: Float[Tensor, "b 256 _ _"]
+    ) -> tuple[Float[Tensor, "b 256 h w"], Float[Tensor, "b 256 h w"]]:
+        """Return CRP's sum and its last stage.
+
+        ``high`` has the size of the level, or is 1x1 and is broadcast.
+        """
+        low = self.adjust(maps)
+        averaged = (*maps, high) if self.averages_maps else (low, high)
+        means = torch.cat([x.mean((2, 3), keepdim=True) for x in averaged], dim=1)
+        sigma_a = self.attend(self.squeeze(means).relu_()).sigmoid_()
+        stage = total = self.activation(torch.addcmul(high, sigma_a, low, out=low))
+        for conv in self.convs:
+            stage = conv(self.pool(stage))
+            total += stage
+        return total, stage
+
+    def pool(self, x: Float[Tensor, "b 256 h w"]) -> Float[Tensor, "b 256 h w"]:
+        """Return the maxima of 5x5 neighbourhoods."""
+        if self.pool_form == "whole":
+            return F.max_pool2d(x, 5, stride=1, padding=2)
+        if self.pool_form == "separable" or x.device.type != "cpu" or torch.compiler.is_compiling():
+            return separable_pool(x)
+        return pool_in_strips(x)
+
+
+def separable_pool(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Return the maxima of 5x5 neighbourhoods as those of 1x5 ones over those of 5x1 ones."""
+    columns = F.max_pool2d(x, (5, 1), stride=1, padding=(2, 0))
+    return F.max_pool2d(columns, (1, 5), stride=1, padding=(0, 2))
+
+
+def pool_in_strips(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Return what ``separable_pool`` does, a strip of rows at a time."""
+    pooled = torch.empty_like(x)
+    for top in range(0, x.shape[2], STRIP):
+        above = min(2, top)
+        strip = separable_pool(x[:, :, top - above : top + STRIP + 2])
+        pooled[:, :, top : top + STRIP] = strip[:, :, above : above + STRIP]
+    return pooled
+
+
+def folded(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
+    """Return one convolution for a bias-free one and the BN after it, with the running statistics."""
+    mean, variance = cast("Tensor", bn.running_mean).double(), cast("Tensor", bn.running_var).double()
+    scale = (variance + bn.eps).rsqrt() * bn.weight.double()
+    bias = bn.bias.double() - mean * scale
+    return convolution(conv.weight.double() * scale[:, None, None, None], bias, conv)
+
+
+def in_a_row(first: nn.Conv2d, second: nn.Conv2d) -> nn.Conv2d:
+    """Return one convolution for a 1x1 one and the one after it.
+
+    If the second pads with zeros, the first must have no bias: its output outside of the map is 0 then too.
+    """
+    before, after = first.weight.flatten(1).double(), second.weight.double()
+    bias = None if second.bias is None else second.bias.double()
+    if first.bias is not None:
+        through = after.sum((2, 3)) @ first.bias.double()
+        bias = through if bias is None else bias + through
+    return convolution(torch.einsum("omhw,mi->oihw", after, before), bias, second)
+
+
+def convolution(weight: Tensor, bias: Tensor | None, like: nn.Conv2d) -> nn.Conv2d:
+    """Return a convolution with these weights, the geometry and the number type of another."""
+    out_channels, width_of_group = weight.shape[:2]
+    conv = nn.Conv2d(
+        width_of_group * like.groups,
+        out_channels,
+        like.kernel_size,  # type: ignore[arg-type]
+        like.stride,  # type: ignore[arg-type]
+        like.padding,  # type: ignore[arg-type]
+        groups=like.groups,
+        bias=bias is not None,
+        device="meta",  # no start to compute: the weights follow
+    )
+    conv.weight = nn.Parameter(weight.to(like.weight.dtype))
+    if bias is not None:
+        conv.bias = nn.Parameter(bias.to(like.weight.dtype))
+    return conv
+
+
+def folded_encoder(encoder: nn.Module) -> nn.Module:
+    """Return a copy whose every BN is in the convolution before it: the two are registered in that order."""
+    copied = copy.deepcopy(encoder)
+    for module in list(copied.modules()):
+        before: tuple[str, nn.Module] | None = None
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.BatchNorm2d) and before is not None and isinstance(before[1], nn.Conv2d):
+                setattr(module, before[0], folded(before[1], child))
+                setattr(module, name, nn.Identity())
+            before = name, child
+    return copied
+
+
+def folded_paths(adjustment: Adjustment) -> list[nn.Module]:
+    """Return an adjustment's paths, two convolutions in a row as one; with a ReLU between they stay two."""
+    paths = []
+    for path in adjustment.convs:
+        children = list(path.children())
+        is_cascade = len(children) == 2
+        paths.append(in_a_row(*cast("list[nn.Conv2d]", children)) if is_cascade else copy.deepcopy(path))
+    return paths
+
+
+def folded_global(branch: GlobalBranch) -> nn.Module:
+    """Return the global branch after its mean: one convolution, or two where that is cheaper."""
+    squeeze, expand = folded(branch.squeeze, branch.squeeze_bn), folded(branch.expand, branch.expand_bn)
+    one = in_a_row(squeeze, expand)
+    is_cheaper = one.weight.numel() <= squeeze.weight.numel() + expand.weight.numel()
+    return one if is_cheaper else nn.Sequential(squeeze, expand)
+
+
+def compose_last_projection(encoder: MobileNetV2, paths: list[nn.Module]) -> None:
+    """Compose the last block's projection, which is linear, has no shortcut and no other use, with its path.
+
+    The encoder's last map is the adjusted one then.
+    """
+    block = cast("InvertedResidual", cast("nn.Sequential", encoder.blocks[-1])[-1])
+    block.conv_pwl = in_a_row(block.conv_pwl, cast("nn.Conv2d", paths[-1]))
+    paths[-1] = nn.Identity()

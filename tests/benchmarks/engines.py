@@ -1,0 +1,101 @@
+"""CARNet as published and as deployed in every engine of this machine, interleaved, as ratios within one run.
+
+python tests/benchmarks/engines.py [--models carnet-mobile carnet-resnet50] [--size 512x1024] [--samples 20]
+
+The bound is the multiply-adds of the network as published at the rate of torch.mm, fp32, 4096^3, taken in the
+same run. Needs a quiet machine: what is not valid is printed with its reasons and proves nothing.
+"""
+
+import argparse
+import os
+
+import torch
+
+from baselines.registry import METHODS
+from bench.cli.parsing import parse_size
+from bench.results.record import Record
+from bench.speed.device import measuring_conditions, open_device
+from bench.speed.measure import measure_speed
+from bench.speed.protocol import Protocol
+from bench.speed.roofline import measure_rates
+from bench.speed.variant import Variant, title
+
+GRAPHS = ("onnxruntime", "openvino")
+"""Both, from the graph as published, are what the deployed one is to beat."""
+DEPLOYED = ("onnxruntime", "openvino", "compile", "eager")
+
+
+def gemm_rate(side: int, threads: int) -> float:
+    """Return 10^9 multiply-adds a second of a product of square matrices."""
+    device = open_device("cpu")
+    with measuring_conditions(threads):
+        return measure_rates(device, seconds=3.0, gemm_side=side).gemm_gmacs_per_s
+
+
+def show(name: str, records: list[Record], rate: float) -> None:
+    """Print one network's times, ratios and shares of the bound."""
+    median_ms = {title(record.identity): record.values["median_ms"] for record in records}
+
+    def of(engine: str, deployed: bool) -> float:
+        words = f"{'' if engine == 'eager' else engine} {'deployed' if deployed else ''}".split()
+        return float(median_ms[f"{name} ({' '.join(words)})" if words else name])
+
+    published_ms = min(of(engine, False) for engine in GRAPHS)
+    gmacs = records[0].values["gmacs"]
+    bound_ms = None if gmacs is None else gmacs / rate * 1000.0
+    print(f"\n{name}: bound {'-' if bound_ms is None else f'{bound_ms:.1f} ms'}")
+    for record in records:
+        label, time_ms = title(record.identity), record.values["median_ms"]
+        share = "-" if bound_ms is None else f"{bound_ms / time_ms:5.0%}"
+        spread = record.values["spread"]
+        print(
+            f"  {label:42} {time_ms:9.1f} ms  spread {'-' if spread is None else f'{spread:4.0%}'}  of the "
+            f"bound {share}  {published_ms / time_ms:5.2f} x faster than the better published graph"
+        )
+        for reason in record.reasons:
+            print(f"    not valid: {reason}")
+    best_ms = min(of(engine, True) for engine in DEPLOYED)
+    torch_ms = min(of("compile", True), of("eager", True))
+    plain_ms = median_ms[f"{name} (eager nchw)"]
+    print(f"  deployed in its best engine : published in its best  {published_ms / best_ms:5.2f} x faster")
+    print(f"  deployed in PyTorch : deployed in OpenVINO  {torch_ms / of('openvino', True):5.2f} x its time")
+    print(f"  deployed in PyTorch : eager NCHW  {plain_ms / torch_ms:5.2f} x faster")
+
+
+def main() -> None:
+    """Time the networks one after the other, the variants of each against each other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--models", nargs="*", default=["carnet-mobile", "carnet-resnet50"])
+    parser.add_argument("--size", default="512x1024")
+    parser.add_argument("--samples", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
+    parser.add_argument("--gemm-side", type=int, default=4096)
+    parser.add_argument("--budget-s", type=float, default=600.0)
+    given = parser.parse_args()
+    rate = gemm_rate(given.gemm_side, given.threads)
+    print(
+        f"engines at {given.size}, fp32, batch 1, {given.threads} threads, torch {torch.__version__}, load "
+        f"{os.getloadavg()[0]:.1f}; torch.mm of {given.gemm_side}^3: {rate:.1f} GMAC/s"
+    )
+    variants = [
+        Variant("nchw"),
+        Variant("eager"),
+        *(Variant(engine) for engine in GRAPHS),
+        *(Variant(engine, deploy=True) for engine in DEPLOYED),
+    ]
+    for name in given.models:
+        records = measure_speed(
+            [METHODS[name]],
+            parse_size(given.size),
+            threads=given.threads,
+            device="cpu",
+            variants=variants,
+            protocol=Protocol(samples=given.samples, budget_s=given.budget_s),
+        )
+        show(name, records, rate)
+    rate_after = gemm_rate(given.gemm_side, given.threads)
+    print(f"\ntorch.mm of {given.gemm_side}^3 after all: {rate_after / rate:.2f} x its rate before")
+
+
+if __name__ == "__main__":
+    main()
