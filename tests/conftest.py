@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from bench.data.dataset import Sample
@@ -71,6 +74,24 @@ def toy_model() -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))
 
 
+@pytest.fixture
+def carnet_bench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run ``carnet-bench WORDS --home tmp_path``; return exit code, stdout and stderr."""
+    import bench.cli
+
+    def call(*words: object, home: Path = tmp_path) -> tuple[int, str, str]:
+        below = [] if words[0] in ("cost", "models") else ["--home", str(home)]
+        monkeypatch.setattr(sys, "argv", ["carnet-bench", *map(str, words), *below])
+        with pytest.raises(SystemExit) as stop:
+            bench.cli.main()
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call
+
+
 def shared_data() -> Path:
     """Return the parent folder of the real data sets: ``CARNET_DATA``, else ``../shared/data``."""
     named = os.environ.get("CARNET_DATA")
@@ -102,3 +123,21 @@ def camvid_root() -> Path:
 def weights_root() -> Path:
     """The folder of the ImageNet-pretrained backbones (safetensors)."""
     return real_data("weights")
+
+
+@pytest.fixture(scope="session")
+def cityscapes_root() -> Path:
+    """The folder of Cityscapes, or of its sample: 8 pairs of train/aachen."""
+    return real_data("cityscapes")
+
+
+@pytest.fixture(scope="session")
+def nyudv2_root() -> Path:
+    """The folder of NYUDv2, or of its sample: 4 pairs of the official test split."""
+    return real_data("nyudv2")
+
+
+@pytest.fixture(scope="session")
+def ade20k_root() -> Path:
+    """The folder of SceneParse150, or of its sample: 2 validation pairs."""
+    return real_data("ade20k")

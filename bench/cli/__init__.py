@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import cost, data, models, reproduce, timing, training
+from bench.cli import cost, data, evaluation, export, models, prediction, reproduce, timing, training
 from bench.errors import BenchError
 
 HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
@@ -44,7 +44,7 @@ def _options(
     """Take the options that stand before any command."""
 
 
-for group in (reproduce, training, timing, cost, models, data):
+for group in (reproduce, training, evaluation, prediction, timing, export, cost, models, data):
     group.register(app)
 
 

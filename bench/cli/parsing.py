@@ -6,6 +6,7 @@ from bench.errors import UsageError
 
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(s|m|h)", re.ASCII)
+_SCALE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -38,3 +39,18 @@ def parse_duration(text: str) -> float:
             f"duration '{text}': allowed is a number above 0 with s, m or h, e.g. 90s, 10m, 1.5h"
         )
     return seconds
+
+
+def parse_scales(texts: list[str]) -> tuple[float, ...]:
+    """Return the factors of an option given as ``0.5,0.75,1``, or several times, or both.
+
+    Raises
+    ------
+    UsageError
+        Anything else than plain decimal numbers with commas between them.
+    """
+    words = [word for text in texts for word in text.split(",")]
+    for word in words:
+        if _SCALE.fullmatch(word) is None:
+            raise UsageError(f"scale '{word}': allowed are numbers with commas between them, e.g. 0.5,1,1.5")
+    return tuple(float(word) for word in words)

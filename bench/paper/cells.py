@@ -34,6 +34,9 @@ class Table:
         On which the accuracies were measured; None where the table has none.
     device
         On which the times were measured; None where the table has none.
+    size_hw, num_classes
+        Height and width of the input and the classes of the CARNet rows, at which a method that is not in the
+        table is set beside it. No size where only parameters and accuracies are printed.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Table:
     dataset: str | None = None
     split: str | None = None
     device: str | None = None
+    size_hw: tuple[int, int] | None = None
+    num_classes: int = 19
 
 
 TABLES: dict[str, Table] = {
@@ -54,6 +59,7 @@ TABLES: dict[str, Table] = {
             "cityscapes",
             "test",
             "NVIDIA TITAN X",
+            (512, 1024),
         ),
         Table(
             "table2",
@@ -62,10 +68,17 @@ TABLES: dict[str, Table] = {
             "nyudv2",
             "test",
             "NVIDIA GTX 1080 Ti",
+            (468, 625),
+            40,
         ),
-        Table("table3", "ADE20K, validation set", ("params", "miou"), "ade20k", "val"),
-        Table("table4", "FLOPs of CARNet's components", ("bs", "carmodule", "crp", "others")),
-        Table("table5", "Ablation on NYUDv2, test set", ("miou",), "nyudv2", "test"),
+        Table("table3", "ADE20K, validation set", ("params", "miou"), "ade20k", "val", num_classes=150),
+        Table(
+            "table4",
+            "FLOPs of CARNet's components",
+            ("bs", "carmodule", "crp", "others"),
+            size_hw=(512, 1024),
+        ),
+        Table("table5", "Ablation on NYUDv2, test set", ("miou",), "nyudv2", "test", num_classes=40),
         Table("text", "Costs and speeds printed in the running text", ()),
     )
 }

@@ -103,7 +103,11 @@ def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:
         # the first step pays for memory and kernels
         step_s = median(trainer.time_steps(_PROBED_STEPS)[1:])
         images = predictions(
-            trainer.network, scored, prepared.initial.statistics, torch.device(prepared.fabric.device)
+            trainer.network,
+            scored,
+            prepared.initial.statistics,
+            torch.device(prepared.fabric.device),
+            prepared.method.sizes,
         )
         next(images)
         started = time.perf_counter()

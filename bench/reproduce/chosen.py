@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.registry import Method
+from baselines.method import Method
 from bench.paper import Table
 from bench.results.provenance import current_sources
 from bench.results.record import Record
@@ -55,16 +55,16 @@ class Records:
     def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:
         self._methods = methods
         self._prefer = frozenset(prefer)
-        self._sources: dict[str, dict[str, str | None] | None] = {}
+        self._sources: dict[str, dict[str, str] | None] = {}
         self._accuracy = read_records(home, "accuracy")
         self._speed = read_records(home, "speed")
 
     def accuracy(self, row: str, table: Table) -> Choice:
         """Return the run nearest to the paper's protocol, with all its seeds.
 
-        After the preferred records, nearest is, in this order: the table's data set, its split, photographs
-        before drawn images, an encoder with ImageNet weights, the paper's lambda, more epochs; among equals
-        the latest.
+        After the preferred records, nearest is, in this order: the table's data set, its split, images shown
+        once before several views of each, photographs before drawn images, an encoder with ImageNet weights,
+        the paper's lambda, more epochs; among equals the latest.
         """
         usable, refused = self._usable(self._accuracy, row, _is_full_version)
         return Choice(self._nearest(usable, table), refused)
@@ -92,6 +92,7 @@ class Records:
             record.id in self._prefer,
             data["name"] == table.dataset,
             data["name"] == table.dataset and data["split"] == table.split,
+            not has_several_views(record),
             not is_synthetic(record),
             recipe.get("weights", "none") != "none",
             recipe.get("scloss_weight") == 0.2,
@@ -126,7 +127,7 @@ class Records:
         usable = [record for record in own if reasons[record.id] is None]
         return usable, tuple(reason for reason in reasons.values() if reason is not None)
 
-    def _current(self, row: str) -> dict[str, str | None] | None:
+    def _current(self, row: str) -> dict[str, str] | None:
         if row not in self._sources:
             method = self._methods.get(row)
             self._sources[row] = None if method is None else current_sources(method)
@@ -136,6 +137,11 @@ class Records:
 def is_synthetic(record: Record) -> bool:
     """Say whether a record was measured on drawn images."""
     return record.identity["data"]["name"] == "scenes" or "synthetic data" in record.notes
+
+
+def has_several_views(record: Record) -> bool:
+    """Say whether scales, mirror images or windows were averaged: another protocol than a single pass."""
+    return "averaged" in record.identity.get("protocol", {})
 
 
 def recipe_of(record: Record) -> dict[str, Any]:

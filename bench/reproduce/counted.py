@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from baselines.registry import Method
-from bench.cost.costs import Costs
-from bench.paper import Cell, Row
+from baselines.method import Method
+from bench.cost.costs import Costs, Counts
+from bench.errors import NotMeasured, RefusedInput
+from bench.paper import Cell, Row, Table
+from bench.reproduce.judged import Measured, joined
 from bench.reproduce.verdict import Verdict, judge_count, judge_file_size, judge_scaled_count
 
 COMPONENTS = ("bs", "carmodule", "crp", "others")
@@ -20,10 +23,14 @@ _COUNT_OF_UNIT = {
     "M": "params_m",
     "MiB": "params_m",
 }
+# what a method that the paper does not print is counted in: the rule of the paper's own rows, and what most
+# people mean
+_UNITS_BESIDE = {"flops": ("thop2019 G", "MAC G"), "params": ("M",)}
 _SCALED = "scaled-from-360x640"
 _REFERENCE_HW = (360, 640)
 _GIBI = 1e9 / 2**30
 _BYTES_A_PARAM = 4  # float32
+_WITHOUT_CRF, _CRF = "network", "crf"
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,11 @@ class RowCosts:
     reference_gmacs: float | None = None
 
     def in_printed_unit(self, cell: Cell) -> float | None:
-        """Return the count of a cell in its printed unit, unrounded; None when it was not counted."""
-        counts = self.total.components.get(cell.column) if cell.column in COMPONENTS else self.total
+        """Return the count of a cell in its printed unit, unrounded; None when it was not counted.
+
+        Operations are the network's, without a conditional random field behind it.
+        """
+        counts = self.counts_of(cell.column)
         value: float | None = None if counts is None else counts.values()[_COUNT_OF_UNIT[cell.unit]]
         if value is None:
             return None
@@ -55,6 +65,26 @@ class RowCosts:
 
     def judge(self, cell: Cell, measured: float) -> Verdict:
         """Judge a count by the rule of its unit."""
+        found = self._judge(cell, measured)
+        return replace(found, note=joined(found.note, self.crf_note(cell.column, cell.unit)))
+
+    def counts_of(self, column: str) -> Counts | None:
+        """Return the counts that a column is about; None for a component that there is not."""
+        if column in COMPONENTS:
+            return self.total.components.get(column)
+        if column == "flops":
+            return self.total.components.get(_WITHOUT_CRF, self.total)
+        return self.total
+
+    def crf_note(self, column: str, unit: str) -> str | None:
+        """Say how much the conditional random field would add to a cost, if the method has one."""
+        crf = self.total.components.get(_CRF)
+        added = None if crf is None or column != "flops" else crf.values()[_COUNT_OF_UNIT[unit]]
+        if added is None:
+            return None
+        return f"the network without its CRF, whose products would add {added:.4g} {unit}"
+
+    def _judge(self, cell: Cell, measured: float) -> Verdict:
         if cell.unit == "MiB" and self.total.params_m is not None:
             return judge_file_size(self.total.params_m, cell.printed)
         if _SCALED in cell.marks and self.reference_gmacs is not None and cell.size_hw is not None:
@@ -75,15 +105,60 @@ def count_row(row: Row, method: Method) -> RowCosts:
 
     cells = [cell for cell in row.cells.values() if cell is not None and cell.unit in _COUNT_OF_UNIT]
     which = {_COUNT_OF_UNIT[cell.unit] for cell in cells}
-    size_hw, classes = method.size_hw, 19
+    size_hw, classes = method.size_hw, method.num_classes
     if cells:
         size_hw, classes = cells[0].size_hw or size_hw, cells[0].classes or classes
-    components = any(cell.column in COMPONENTS for cell in cells)
-    total = count_costs(method, classes, size_hw, which, components=components)
+    # Table 4 cuts a CARNet; the others are cut only where there is a CRF, which costs no pass of its own
+    cut = not row.name.startswith("carnet-") or any(cell.column in COMPONENTS for cell in cells)
+    total = count_costs(method, classes, size_hw, which, components=cut)
     reference = None
     if any(_SCALED in cell.marks for cell in cells):
         reference = count_costs(method, classes, _REFERENCE_HW, ("gmacs",), components=False).gmacs
     return RowCosts(total, reference)
+
+
+def count_beside(method: Method, table: Table) -> tuple[list[Measured], float | None]:
+    """Count a method that is not in the table, under the table's columns, at its size and classes.
+
+    Returns
+    -------
+    The numbers, each with the reason where there is none; and the parameters in 1e6, also of a method that
+    does not take the table's size.
+    """
+    wanted = [
+        (column, unit)
+        for column in table.columns
+        for unit in (("thop2019 G",) if column in COMPONENTS else _UNITS_BESIDE.get(column, ()))
+    ]
+    total, reason = _costs_beside(method, table, {_COUNT_OF_UNIT[unit] for _, unit in wanted} | {"params_m"})
+    costs = RowCosts(total)
+    numbers = []
+    for column, unit in wanted:
+        counts = costs.counts_of(column)
+        value = None if counts is None else counts.values()[_COUNT_OF_UNIT[unit]]
+        if value is not None:
+            note = costs.crf_note(column, unit)
+        elif counts is None and reason is None:
+            note = "has no such component"
+        else:
+            note = reason or joined(*total.notes) or "not counted"
+        numbers.append(Measured(method.name, column, unit, value, note))
+    return numbers, total.params_m
+
+
+def _costs_beside(method: Method, table: Table, which: Collection[str]) -> tuple[Costs, str | None]:
+    """Return the counts at the table's size; where that fails the parameters alone, and why."""
+    from bench.cost.count import count_costs  # noqa: PLC0415 - as above
+
+    own_size_hw = method.sizes.fitting(method.size_hw)
+    try:
+        return count_costs(method, table.num_classes, table.size_hw or own_size_hw, which), None
+    except (NotMeasured, RefusedInput) as error:
+        reason = str(error).removeprefix(f"{method.name}: ")
+    try:
+        return count_costs(method, table.num_classes, own_size_hw, ("params_m",), components=False), reason
+    except (NotMeasured, RefusedInput):
+        return Costs(), reason
 
 
 def _area(size_hw: tuple[int, int]) -> int:

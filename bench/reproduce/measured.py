@@ -3,14 +3,74 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import dataclass
 
 from bench.paper import Cell, Table
 from bench.reproduce import verdict as v
-from bench.reproduce.chosen import Choice, is_synthetic, recipe_of
+from bench.reproduce.chosen import Choice, has_several_views, is_synthetic, recipe_of
 from bench.results.record import Record
 
 Judged = tuple[float | None, str, str | None, str | None]
 """Measured in the printed unit, verdict, note, record id."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the records chosen for a cell say.
+
+    Attributes
+    ----------
+    value
+        mIoU in percent, time in ms or rate in fps; None when there is nothing that may be shown.
+    note
+        On which data or machine; why there is nothing.
+    record
+        Id of the (first) record.
+    """
+
+    value: float | None
+    note: str
+    record: str | None
+
+
+def found_miou(choice: Choice) -> Found:
+    """Return the mean mIoU over the seeds, in percent."""
+    if not choice.records:
+        return Found(None, _nothing("accuracy", choice), None)
+    percent = statistics.fmean(_percents(choice))
+    remarks = "; ".join((_on_which(choice.records), *own_notes(choice.records)))
+    return Found(percent, remarks, choice.records[0].id)
+
+
+def found_speed(column: str, choice: Choice, *, with_std: bool = False) -> Found:
+    """Return the median time (ms), or the rate (fps), with the machine and the roofline bound.
+
+    Parameters
+    ----------
+    column
+        ``time`` or ``fps``.
+    choice
+        The record chosen.
+    with_std
+        Name mean and standard deviation too: the paper prints them.
+    """
+    if not choice.records:
+        return Found(None, _nothing("speed", choice), None)
+    record = choice.records[0]
+    values, identity = record.values, record.identity
+    value = values["median_ms"] if column == "time" else values.get("fps")
+    if value is None:
+        return Found(None, "the clock could not resolve this call", record.id)
+    machine = identity.get("machine", {})
+    where = machine.get("gpu") if identity.get("device") == "cuda" else machine.get("cpu")
+    threads = f", {_many(identity.get('threads', 0), 'thread')}" if identity.get("device") == "cpu" else ""
+    bound_ms = values.get("gemm_bound_ms")
+    bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(column, bound_ms)}"
+    parts = [f"{where or identity.get('device')}{threads}, {identity['engine']} {identity['precision']}"]
+    mean_ms, std_ms = values.get("mean_ms"), values.get("std_ms")
+    if with_std and mean_ms is not None and std_ms is not None:
+        parts.append(f"median of {values['samples']} samples, mean {mean_ms:.4g} ± {std_ms:.2g} ms")
+    return Found(value, "; ".join((*parts, bound, *record.notes)), record.id)
 
 
 def judge_miou(cell: Cell, table: Table, choice: Choice) -> Judged:
@@ -19,48 +79,35 @@ def judge_miou(cell: Cell, table: Table, choice: Choice) -> Judged:
     On the paper's own data and split by the interval over seeds; on the other split of that data, or on
     other data, the value only stands beside it.
     """
-    if not choice.records:
-        return None, v.NOT_MEASURED, _nothing("accuracy", choice), None
-    percents = [100 * record.values["miou"] for record in choice.records]
-    measured, first = statistics.fmean(percents), choice.records[0]
+    found = found_miou(choice)
+    if found.value is None:
+        return None, v.NOT_MEASURED, found.note, None
+    first = choice.records[0]
     data = first.identity["data"]
-    remarks = "; ".join((_on_which(choice.records), *own_notes(choice.records)))
     if data["name"] != table.dataset:
-        verdict, note = v.OTHER_DATA, f"{remarks}; the paper: {table.dataset} {table.split}"
+        verdict, note = v.OTHER_DATA, f"{found.note}; the paper: {table.dataset} {table.split}"
     elif data["split"] != table.split:
-        verdict, note = v.OTHER_SPLIT, f"{remarks}; the paper: {table.split}"
+        verdict, note = v.OTHER_SPLIT, f"{found.note}; the paper: {table.split}"
     elif "msc" in cell.marks and first.identity.get("protocol", {}).get("scales") == [1.0]:
-        verdict, note = v.NOT_DISTINGUISHABLE, f"{remarks}; one scale here, several in the paper"
+        verdict, note = v.NOT_DISTINGUISHABLE, f"{found.note}; one scale here, several in the paper"
+    elif "msc" not in cell.marks and has_several_views(first):
+        verdict, note = v.NOT_DISTINGUISHABLE, f"{found.note}; several views here, one in the paper"
     else:
-        judged = v.judge_accuracy(percents, cell.printed)
-        verdict, note = judged.verdict, "; ".join(filter(None, (judged.note, remarks)))
-    return measured, verdict, note, first.id
+        judged = v.judge_accuracy(_percents(choice), cell.printed)
+        verdict, note = judged.verdict, "; ".join(filter(None, (judged.note, found.note)))
+    return found.value, verdict, note, found.record
 
 
 def judge_speed(cell: Cell, table: Table, choice: Choice) -> Judged:
     """Set a printed time (ms) or rate (fps) beside the one measured here, with the roofline bound."""
-    if not choice.records:
-        return None, v.NOT_MEASURED, _nothing("speed", choice), None
-    record = choice.records[0]
-    values, identity = record.values, record.identity
-    machine = identity.get("machine", {})
-    where = machine.get("gpu") if identity.get("device") == "cuda" else machine.get("cpu")
-    threads = f", {_many(identity.get('threads', 0), 'thread')}" if identity.get("device") == "cpu" else ""
-    bound_ms = values.get("gemm_bound_ms")
-    bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(cell, bound_ms)}"
-    engine = f"{identity.get('engine')} {identity.get('precision')}"
-    measured = values["median_ms"] if cell.column == "time" else values.get("fps")
-    if measured is None:
-        return None, v.NOT_MEASURED, "the clock could not resolve this call", record.id
-    note = "; ".join(
-        (
-            f"{where or identity.get('device')}{threads}, {engine}",
-            bound,
-            f"the paper: {table.device}",
-            *record.notes,
-        )
-    )
-    return measured, v.OTHER_MACHINE, note, record.id
+    found = found_speed(cell.column, choice, with_std=cell.std is not None)
+    if found.value is None:
+        return None, v.NOT_MEASURED, found.note, found.record
+    return found.value, v.OTHER_MACHINE, f"{found.note}; the paper: {table.device}", found.record
+
+
+def _percents(choice: Choice) -> list[float]:
+    return [100 * record.values["miou"] for record in choice.records]
 
 
 def _on_which(records: tuple[Record, ...]) -> str:
@@ -94,8 +141,8 @@ def _nothing(kind: str, choice: Choice) -> str:
     return f"no {kind} record that may be tabulated: {'; '.join(dict.fromkeys(choice.refused))}"
 
 
-def _bound(cell: Cell, bound_ms: float) -> str:
-    return f"{bound_ms:.3g} ms" if cell.column == "time" else f"{1000 / bound_ms:.3g} fps"
+def _bound(column: str, bound_ms: float) -> str:
+    return f"{bound_ms:.3g} ms" if column == "time" else f"{1000 / bound_ms:.3g} fps"
 
 
 def _many(count: int, what: str) -> str:

@@ -1,146 +1,33 @@
-"""Tables 1 and 4 of the paper again: every printed cell beside what is counted or measured here."""
+"""Tables 1 to 4 of the paper again: every printed cell beside what is counted or measured here."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from baselines.registry import METHODS, Method
+from baselines.method import Method
+from baselines.registry import METHODS
 from bench.errors import NotMeasured, RefusedInput, unknown
-from bench.paper import TABLES, Cell, Row, Table, rows
+from bench.paper import TABLES, Cell, Row, Table, notes_of, rows
 from bench.reproduce import verdict as v
-from bench.reproduce.chosen import Records, is_synthetic
+from bench.reproduce.beside import points_of, set_beside, with_these
+from bench.reproduce.chosen import Records
 from bench.reproduce.counted import RowCosts, count_row
-from bench.reproduce.measured import judge_miou, judge_speed, own_notes
+from bench.reproduce.judged import Beside, Point, Reproduction, Result, joined
+from bench.reproduce.measured import judge_miou, judge_speed
 
-REPRODUCIBLE = ("table1", "table4")
+REPRODUCIBLE = ("table1", "table2", "table3", "table4")
 """The tables there is a command for."""
 
 FITTED = (
     "The costs of the CARNet rows were the constraints of the search that recovered the architecture, "
     "so their equality is no independent confirmation of it."
 )
-FITTED_SHORT = "a constraint of the architecture search, no independent confirmation"
-RECONSTRUCTIONS = ("twocolumn",)
-"""Methods of which no code and no list of layers is public; they stay out of the match statistics."""
 
-NOT_BUILT = "baseline not built yet"
+NO_NETWORK = "no such network"
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One printed cell beside what was found.
-
-    Attributes
-    ----------
-    cell
-        As printed.
-    measured
-        In the printed unit, unrounded; None is "not measured".
-    verdict
-        One of `bench.reproduce.verdict.ALL`.
-    note
-        What the verdict leaves unsaid, or None.
-    record
-        Id of the record; None for a count.
-    fitted
-        The printed number was a constraint of the architecture search (see `FITTED`).
-    """
-
-    cell: Cell
-    measured: float | None
-    verdict: str
-    note: str | None = None
-    record: str | None = None
-    fitted: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the cell as ``reproduce --json`` prints it."""
-        notes = [self.note, FITTED_SHORT if self.fitted else None]
-        return {
-            "row": self.cell.row,
-            "column": self.cell.column,
-            "printed": self.cell.printed,
-            "measured": self.measured,
-            "unit": self.cell.unit,
-            "verdict": self.verdict,
-            "note": "; ".join(note for note in notes if note) or None,
-            "record": self.record,
-        }
-
-
-@dataclass(frozen=True)
-class Point:
-    """An accuracy measured here, on whatever data.
-
-    Attributes
-    ----------
-    row
-        Registry name.
-    data
-        Data set and split, e.g. ``camvid test``.
-    params_m
-        Learnable numbers in 1e6, with the table's classes.
-    miou_percent
-        Mean over the seeds.
-    synthetic
-        Measured on drawn images.
-    notes
-        What the records say besides, e.g. where the initial weights come from.
-    """
-
-    row: str
-    data: str
-    params_m: float
-    miou_percent: float
-    synthetic: bool
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """One table of the paper, judged.
-
-    Attributes
-    ----------
-    table
-        The paper's.
-    rows
-        All of its rows, in its order.
-    results
-        By (row, column); every printed cell has one.
-    notes
-        What holds for the table as a whole.
-    params_m
-        True parameter counts in 1e6 of the rows that were counted.
-    points
-        Accuracies to plot: of each row on each data set and split there is a record of.
-    """
-
-    table: Table
-    rows: tuple[Row, ...]
-    results: Mapping[tuple[str, str], Result]
-    notes: tuple[str, ...] = ()
-    params_m: Mapping[str, float] = field(default_factory=dict)
-    points: tuple[Point, ...] = ()
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """How often each verdict occurs."""
-        return v.tally([result.verdict for result in self.results.values()])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the document of ``reproduce --json``."""
-        return {
-            "table": self.table.name,
-            "cells": [result.as_json() for result in self.results.values()],
-            "summary": self.summary,
-        }
 
 
 def check_name(name: str) -> None:
@@ -155,6 +42,8 @@ def reproduce(
     methods: Mapping[str, Method] = METHODS,
     progress: Progress = lambda *_: None,
     prefer: Collection[str] = (),
+    *,
+    beside: Sequence[Method] = (),
 ) -> Reproduction:
     """Judge every printed cell of a table: costs are counted now, times and accuracies come from records.
 
@@ -170,6 +59,8 @@ def reproduce(
         Told the row in work, the rows done and the rows in all.
     prefer
         Ids of accuracy records to show before all others.
+    beside
+        Methods that are not in the table, to be measured as its rows are.
 
     Raises
     ------
@@ -179,23 +70,41 @@ def reproduce(
         A damaged record; the message names its file.
     """
     check_name(name)
-    table, printed_rows = TABLES[name], tuple(rows(name))
-    records = Records(home, methods, prefer)
+    table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)
+    records = Records(home, with_these(methods, beside), prefer)
     results: dict[tuple[str, str], Result] = {}
     params_m: dict[str, float] = {}
     points: list[Point] = []
+    steps = len(printed_rows) + len(beside)
     for done, row in enumerate(printed_rows):
-        progress(row.name, done, len(printed_rows))
-        work = _Work(row, table, *_costs(row, methods.get(row.name)), records)
-        if work.costs is not None and work.costs.total.params_m is not None:
+        progress(row.name, done, steps)
+        method = methods.get(row.name)
+        work = _Work(row, table, *_costs(row, method), records)
+        if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
-            points += _points(row.name, work.costs.total.params_m, table, records)
+            points += points_of(method, params_m[row.name], table, records, in_table=True)
         for column, cell in row.cells.items():
             if cell is not None:
-                results[row.name, column] = _labelled(_judge(cell, work))
-    progress("", len(printed_rows), len(printed_rows))
-    notes = (FITTED,) if any(result.fitted for result in results.values()) else ()
-    return Reproduction(table, printed_rows, results, notes, params_m, tuple(points))
+                result = _with_note(_judge(cell, work), tried.get((row.name, column)))
+                results[row.name, column] = _labelled(result, method)
+    placed: list[Beside] = []
+    for done, method in enumerate(beside, start=len(printed_rows)):
+        progress(method.name, done, steps)
+        placed.append(set_beside(method, table, records))
+        known_m = placed[-1].params_m
+        if known_m is not None:
+            points += points_of(method, known_m, table, records, in_table=False)
+    progress("", steps, steps)
+    return Reproduction(
+        table,
+        printed_rows,
+        results,
+        (FITTED,) if any(result.fitted for result in results.values()) else (),
+        params_m,
+        tuple(points),
+        frozenset(row.name for row in printed_rows if _is_reconstruction(methods.get(row.name))),
+        tuple(placed),
+    )
 
 
 @dataclass(frozen=True)
@@ -211,31 +120,17 @@ class _Work:
 
 def _costs(row: Row, method: Method | None) -> tuple[RowCosts | None, str | None]:
     """Return the counts a row needs, or why there are none."""
-    if method is None or method.builder is None:
-        return None, NOT_BUILT
+    if method is None:
+        return None, NO_NETWORK
     try:
         return count_row(row, method), None
     except (NotMeasured, RefusedInput) as error:
         return None, str(error)
 
 
-def _points(row: str, params_m: float, table: Table, records: Records) -> list[Point]:
-    return [
-        Point(
-            row,
-            data,
-            params_m,
-            100 * statistics.fmean(record.values["miou"] for record in chosen),
-            is_synthetic(chosen[0]),
-            tuple(own_notes(chosen)),
-        )
-        for data, chosen in records.accuracy_by_split(row, table).items()
-    ]
-
-
 def _judge(cell: Cell, work: _Work) -> Result:
-    if work.reason == NOT_BUILT:
-        return Result(cell, None, v.NOT_MEASURED, NOT_BUILT)
+    if work.reason == NO_NETWORK:
+        return Result(cell, None, v.NOT_MEASURED, NO_NETWORK)
     name = work.row.name
     if cell.column == "miou":
         return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table)))
@@ -250,7 +145,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
     found = work.costs.judge(cell, measured)
     note = found.note
     if cell.column == "others" and found.verdict == v.OFF:
-        note = "; ".join(filter(None, (note, _remainder_note(cell, work.row, work.costs))))
+        note = joined(note, _remainder_note(cell, work.row, work.costs))
     matches = found.verdict in (v.EQUAL, v.WITHIN_ONE_DIGIT)
     return Result(cell, measured, found.verdict, note, fitted=matches and name.startswith("carnet-"))
 
@@ -267,9 +162,17 @@ def _remainder_note(cell: Cell, row: Row, costs: RowCosts) -> str | None:
     return f"printed is the remainder of the other cells after their rounding: {way} = {cell.printed}"
 
 
-def _labelled(result: Result) -> Result:
-    """Mark what is our reconstruction, whatever its numbers say."""
-    if result.cell.row not in RECONSTRUCTIONS or result.verdict == v.NOT_MEASURED:
+def _with_note(result: Result, tried: str | None) -> Result:
+    """Add what is known of a cell whose number is not reached by counting, once there is a network."""
+    return result if result.note == NO_NETWORK else replace(result, note=joined(result.note, tried))
+
+
+def _is_reconstruction(method: Method | None) -> bool:
+    return method is not None and method.reconstruction
+
+
+def _labelled(result: Result, method: Method | None) -> Result:
+    """Mark what is our reconstruction, whatever its numbers say: it is a count of its own in the summary."""
+    if not _is_reconstruction(method) or result.verdict == v.NOT_MEASURED:
         return result
-    note = f"{result.verdict}; {result.note}" if result.note else result.verdict
-    return Result(result.cell, result.measured, v.RECONSTRUCTION, note, result.record)
+    return replace(result, verdict=v.RECONSTRUCTION, note=joined(result.verdict, result.note), fitted=False)

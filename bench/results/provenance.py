@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from baselines.registry import Method
+from baselines.method import Method
 from bench.errors import RefusedInput
 
 PACKAGES = (
@@ -76,15 +76,14 @@ def gather(command: Sequence[str], method: Method, started: datetime | None = No
     }
 
 
-def current_sources(method: Method) -> dict[str, str | None]:
+def current_sources(method: Method) -> dict[str, str]:
     """Return the digests of the code that decides what is measured: ``carnet`` and the ``method``'s file.
 
-    They are of the syntax trees without docstrings: a comment, a docstring or the formatting makes no record
-    stale. ``method`` is None for a method that is not built.
+    With a baseline's file go those of ``baselines`` that it imports. The digests are of the syntax trees
+    without docstrings: a comment, a docstring or the formatting makes no record stale.
     """
     carnet = sorted(path for path in package_root("carnet").glob("*.py") if path.name not in NOT_MEASURED)
-    own = _file_of_builder(method)
-    return {"carnet": source_digest(carnet), "method": None if own is None else source_digest([own])}
+    return {"carnet": source_digest(carnet), "method": source_digest(_files_of(method))}
 
 
 def source_digest(paths: Sequence[Path]) -> str:
@@ -175,9 +174,37 @@ def _name_only(part: str) -> str:
     return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
 
 
-def _file_of_builder(method: Method) -> Path | None:
-    if method.builder is None:
-        return None
+def _files_of(method: Method) -> list[Path]:
+    """Return the file of a method's builder, and those of ``baselines`` that it imports, at any remove."""
+    files = [_file_of_builder(method)]
+    for file in files:  # grows while it is read
+        for name in _imported_baselines(file):
+            path = package_root("baselines") / f"{name}.py"
+            if path.is_file() and path not in files:
+                files.append(path)
+    return [files[0], *sorted(files[1:])]
+
+
+def _imported_baselines(file: Path) -> list[str]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RefusedInput(f"{file}: cannot read as Python ({error})") from error
+    modules = [
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    ]
+    return [module.partition(".")[2] for module in modules if module.startswith("baselines.")]
+
+
+def _file_of_builder(method: Method) -> Path:
     module = method.builder.partition(":")[0]
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)

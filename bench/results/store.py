@@ -150,7 +150,7 @@ def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
         take += 1
 
 
-def why_not_tabulated(record: Record, current_sources: Mapping[str, str | None] | None) -> str | None:
+def why_not_tabulated(record: Record, current_sources: Mapping[str, str] | None) -> str | None:
     """Return why a record may not enter a table, or None when it may.
 
     Parameters

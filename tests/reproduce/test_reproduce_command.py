@@ -27,7 +27,7 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer: real(name, home, {}, progress, prefer),
+        lambda name, home, progress, prefer, beside: real(name, home, {}, progress, prefer, beside=beside),
     )
 
 
@@ -48,7 +48,7 @@ def test_json_prints_one_document_on_stdout_and_the_files_on_stderr(app: typer.T
 def test_without_json_the_table_is_printed(
     app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "120")  # on 80 columns the longest name folds
+    monkeypatch.setenv("COLUMNS", "100")
     done = run(app, "table4", "--home", str(tmp_path))
     assert done.exit_code == 0
     assert "CARNet-ResNet152" in done.stdout
@@ -59,7 +59,7 @@ def test_an_unknown_table_is_a_usage_error_with_the_choices(app: typer.Typer, tm
     done = run(app, "table9", "--home", str(tmp_path))
     assert isinstance(done.exception, UsageError)
     assert done.exception.exit_code == 2
-    assert str(done.exception) == "no table 'table9'; have table1, table4"
+    assert str(done.exception) == "no table 'table9'; have table1, table2, table3, table4"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -98,9 +98,42 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer: shown.append(prefer) or judge(name, home, progress, prefer),
+        lambda name, home, progress, prefer, beside: (
+            shown.append(prefer) or judge(name, home, progress, prefer, beside)
+        ),
     )
     done = run(app, "table4", "--data", "scenes", "--budget", "10m", "--home", str(tmp_path))
     assert done.exit_code == 0
     assert asked == [("scenes", 580.0, tmp_path)]  # 600 s less 20 s for the table itself
     assert shown == [("ab12",)]
+
+
+def test_an_own_network_and_the_peers_are_set_beside_the_table(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from baselines.registry import METHODS
+    from bench import models
+
+    # one peer is enough here: each is counted
+    kept = [name for name, method in METHODS.items() if method.group == "peer"][:1]
+    few = {name: method for name, method in METHODS.items() if method.group != "peer" or name in kept}
+    monkeypatch.setattr(models, "available", lambda: few)
+    net = tmp_path / "mynet.py"
+    net.write_text(
+        "from torch import nn\n\n\ndef build(num_classes):\n    return nn.Conv2d(3, num_classes, 1)\n"
+    )
+    done = run(app, "table3", "--model", f"{net}:build", "--peers", "--json", "--home", str(tmp_path))
+    assert done.exit_code == 0
+    document = json.loads(done.stdout)
+    assert {number["row"] for number in document["beside"]} == {"mynet", *kept}
+    params = next(one for one in document["beside"] if (one["row"], one["column"]) == ("mynet", "params"))
+    assert params["measured"] == 4 * 150 / 1e6
+    assert len(document["cells"]) == 20
+
+
+def test_a_model_that_does_not_exist_ends_before_anything_is_measured(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    done = run(app, "table1", "--model", "nonet", "--home", str(tmp_path))
+    assert isinstance(done.exception, UsageError)
+    assert list(tmp_path.iterdir()) == []

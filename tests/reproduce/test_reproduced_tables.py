@@ -3,26 +3,28 @@ from pathlib import Path
 
 import pytest
 
+from baselines.method import Method
 from baselines.registry import METHODS
 from bench.cost.costs import Costs, Counts
 from bench.errors import UsageError
 from bench.paper import Cell, load_table, rows
 from bench.reproduce.counted import RowCosts, count_row
-from bench.reproduce.tables import FITTED, Reproduction, reproduce
+from bench.reproduce.judged import Reproduction
+from bench.reproduce.tables import FITTED, reproduce
 
-UNBUILT = {name: replace(method, builder=None) for name, method in METHODS.items()}
+NONE: dict[str, Method] = {}
 CARNETS = ("carnet-mobile", "carnet-resnet50", "carnet-resnet101", "carnet-resnet152")
 CELL_KEYS = ["row", "column", "printed", "measured", "unit", "verdict", "note", "record"]
 
 
 @pytest.fixture(scope="module")
-def table4(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
-    return reproduce("table4", tmp_path_factory.mktemp("home"))
+def table4(reproduced: dict[str, Reproduction]) -> Reproduction:
+    return reproduced["table4"]
 
 
 @pytest.fixture(scope="module")
-def table1(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
-    return reproduce("table1", tmp_path_factory.mktemp("home"))
+def table1(reproduced: dict[str, Reproduction]) -> Reproduction:
+    return reproduced["table1"]
 
 
 def cell_of(document: dict, row: str, column: str) -> dict:
@@ -31,7 +33,8 @@ def cell_of(document: dict, row: str, column: str) -> dict:
 
 def test_thirteen_of_table_4s_sixteen_cells_are_equal_two_near_and_one_off(table4: Reproduction) -> None:
     document = table4.as_json()
-    assert list(document) == ["table", "cells", "summary"]
+    assert list(document) == ["table", "cells", "beside", "summary"]
+    assert document["beside"] == []
     assert document["table"] == "table4"
     assert document["summary"] == {"equal": 13, "within one digit": 2, "off": 1}
     assert [list(cell) for cell in document["cells"]] == [CELL_KEYS] * 16
@@ -79,20 +82,23 @@ def test_the_eight_costs_of_the_carnets_in_table_1_are_equal(table1: Reproductio
     )
 
 
-def test_every_row_and_every_printed_cell_of_table_1_is_there(table1: Reproduction) -> None:
-    document = table1.as_json()
-    assert len(document["cells"]) == 73
-    assert sum(document["summary"].values()) == 73
-    assert [row.name for row in table1.rows] == [row.name for row in rows("table1")]
+@pytest.mark.parametrize(("name", "cells"), [("table1", 73), ("table2", 30), ("table3", 20), ("table4", 16)])
+def test_every_row_and_every_printed_cell_of_a_table_is_there(
+    reproduced: dict[str, Reproduction], name: str, cells: int
+) -> None:
+    document = reproduced[name].as_json()
+    assert len(document["cells"]) == cells
+    assert sum(document["summary"].values()) == cells
+    assert [row.name for row in reproduced[name].rows] == [row.name for row in rows(name)]
     assert [(c["row"], c["column"], c["printed"]) for c in document["cells"]] == [
-        (c.row, c.column, c.printed) for c in load_table("table1")
+        (c.row, c.column, c.printed) for c in load_table(name)
     ]
 
 
 def test_a_baseline_that_is_not_built_says_so_in_each_of_its_cells(tmp_path: Path) -> None:
-    document = reproduce("table1", tmp_path, UNBUILT).as_json()
+    document = reproduce("table1", tmp_path, NONE).as_json()
     assert document["summary"] == {"not measured": 73}
-    assert {cell["note"] for cell in document["cells"]} == {"baseline not built yet"}
+    assert {cell["note"] for cell in document["cells"]} == {"no such network"}
     assert {cell["measured"] for cell in document["cells"]} == {None}
 
 
@@ -103,29 +109,38 @@ def test_without_records_times_and_accuracies_are_not_measured(table1: Reproduct
 
 
 def test_a_method_that_cannot_be_counted_does_not_stop_the_table(tmp_path: Path) -> None:
-    broken = {**UNBUILT, "enet": replace(METHODS["enet"], builder="no_such_module:build")}
+    broken = {"enet": replace(METHODS["enet"], builder="no_such_module:build")}
     document = reproduce("table1", tmp_path, broken).as_json()
     cell = cell_of(document, "enet", "flops")
     assert cell["verdict"] == "not measured"
     assert "no_such_module" in cell["note"]
 
 
-def test_a_reconstruction_is_called_so_whatever_its_numbers_say(tmp_path: Path) -> None:
-    method = replace(METHODS["bs-mobile"], name="twocolumn")
-    document = reproduce("table1", tmp_path, {**UNBUILT, "twocolumn": method}).as_json()
-    cell = cell_of(document, "twocolumn", "flops")
+def test_a_reconstruction_is_called_so_whatever_its_numbers_say_and_matches_nothing(tmp_path: Path) -> None:
+    # carnet-mobile's printed cost is met to the digit; as a reconstruction it is no match
+    method = replace(METHODS["carnet-mobile"], reconstruction=True)
+    judged = reproduce("table1", tmp_path, {"carnet-mobile": method})
+    cell = cell_of(judged.as_json(), "carnet-mobile", "flops")
     assert cell["verdict"] == "reconstruction"
-    assert cell["note"].startswith("off; measured / printed = ")
+    assert cell["note"] == "equal"
+    assert judged.summary == {"not measured": 71, "reconstruction": 2}
+    assert judged.notes == ()
+
+
+def test_twocolumn_is_the_reconstruction_of_table_1(table1: Reproduction) -> None:
+    assert table1.reconstructions == {"twocolumn"}
+    assert table1.summary["reconstruction"] == 1
+    assert cell_of(table1.as_json(), "twocolumn", "flops")["note"].startswith("off; measured / printed = ")
 
 
 def test_an_unknown_table_is_refused_with_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no table 'table2'; have table1, table4"):
-        reproduce("table2", tmp_path)
+    with pytest.raises(UsageError, match="no table 'table5'; have table1, table2, table3, table4"):
+        reproduce("table5", tmp_path)
 
 
 def test_progress_ends_at_the_number_of_rows(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    reproduce("table4", tmp_path, UNBUILT, progress=lambda *step: seen.append(step))
+    reproduce("table4", tmp_path, NONE, progress=lambda *step: seen.append(step))
     assert seen[0] == ("carnet-resnet152", 0, 4)
     assert seen[-1] == ("", 4, 4)
 
@@ -180,3 +195,14 @@ def test_only_what_a_row_prints_is_counted() -> None:
     assert costs.gmacs is None
     assert costs.ptflops_gmacs is None
     assert list(costs.components) == ["total"]
+
+
+def test_the_cost_of_a_method_with_a_crf_is_its_networks_and_the_note_says_what_the_crf_adds() -> None:
+    parts = {"network": Counts(gmacs=2.0, params_m=5.0), "crf": Counts(gmacs=0.5, params_m=0.25)}
+    costs = RowCosts(Costs(gmacs=2.5, params_m=5.25, components={**parts, "total": Counts(gmacs=2.5)}))
+    flops, params = printed("flops", "2.0", "MAC G"), printed("params", "5.25", "M")
+    assert costs.in_printed_unit(flops) == 2.0
+    assert costs.judge(flops, 2.0).verdict == "equal"
+    assert costs.judge(flops, 2.0).note == "the network without its CRF, whose products would add 0.5 MAC G"
+    assert costs.in_printed_unit(params) == 5.25
+    assert costs.judge(params, 5.25).note is None

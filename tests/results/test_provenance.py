@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.registry import METHODS, Method
+from baselines.method import Method
+from baselines.registry import METHODS
 from bench.errors import RefusedInput
 from bench.results import provenance
 
@@ -107,10 +108,6 @@ def test_a_users_own_method_is_known_by_its_file(tmp_path, monkeypatch):
     assert provenance.current_sources(method)["method"] == provenance.source_digest([tmp_path / "my_net.py"])
 
 
-def test_a_method_that_is_not_built_has_no_source():
-    assert provenance.current_sources(Method("x", "x", "", 0))["method"] is None
-
-
 @pytest.mark.parametrize(
     ("argument", "published"),
     [
@@ -203,3 +200,16 @@ def test_the_default_start_is_now():
     before = datetime.now(UTC).replace(microsecond=0)
     text = provenance.gather([], METHODS["carnet-mobile"])["started_utc"]
     assert before <= datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) <= datetime.now(UTC)
+
+
+def test_the_digest_of_a_baseline_is_also_of_the_files_of_baselines_that_it_imports():
+    own, *imported = provenance._files_of(METHODS["crf-rnn"])
+    assert own.name == "crfrnn.py"
+    assert "crf.py" in {path.name for path in imported}
+    deeplab = provenance.current_sources(METHODS["deeplab-crf-largefov"])
+    assert deeplab["method"] != provenance.source_digest([own.with_name("deeplab.py")])
+
+
+def test_the_digest_of_a_carnet_is_of_its_model_s_file_alone():
+    (own,) = provenance._files_of(METHODS["carnet-mobile"])
+    assert own.name == "model.py"

@@ -1,0 +1,137 @@
+"""Which networks a time budget can time: asked of their operations first, then of one call of each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+
+from baselines.method import Method
+from bench.speed.device import Device
+
+CALLS = 15
+"""Fewest calls of a network in a valid measurement: one to try it, four against remembered answers, one of
+warm-up, nine samples."""
+_SECOND_CALL_SHARE = 0.2
+"""Most of the time left that a second call may take, when the first, which pays for kernels and memory, says
+that the network does not fit."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that a table has a time of.
+
+    Attributes
+    ----------
+    method
+        What to time.
+    size_hw, num_classes
+        At which size and with how many classes.
+    gmacs
+        1e9 multiply-adds of one image; None when they cannot be counted.
+    need_s
+        Seconds of the shortest valid measurement, once a call of it was timed.
+    """
+
+    method: Method
+    size_hw: tuple[int, int]
+    num_classes: int
+    gmacs: float | None = None
+    need_s: float = 0.0
+
+
+def affordable(
+    candidates: Iterable[Candidate],
+    left_s: Callable[[], float],
+    gmacs_per_s: float,
+    build: Callable[[Candidate], Callable[[], float]],
+    clock: Clock = time.monotonic,
+) -> tuple[list[Candidate], dict[str, str]]:
+    """Choose what fits, those with fewer operations first.
+
+    A network whose operations at the rate of a matrix product, the least that they can take, do not fit is
+    never called: one call of it could be longer than the budget. Of the others one call is timed.
+
+    Parameters
+    ----------
+    candidates
+        In any order.
+    left_s
+        Says the seconds that are left.
+    gmacs_per_s
+        1e9 multiply-adds a second of a large matrix product.
+    build
+        Builds a candidate and returns what makes one call of it and says its seconds; see `network_on`.
+    clock
+        Monotonic seconds.
+
+    Returns
+    -------
+    The candidates to time, with what each needs; and by name why each of the others is not.
+    """
+    chosen: list[Candidate] = []
+    refused: dict[str, str] = {}
+    for one in sorted(candidates, key=lambda one: math.inf if one.gmacs is None else one.gmacs):
+        name = one.method.name
+        if one.gmacs is None:
+            refused[name] = "its operations cannot be counted, so nothing says how long it takes"
+            continue
+        free_s = left_s() - sum(other.need_s for other in chosen)
+        bound_s = CALLS * one.gmacs / gmacs_per_s
+        if bound_s > free_s:
+            refused[name] = f"needs at least {_seconds(bound_s)}, {_seconds(free_s)} left"
+            continue
+        try:
+            need_s = _need_s(build, one, free_s, clock)
+        except Exception as error:
+            # it does not run at this size, or asks for more memory than there is
+            refused[name] = f"{type(error).__name__}: {error}"
+            continue
+        free_s = left_s() - sum(other.need_s for other in chosen)
+        if need_s > free_s:
+            refused[name] = f"needs about {_seconds(need_s)}, {_seconds(free_s)} left"
+        else:
+            chosen.append(replace(one, need_s=need_s))
+    return chosen, refused
+
+
+def _need_s(
+    build: Callable[[Candidate], Callable[[], float]], one: Candidate, free_s: float, clock: Clock
+) -> float:
+    """Return the seconds that a valid measurement needs: to build the network again, and its calls."""
+    began_s = clock()
+    call = build(one)
+    built_s = clock() - began_s
+    call_s = call()
+    if built_s + CALLS * call_s > free_s and call_s <= _SECOND_CALL_SHARE * free_s:
+        call_s = min(call_s, call())
+    return built_s + CALLS * call_s
+
+
+def network_on(device: Device) -> Callable[[Candidate], Callable[[], float]]:
+    """Return what builds a candidate on a device, ready for one timed call after the other."""
+
+    def build(one: Candidate) -> Callable[[], float]:
+        network = one.method.build(one.num_classes).eval()
+        network = network.to(device.torch_device).to(memory_format=device.memory_format)
+        image = torch.randn(1, 3, *one.size_hw).to(device.torch_device, memory_format=device.memory_format)
+
+        def call_s() -> float:
+            device.synchronise()
+            began_s = time.perf_counter()
+            network(image)
+            device.synchronise()
+            return time.perf_counter() - began_s
+
+        return call_s
+
+    return build
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
