@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import sys
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
-from bench.results.provenance import gather, machine
+from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.speed.clock import Samples, time_models
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.identity import speed_identity
 from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.speed.parity import as_values
-from bench.speed.protocol import PROTOCOL_VERSION, Protocol
+from bench.speed.protocol import Protocol
 from bench.speed.repeats import time_repeats
 from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
 from bench.speed.statistics import drift, spread
@@ -104,6 +104,8 @@ def measure_speed(
         spent_s = (clock() - started_ns) / 1e9
         return replace(protocol, budget_s=max(0.0, protocol.budget_s - spent_s))
 
+    # ties together what was timed interleaved: only times of one run are set into ratios
+    run = secrets.token_hex(8)
     there = open_device(device)
     wanted = [variant.identity(there) for variant in variants]  # refused here, before any network is built
     if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
@@ -118,23 +120,18 @@ def measure_speed(
             _Asked(
                 method,
                 variant,
-                {
-                    "model": method.name,
-                    "options": dict(method.options),
-                    "num_classes": num_classes,
-                    "weights": "random",
-                    "protocol": PROTOCOL_VERSION,
-                    **identity,
-                    "device": there.kind,
-                    "batch": batch,
-                    "size": list(size_hw),
-                    "threads": threads_in_force,
-                    # the build too: the same version for another CUDA, or for none, has another speed
-                    "machine": {**machine(), "torch": str(torch.__version__)},
-                },
+                speed_identity(
+                    method,
+                    variant,
+                    size_hw,
+                    there,
+                    num_classes=num_classes,
+                    batch=batch,
+                    threads=threads_in_force,
+                ),
             )
             for method in methods
-            for variant, identity in zip(variants, wanted, strict=True)
+            for variant in variants
         ]
         ready: dict[str, Ready] = {}
         for method in methods:
@@ -185,7 +182,7 @@ def measure_speed(
                 "speed",
                 {**one.identity, "engine_versions": dict(versions)} if versions else one.identity,
                 values,
-                {**started[one.method.name], "cpu_mhz": mhz},
+                {**started[one.method.name], "cpu_mhz": mhz, "run": run},
                 reasons=(*samples.chosen.reasons, *repeat.reasons()),
                 notes=notes,
             )

@@ -1,0 +1,61 @@
+"""What defines a measurement of time: the part of a speed record that its id is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.results.provenance import machine
+from bench.speed.protocol import PROTOCOL_VERSION
+
+if TYPE_CHECKING:
+    from baselines.method import Method
+    from bench.speed.device import Device
+    from bench.speed.variant import Variant
+
+
+def speed_identity(
+    method: Method,
+    variant: Variant,
+    size_hw: tuple[int, int],
+    device: Device,
+    *,
+    num_classes: int,
+    batch: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Return the identity of a measurement; the versions of an engine's own libraries are added to it later.
+
+    Parameters
+    ----------
+    method, variant, device
+        What is timed, in which engine and precision, where.
+    size_hw
+        Height and width of the input, pixels.
+    num_classes
+        Of the output.
+    batch
+        Images a call.
+    threads
+        In force.
+
+    Raises
+    ------
+    UsageError
+        The engine does not exist, or has not this precision or device.
+    """
+    return {
+        "model": method.name,
+        "options": dict(method.options),
+        "num_classes": num_classes,
+        "weights": "random",
+        "protocol": PROTOCOL_VERSION,
+        **variant.identity(device),
+        "device": device.kind,
+        "batch": batch,
+        "size": list(size_hw),
+        "threads": threads,
+        # the build too: the same version for another CUDA, or for none, has another speed
+        "machine": {**machine(), "torch": str(torch.__version__)},
+    }
