@@ -194,14 +194,15 @@ def _imported_baselines(file: Path) -> list[str]:
         name
         for node in ast.walk(tree)
         for name in (
-            [node.module or ""]
+            # the module, and `from baselines import fcn`, which names it last
+            [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
             if isinstance(node, ast.ImportFrom)
             else [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
             else []
         )
     ]
-    return [module.partition(".")[2] for module in modules if module.startswith("baselines.")]
+    return [module.split(".")[1] for module in modules if module.startswith("baselines.")]
 
 
 def _file_of_builder(method: Method) -> Path:

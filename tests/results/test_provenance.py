@@ -210,6 +210,20 @@ def test_the_digest_of_a_baseline_is_also_of_the_files_of_baselines_that_it_impo
     assert deeplab["method"] != provenance.source_digest([own.with_name("deeplab.py")])
 
 
+def test_baselines_are_found_in_every_form_of_import(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch, baselines.enet\nfrom baselines import fcn, segnet as other\n"
+        "from baselines.crf import How\n"
+    )
+    assert set(provenance._imported_baselines(file)) == {"enet", "fcn", "segnet", "crf"}
+
+
+def test_the_digest_of_a_cascade_is_also_of_the_networks_that_it_joins():
+    names = [path.name for path in provenance._files_of(METHODS["cascaded-segnet"])]
+    assert names == ["cascade.py", "dilatednet.py", "segnet.py", "sizes.py"]
+
+
 def test_the_digest_of_a_carnet_is_of_its_model_s_file_alone():
     (own,) = provenance._files_of(METHODS["carnet-mobile"])
     assert own.name == "model.py"
