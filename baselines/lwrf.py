@@ -17,52 +17,14 @@ Deviations: none known in the network. The last map is enlarged to the input wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torchvision import models
 
-DEPTHS = (50, 101, 152)
+from baselines.refinenet import Encoder, enlarge
+
 WIDTH = 256
 """Channels of what a level hands on; the coarsest refines with 512."""
-
-Maps = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-class Encoder(nn.Module):
-    """torchvision's ResNet without its pooling and classifier, under torchvision's tensor names.
-
-    Parameters
-    ----------
-    depth
-        50, 101 or 152.
-
-    Raises
-    ------
-    ValueError
-        Another depth.
-    """
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        if depth not in DEPTHS:
-            raise ValueError(f"no ResNet-{depth} encoder; have {', '.join(map(str, DEPTHS))}")
-        resnet = getattr(models, f"resnet{depth}")(weights=None)
-        self.conv1, self.bn1 = resnet.conv1, resnet.bn1
-        self.maxpool = resnet.maxpool
-        self.layer1, self.layer2 = resnet.layer1, resnet.layer2
-        self.layer3, self.layer4 = resnet.layer3, resnet.layer4
-
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Maps:
-        """Return the maps of 256, 512, 1024, 2048 channels at strides 4, 8, 16, 32."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(image)), inplace=True))
-        res1 = self.layer1(x)
-        res2 = self.layer2(res1)
-        res3 = self.layer3(res2)
-        return res1, res2, res3, self.layer4(res3)
 
 
 class CRP(nn.Module):
@@ -144,11 +106,6 @@ class LightWeightRefineNet(nn.Module):
         x = self.level1(res1, x)
         logits = self.classifier(x)  # (b, c, h/4, w/4)
         return enlarge(logits, image.shape[-2:])
-
-
-def enlarge(x: Float[Tensor, "b c h w"], size_hw: Sequence[int]) -> Float[Tensor, "b c h2 w2"]:
-    """Return the map at this height and width, bilinearly, the corners' centres on each other."""
-    return F.interpolate(x, size=torch.Size(size_hw), mode="bilinear", align_corners=True)
 
 
 def build(num_classes: int, depth: int = 50) -> nn.Module:

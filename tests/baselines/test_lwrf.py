@@ -3,14 +3,13 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
-from baselines.lwrf import CRP, Encoder, build
+from baselines import refinenet
+from baselines.lwrf import CRP, build
 from baselines.registry import METHODS
 from bench.cost.count import count_costs
 from bench.cost.meta import on_meta
 from bench.train.criterion import PixelLoss
-from bench.train.weights import find, load_encoder
 
 LEVELS = ("level1", "level2", "level3", "level4")
 
@@ -107,26 +106,8 @@ def test_a_relu_module_at_the_stem_would_miss_the_printed_digits() -> None:
     assert f"{costs.thop2019_gops + 64 * 234 * 313 / 1e9:.3f}" == "37.943"
 
 
-@pytest.mark.parametrize("depth", [50, 101, 152])
-def test_the_encoder_has_torchvisions_tensors(depth: int) -> None:
-    with torch.device("meta"):
-        reference = getattr(models, f"resnet{depth}")(weights=None).state_dict()
-        encoder = Encoder(depth).state_dict()
-    shapes = {name: tensor.shape for name, tensor in reference.items() if not name.startswith("fc.")}
-    assert {name: tensor.shape for name, tensor in encoder.items()} == shapes
-
-
-def test_torchvisions_weights_give_torchvisions_maps() -> None:
-    reference, encoder = models.resnet50(weights=None).eval(), Encoder(50).eval()
-    load_encoder(encoder, find("torchvision-resnet50"), reference.state_dict())
-    x = image = torch.randn(1, 3, 33, 49, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        maps = encoder(image)
-        for layer in (reference.conv1, reference.bn1, reference.relu, reference.maxpool):
-            x = layer(x)
-        for ours, layer in zip(maps, ("layer1", "layer2", "layer3", "layer4"), strict=True):
-            x = reference.get_submodule(layer)(x)
-            assert torch.equal(ours, x)
+def test_the_encoder_is_refinenets() -> None:
+    assert isinstance(on_meta_built().encoder, refinenet.Encoder)
 
 
 def test_another_depth_is_refused_with_the_depths_there_are() -> None:
