@@ -24,21 +24,18 @@ Counted: FCN-8s 333.82 G multiply-adds at 512x1024 with 19 classes and 134.353 M
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from baselines import fcn
 from baselines.crf import IMAGENET_MEAN, IMAGENET_STD, How, Kernels, MeanField, chosen
 
 STRIDE = 8
 TRAINING_ITERATIONS, ITERATIONS = 5, 10
 THETAS = Kernels(gaussian_px=3.0, bilateral_px=160.0, bilateral_levels=3.0, normalisation="after")
-_WIDTHS = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
-_PADDING = 100
-_CROPS = {"pool4": 5, "pool3": 9, "score": 31}
 
 
 class VGG16(nn.Module):
@@ -47,9 +44,9 @@ class VGG16(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         channels = 3
-        for stage, widths in enumerate(_WIDTHS, start=1):
+        for stage, widths in enumerate(fcn.VGG16, start=1):
             for place, width in enumerate(widths, start=1):
-                padding = _PADDING if (stage, place) == (1, 1) else 1
+                padding = fcn.PADDING if (stage, place) == (1, 1) else 1
                 self.add_module(f"conv{stage}_{place}", nn.Conv2d(channels, width, 3, padding=padding))
                 channels = width
             self.add_module(f"pool{stage}", nn.MaxPool2d(2, 2, ceil_mode=True))
@@ -64,7 +61,7 @@ class VGG16(nn.Module):
         """Return pool3, pool4 and fc7."""
         x: Tensor = image
         pools = []
-        for stage, widths in enumerate(_WIDTHS, start=1):
+        for stage, widths in enumerate(fcn.VGG16, start=1):
             for place in range(1, len(widths) + 1):
                 x = F.relu(self.get_submodule(f"conv{stage}_{place}")(x))
             x = self.get_submodule(f"pool{stage}")(x)
@@ -124,8 +121,7 @@ class CRFRNN(nn.Module):
         self.score_pool3 = nn.Conv2d(256, num_classes, 1)
         for conv in self.modules():
             if isinstance(conv, nn.Conv2d):
-                nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-                nn.init.zeros_(cast("Tensor", conv.bias))
+                fcn.initialise(conv)
         for score in (self.score_fr, self.score_pool4, self.score_pool3):
             nn.init.normal_(score.weight, std=0.01)
         self.crf = crf
@@ -133,28 +129,12 @@ class CRFRNN(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits at the image's size."""
         pool3, pool4, fc7 = self.encoder(image)
-        score = bilinear_deconvolution(self.score_fr(fc7), 2) + self.score2_bias.view(-1, 1, 1)
-        score = score + crop(self.score_pool4(pool4), _CROPS["pool4"], score.shape[-2:])
-        score = bilinear_deconvolution(score, 2)
-        score = score + crop(self.score_pool3(pool3), _CROPS["pool3"], score.shape[-2:])
-        logits = crop(bilinear_deconvolution(score, 8), _CROPS["score"], image.shape[-2:])
+        score = fcn.bilinear_deconvolution(self.score_fr(fc7), 2) + self.score2_bias.view(-1, 1, 1)
+        score = score + fcn.crop(self.score_pool4(pool4), fcn.OFFSET_POOL4, score.shape[-2:])
+        score = fcn.bilinear_deconvolution(score, 2)
+        score = score + fcn.crop(self.score_pool3(pool3), fcn.OFFSET_POOL3, score.shape[-2:])
+        logits = fcn.enlarge(score, (image.shape[-2], image.shape[-1]))
         return logits if self.crf is None else self.crf(logits, image)
-
-
-def bilinear_deconvolution(x: Float[Tensor, "b c h w"], stride: int) -> Float[Tensor, "b c h2 w2"]:
-    """Return the transposed convolution by the bilinear kernel of side 2 ``stride``, without padding.
-
-    A side n becomes stride * (n + 1). Beyond the map it sees zeros, hence the rim of zeros here.
-    """
-    whole = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=stride, mode="bilinear", align_corners=False)
-    rim = stride // 2
-    return whole[..., rim:-rim, rim:-rim]
-
-
-def crop(x: Float[Tensor, "b c h w"], offset: int, size_hw: Sequence[int]) -> Float[Tensor, "b c h2 w2"]:
-    """Return the part of this size that begins at (offset, offset)."""
-    height, width = size_hw
-    return x[..., offset : offset + height, offset : offset + width]
 
 
 def build(

@@ -28,8 +28,10 @@ VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
 ADE20K_SKIP_SCALES = (0.01, 0.0001)
 """On pool4 and pool3, whose activations are larger than fc7's."""
 
-# where the maps of one stride lie in those of the next, after the published padding and kernels
-_OFFSET_POOL4, _OFFSET_POOL3, _OFFSET_IMAGE = 5, 9, 31
+PADDING = 100
+"""Pixels around the image before the first convolution."""
+OFFSET_POOL4, OFFSET_POOL3, OFFSET_IMAGE = 5, 9, 31
+"""Where the maps of one stride lie in those of the next, after the published padding and kernels."""
 
 
 class Encoder(nn.Sequential):
@@ -40,7 +42,7 @@ class Encoder(nn.Sequential):
         width = 3
         for stage, widths in enumerate(VGG16, 1):
             for index, out in enumerate(widths, 1):
-                padding = 100 if stage == index == 1 else 1
+                padding = PADDING if stage == index == 1 else 1
                 layers[f"conv{stage}_{index}"] = nn.Conv2d(width, out, 3, padding=padding)
                 layers[f"relu{stage}_{index}"] = nn.ReLU(inplace=True)
                 width = out
@@ -107,9 +109,9 @@ class FCN8s(nn.Module):
         """Return the logits of an image of ``size_hw`` from its three maps."""
         scale4, scale3 = self.skip_scales
         score = bilinear_deconvolution(self.score_fr(fc7), 2)
-        score = score + crop(self.score_pool4(scale4 * pool4), _OFFSET_POOL4, score.shape[-2:])
+        score = score + crop(self.score_pool4(scale4 * pool4), OFFSET_POOL4, score.shape[-2:])
         score = bilinear_deconvolution(score, 2)
-        score = score + crop(self.score_pool3(scale3 * pool3), _OFFSET_POOL3, score.shape[-2:])
+        score = score + crop(self.score_pool3(scale3 * pool3), OFFSET_POOL3, score.shape[-2:])
         return enlarge(score, size_hw)
 
 
@@ -122,7 +124,7 @@ def initialise(conv: nn.Conv2d) -> None:
 
 def enlarge(score: Float[Tensor, "b c h8 w8"], size_hw: tuple[int, int]) -> Float[Tensor, "b c h w"]:
     """Return scores of stride 8 at the size of the image that they reach beyond."""
-    return crop(bilinear_deconvolution(score, 8), _OFFSET_IMAGE, size_hw)
+    return crop(bilinear_deconvolution(score, 8), OFFSET_IMAGE, size_hw)
 
 
 def bilinear_deconvolution(x: Float[Tensor, "b c h w"], factor: int) -> Float[Tensor, "b c H W"]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from baselines import crf
 from baselines.crf import Kernels, exact_filters, mean_field
-from baselines.crfrnn import CRFRNN, LearntMeanField, bilinear_deconvolution, build
+from baselines.crfrnn import CRFRNN, LearntMeanField, build
 from bench.cost.count import flop_counter_macs, params
 from bench.cost.meta import on_meta
 from bench.train.criterion import PixelLoss
@@ -101,18 +101,6 @@ def test_stages_at_512x1024() -> None:
 def test_any_size_gives_logits_of_its_size(size_hw: tuple[int, int]) -> None:
     with on_meta():
         assert on_shapes(5)(torch.empty(1, 3, *size_hw)).shape == (1, 5, *size_hw)
-
-
-@pytest.mark.parametrize("stride", [2, 8])
-def test_interpolation_with_a_rim_of_zeros_is_the_bilinear_transposed_convolution(stride: int) -> None:
-    # the kernel of Long et al.: 1 - |i - centre| / stride, of side 2 * stride
-    place = (torch.arange(2 * stride) - (stride - 0.5)).abs()
-    line = 1 - place / stride
-    kernel = (line[:, None] * line)[None, None].expand(3, 1, -1, -1)
-    x = drawn(0, 2, 3, 4, 5)
-    expected = F.conv_transpose2d(x, kernel, stride=stride, groups=3)
-    torch.testing.assert_close(bilinear_deconvolution(x, stride), expected)
-    assert expected.shape[-2:] == (5 * stride, 6 * stride)
 
 
 def test_five_iterations_in_training_and_ten_after(monkeypatch: pytest.MonkeyPatch) -> None:
