@@ -183,14 +183,8 @@ def test_the_registry_says_the_same_rule():
     assert METHODS["enet"].sizes == SIZES
 
 
-def test_channels_last_gives_the_same_logits(network, image):
-    network.eval()
-    with torch.inference_mode():
-        plain = network(image)
-        last = network.to(memory_format=torch.channels_last)(
-            image.contiguous(memory_format=torch.channels_last)
-        )
-    torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-4)
+def test_channels_last_gives_the_same_logits(network, image, assert_same_in_channels_last):
+    assert_same_in_channels_last(network, image)
 
 
 def test_eval_mode_is_the_same_twice_and_training_mode_drops_channels(network, image):

@@ -137,14 +137,8 @@ def test_the_registry_says_the_same_rule():
     assert METHODS["sq"].sizes == SIZES
 
 
-def test_channels_last_gives_the_same_logits(network, image):
-    network.eval()
-    with torch.inference_mode():
-        plain = network(image)
-        last = network.to(memory_format=torch.channels_last)(
-            image.contiguous(memory_format=torch.channels_last)
-        )
-    torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-4)
+def test_channels_last_gives_the_same_logits(network, image, assert_same_in_channels_last):
+    assert_same_in_channels_last(network, image)
 
 
 def test_an_image_s_logits_do_not_depend_on_the_batch_nor_on_the_mode(network, image):
