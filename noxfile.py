@@ -4,10 +4,13 @@ Torch alone weighs gigabytes, so no session makes an environment of its own: eac
 itself is in (``pip install -e '.[dev]'``). Only ``minimums`` adds a small one, which holds the oldest allowed
 versions and borrows torch from the first.
 
+The tests run in as many processes as there are cores; with ``-n 0`` behind the ``--`` they run in one.
+
 Example: ``.venv/bin/nox -s tests``, or ``.venv/bin/nox -s tests -- tests/cost -x``.
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
 import sysconfig
@@ -19,31 +22,54 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent
 BORROWED = ("torch", "torchvision")  # not lowered: too heavy to have twice
+MOST_PROCESSES = 4  # each holds torch and, in the slow tests, networks: about 2 GB
+# pytest's words for another number of them, and for a debugger or a stream that they cannot share
+IN_ONE_OR_AS_ASKED = ("-n", "--numprocesses", "--dist", "no:xdist", "--pdb", "-s", "--capture")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests", "lint", "types"]
 
 
-def python(session: nox.Session, *arguments: str) -> None:
-    """Run a module or file with the interpreter that nox runs in."""
+def require_torch(session: nox.Session) -> None:
+    """Stop where nox does not run in the environment of the project."""
     if importlib.util.find_spec("torch") is None:
         session.error(
             f"{sys.executable} has no torch; run nox from the environment of: pip install -e '.[dev]'"
         )
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run a module or file with the interpreter that nox runs in."""
+    require_torch(session)
     session.run(sys.executable, *arguments, external=True)
+
+
+def pytest(session: nox.Session, interpreter: str, *words: str) -> None:
+    """Run the tests in a process a core, unless the caller's words say otherwise."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = min(cores, MOST_PROCESSES)
+    environment = {}
+    if processes > 1 and not any(word.startswith(IN_ONE_OR_AS_ASKED) for word in session.posargs):
+        # a file stays in one process, because its tests share networks that are built once
+        words = (*words, "-n", str(processes), "--dist", "loadfile")
+        # torch starts a thread a core in every process; then they spin, waiting for each other
+        environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    session.run(interpreter, "-m", "pytest", *words, *session.posargs, env=environment, external=True)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, all but the slow ones."""
-    python(session, "-m", "pytest", *session.posargs)
+    require_torch(session)
+    pytest(session, sys.executable)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests that take minutes."""
-    python(session, "-m", "pytest", "-m", "slow", *session.posargs)
+    require_torch(session)
+    pytest(session, sys.executable, "-m", "slow")
 
 
 @nox.session
@@ -80,7 +106,7 @@ def minimums(session: nox.Session) -> None:
     session.run(str(interpreter), "-m", "pip", "install", "-q", *lower_bounds(), external=True)
     session.run(str(interpreter), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT), external=True)
     # the oldest versions may warn of what the newest torch deprecates, so a warning is no error here
-    session.run(str(interpreter), "-m", "pytest", "-W", "default", *session.posargs, external=True)
+    pytest(session, str(interpreter), "-W", "default")
 
 
 def lower_bounds() -> list[str]:

@@ -169,3 +169,12 @@ def test_the_readme_holds_the_commands_that_ci_and_a_newcomer_run() -> None:
     main_job, tests = commands
     assert main_job.endswith("carnet-bench reproduce table1 --data scenes --budget 10m")
     assert tests in ci
+
+
+def test_ci_runs_every_file_again_whose_tests_skip_without_an_optional_part() -> None:
+    skips = re.compile(r"importorskip\(.*extra", re.IGNORECASE)
+    files = {name for name in tracked() if name.parts[0] == "tests" and name.suffix == ".py"}
+    skipping = {str(name) for name in files if skips.search((ROOT / name).read_text(encoding="utf-8"))}
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    again = {word for line in ci if not line.startswith("#") for word in re.findall(r"tests/\S+\.py", line)}
+    assert again == skipping
