@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import nn
 
@@ -55,6 +55,25 @@ class ToyData:
 
         samples = (self.read(index) for index in range(len(self)))
         return {sample.name: digest(sample) for sample in samples}
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_found() -> Iterator[None]:
+    """Give every test the same random numbers, and torch's global settings back as they were.
+
+    A command that runs within a test sets its threads for the rest of its process, which is the tests' here.
+    """
+    import torch
+
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    torch.manual_seed(0)
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
+    torch.set_grad_enabled(gradients)
+    torch.set_default_dtype(dtype)
 
 
 @pytest.fixture
