@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli.options import DataHome, DataRoot
 from bench.cli.output import print_json
 from bench.cli.parsing import parse_size
+from bench.cli.progress import timing
+from bench.cli.trained import Calibrate, CalibrationMethod, Data, MaxLoss, Weights, what_is_wanted
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from bench.speed.trained_subject import TrainedSubject
 
 _RANDOM_CLASSES = 19
 
@@ -31,10 +36,16 @@ def export(
         int | None,
         typer.Option("--classes", min=1, help="Classes; without it the weights' own, else 19."),
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="A run's folder or weights file; without it, random weights."),
-    ] = None,
+    weights: Weights = None,
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, or int8 with --weights and --calibrate.")
+    ] = "fp32",
+    data: Data = None,
+    calibrate: Calibrate = None,
+    calibration_method: CalibrationMethod = "minmax",
+    max_loss: MaxLoss = 1.0,
+    data_root: DataRoot = None,
+    home: DataHome = Path(),
     deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images a call.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
@@ -43,43 +54,74 @@ def export(
     """Write a network for one input size: normalised image (b, 3, h, w) to logits (b, classes, h, w), fp32.
 
     What was written is loaded and compared with eager fp32 on noise and on photo-like images; when it
-    differs, there is no file (exit code 3). Mean and standard deviation of the normalisation, size and
-    classes stand in the file under the key carnet_bench.
+    differs, there is no file (exit code 3). With --data both are scored on the images of a split, which must
+    have the size given; int8 always is, and a loss above --max-loss is refused (exit code 3). Mean and
+    standard deviation of the normalisation, size and classes stand in the file under the key carnet_bench.
 
     \b
     Example:
       carnet-bench export carnet-mobile --onnx --size 512x1024 --deploy --out carnet-mobile.onnx
+      carnet-bench export carnet-mobile --openvino --size 360x480 --deploy --weights runs/NAME \\
+        --precision int8 --calibrate camvid:32 --out carnet-mobile-int8.xml
     """  # noqa: D301
     if onnx == openvino:
         raise UsageError("export: give one of --onnx and --openvino")
     form, size_hw = "onnx" if onnx else "openvino", parse_size(size)
+    from bench.models import resolve
+    from bench.speed.device import open_device
     from bench.speed.export import check_out, export_network
     from bench.speed.parity import as_values
 
     check_out(form, out)
     if out.exists() and not overwrite:
         raise UsageError(f"{out}: is there already; give --overwrite to replace it")
-    network, description = _random(model, classes) if weights is None else _trained(model, weights, classes)
-    described = {**description, "size": list(size_hw), "batch": batch, "deploy": deploy}
-    done = export_network(
-        network,
-        description["model"],
-        size_hw,
-        out,
-        form=form,
-        description=described,
-        batch=batch,
-        deploy=deploy,
+    asked = what_is_wanted(
+        weights, precision, data=data, calibrate=calibrate, method=calibration_method, points=max_loss
     )
+    with timing() as show:
+        subject = None
+        if weights is None:
+            network, description = _random(model, classes)
+        else:
+            subject, description = _trained(
+                model,
+                weights,
+                classes,
+                (batch, 3, *size_hw),
+                wanted=asked,
+                data_root=data_root,
+                home=home,
+                progress=show,
+            )
+            network = subject.network(resolve(model), open_device("cpu"))
+        described = {**description, "size": list(size_hw), "batch": batch, "deploy": deploy}
+        if subject is not None and subject.calibration is not None:
+            described |= {"precision": precision, "calibration": subject.calibration.identity()}
+        done = export_network(
+            network,
+            description["model"],
+            size_hw,
+            out,
+            form=form,
+            description=described,
+            batch=batch,
+            deploy=deploy,
+            precision=precision,
+            calibration=None if subject is None else subject.calibration,
+            judge=None if subject is None else subject.judge,
+        )
     parity = as_values(done.parity)
     if as_json:
-        print_json({**described, "files": [str(path) for path in done.files], "parity": parity})
+        accuracy = {} if done.accuracy is None else {"accuracy": done.accuracy.as_values()}
+        print_json({**described, "files": [str(path) for path in done.files], "parity": parity, **accuracy})
         return
     for kind, one in parity.items():
         typer.echo(
             f"against eager fp32 on {kind} inputs: largest difference {one['max_abs']:.3g}, relative "
             f"{one['relative']:.3g}, same class at {one['argmax_agreement']:.4%} of the pixels"
         )
+    if done.accuracy is not None:
+        typer.echo(str(done.accuracy))
     for path in done.files:
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
@@ -99,28 +141,20 @@ def _random(model: str, classes: int | None) -> tuple["nn.Module", dict[str, Any
     return network, {**described, "statistics": dataclasses.asdict(statistics)}
 
 
-def _trained(model: str, weights: Path, classes: int | None) -> tuple["nn.Module", dict[str, Any]]:
+def _trained(
+    model: str, weights: Path, classes: int | None, shape: tuple[int, int, int, int], **others: Any
+) -> tuple["TrainedSubject", dict[str, Any]]:
     import dataclasses
 
-    import torch
-
-    from bench.data.classes import class_list
-    from bench.data.unlabelled import ImageFiles
     from bench.models import resolve
-    from bench.train.trained import open_weights
+    from bench.speed.trained_subject import open_subject
 
-    trained, method = open_weights(weights), resolve(model)
-    if trained.identity["model"] != method.name:
-        raise UsageError(f"{weights}: weights of {trained.identity['model']}, not of {method.name}")
-    data = ImageFiles(trained.recipe.data, *class_list(trained.recipe.data))
-    if classes not in (None, len(data.classes)):
-        raise UsageError(
-            f"--classes {classes}: the weights are of {trained.recipe.data}, {len(data.classes)} classes"
-        )
-    return trained.network(method, data, torch.device("cpu")), {
+    method = resolve(model)
+    subject = open_subject(weights, method, shape, classes=classes, **others)
+    return subject, {
         "model": method.name,
-        "weights": trained.sha256,
-        "classes": list(data.classes),
-        "statistics": dataclasses.asdict(trained.statistics),
-        "notes": list(trained.notes),
+        "weights": subject.weights.sha256,
+        "classes": list(subject.data.classes),
+        "statistics": dataclasses.asdict(subject.weights.statistics),
+        "notes": list(subject.notes),
     }

@@ -2,17 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.cli.options import DataRoot
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration, parse_size
 from bench.cli.progress import timing
-from bench.errors import NotMeasured
+from bench.cli.trained import Calibrate, CalibrationMethod, Data, MaxLoss, Weights, what_is_wanted
+from bench.errors import NotMeasured, UsageError
+
+if TYPE_CHECKING:
+    from bench.speed.clock import Progress
+    from bench.speed.trained_subject import TrainedSubject
+
+_RANDOM_CLASSES = 19
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +32,11 @@ def time_networks(
     *,
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names, or path/file.py:build.")],
     size: Annotated[str, typer.Option("--size", help="HEIGHTxWIDTH of the input, pixels.")],
-    classes: Annotated[int, typer.Option("--classes", min=1, help="Classes of the output.")] = 19,
+    classes: Annotated[
+        int | None,
+        typer.Option("--classes", min=1, help="Classes of the output; without it the weights' own, else 19."),
+    ] = None,
+    weights: Weights = None,
     engine: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,7 +45,12 @@ def time_networks(
             "several times to time them against each other. Without it, eager.",
         ),
     ] = None,
-    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16, fp16 or int8.")] = "fp32",
+    data: Data = None,
+    calibrate: Calibrate = None,
+    calibration_method: CalibrationMethod = "minmax",
+    max_loss: MaxLoss = 1.0,
+    data_root: DataRoot = None,
     deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
     batch: Annotated[
         list[int] | None,
@@ -56,10 +73,12 @@ def time_networks(
     ] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
 ) -> None:
-    """Time networks against each other: random weights, warm, synchronised, interleaved.
+    """Time networks against each other: warm, synchronised, interleaved; random weights unless --weights.
 
     What an engine computes is compared with eager fp32 before it is timed; when it differs, the command ends
-    with exit code 3 and no time. eager takes the device's faster layout (channels_last on a CPU), nchw the
+    with exit code 3 and no time. With --weights and --data every engine is scored on a split too, beside
+    eager; its images must have the size given. int8 always is, and a loss above --max-loss ends with exit
+    code 3. eager takes the device's faster layout (channels_last on a CPU), nchw the
     other one. Each measurement is written as a record, one that is not valid too. Exit code 4 when none is
     valid.
 
@@ -67,28 +86,47 @@ def time_networks(
     Example:
       carnet-bench time carnet-mobile bs-mobile --size 512x1024 --threads 2 --budget 2m
       carnet-bench time carnet-mobile --size 512x1024 --engine onnxruntime --engine openvino --deploy
+      carnet-bench time carnet-mobile --size 360x480 --weights runs/NAME --precision int8 \\
+        --calibrate camvid:32 --engine openvino --deploy
     """  # noqa: D301
     size_hw, budget_s = parse_size(size), parse_duration(budget)
     from bench.models import resolve
     from bench.results.store import add_record
     from bench.speed.measure import measure_speed
     from bench.speed.protocol import Protocol
+    from bench.speed.trained_subject import open_subject
     from bench.speed.variant import Variant, title
 
     methods, batches = [resolve(name) for name in models], batch or [1]
+    asked = what_is_wanted(
+        weights, precision, data=data, calibrate=calibrate, method=calibration_method, points=max_loss
+    )
+    if weights is not None and len(methods) != 1:
+        raise UsageError(f"--weights: of one run, for {len(methods)} models; allowed is one MODEL")
+
+    def trained(images: int, show: "Progress") -> "TrainedSubject | None":
+        if weights is None:
+            return None
+        shape = (images, 3, *size_hw)
+        return open_subject(
+            weights, methods[0], shape, asked, classes=classes, data_root=data_root, home=home, progress=show
+        )
+
     variants = [Variant(name, precision, deploy) for name in engine or ["eager"]]
     with timing() as show:
         records = [
             record
             for images in batches
+            for subject in [trained(images, show)]
             for record in measure_speed(
                 methods,
                 size_hw,
-                num_classes=classes,
+                num_classes=(classes or _RANDOM_CLASSES) if subject is None else subject.num_classes,
                 batch=images,
                 threads=threads,
                 device=device,
                 variants=variants,
+                trained=subject,
                 protocol=Protocol(samples=samples, budget_s=budget_s / len(batches)),
                 command=("carnet-bench", *sys.argv[1:]),
                 progress=show,
@@ -122,6 +160,7 @@ def _row(record: Any) -> dict[str, Any]:
 
 
 def _print_table(records: list[Any]) -> None:
+    from bench.speed.accuracy import Accuracy
     from bench.speed.variant import title
 
     first = records[0].identity
@@ -149,9 +188,11 @@ def _print_table(records: list[Any]) -> None:
     for record in records:
         samples = f"{record.values['samples']} samples"
         parity = _parity(values) if (values := record.values.get("parity")) else ()
+        accuracy = [str(Accuracy(**values))] if (values := record.values.get("accuracy")) else ()
         for line in (
             samples,
             *parity,
+            *accuracy,
             *(f"not valid: {reason}" for reason in record.reasons),
             *record.notes,
         ):

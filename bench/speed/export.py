@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.errors import RefusedInput, UsageError
+from bench.errors import RefusedInput, UsageError, unknown
 from bench.files import write_atomic
 from bench.speed.engines.onnx_graph import onnx_bytes
+from bench.speed.engines.quantised import quantised_bytes, require_calibration
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
 from bench.speed.subjects import deployed
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from bench.speed.accuracy import Accuracy, Judge
     from bench.speed.engines.engine import Prepared
+    from bench.speed.engines.quantised import Calibration
 
 ENDS = {"onnx": ".onnx", "openvino": ".xml"}
+PRECISIONS = ("fp32", "int8")
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,13 @@ class Exported:
         The file asked for, and the weights beside it where the format keeps them apart.
     parity
         Against eager fp32, by kind of input.
+    accuracy
+        On data; None where none was named.
     """
 
     files: tuple[Path, ...]
     parity: Mapping[str, Parity]
+    accuracy: Accuracy | None = None
 
 
 def check_out(form: str, out: Path) -> None:
@@ -64,6 +72,9 @@ def export_network(
     description: Mapping[str, Any],
     batch: int = 1,
     deploy: bool = False,
+    precision: str = "fp32",
+    calibration: Calibration | None = None,
+    judge: Judge | None = None,
     threads: int | None = None,
 ) -> Exported:
     """Write a network for one input size, after comparing the file's content with it.
@@ -89,18 +100,29 @@ def export_network(
         Images a call.
     deploy
         Whether to fold it for inference first.
+    precision
+        ``fp32`` or ``int8``; input and output are float32 in both.
+    calibration, judge
+        What int8 takes its ranges from, and what scores the file and eager on data; int8 needs both.
     threads
         Of the comparison; None is torch's number.
 
     Raises
     ------
     UsageError
-        The name of the file does not fit; the extra ``engines`` is not installed.
+        The name of the file does not fit; the extra ``engines`` is not installed; int8 without calibration
+        or data.
     RefusedInput
-        The network fails, cannot be exported, or the file computes something else; nothing is written then.
+        The network fails, cannot be exported, or the file computes something else or loses more accuracy
+        than is allowed; nothing is written then.
     """
     check_out(form, out)
-    inputs = parity_inputs((batch, 3, *size_hw))
+    if precision not in PRECISIONS:
+        raise unknown("precision of an export", precision, list(PRECISIONS))
+    if precision == "int8":
+        calibration = require_calibration(None if judge is None else calibration, form)
+    shape = (batch, 3, *size_hw)
+    inputs = parity_inputs(shape)
     threads = threads or torch.get_num_threads()
     network = network.eval()
     with torch.inference_mode():
@@ -112,16 +134,22 @@ def export_network(
     graph = deployed(network, size_hw, name) if deploy else network
     note = {"carnet_bench": json.dumps(dict(description), sort_keys=True, allow_nan=False)}
     content = onnx_bytes(graph, inputs["random"], note)
+    if precision == "int8" and calibration is not None:
+        content, _ = quantised_bytes(content, calibration)
     with torch.inference_mode():
         if form == "onnx":
             prepared, files = _as_onnx(content, inputs["random"], threads), {out: content}
         else:
-            prepared, files = _as_openvino(content, note, out, threads)
+            prepared, files = _as_openvino(content, note, out, threads, precision)
         outputs = outputs_on(prepared.infer, inputs, torch.contiguous_format, f"{name} as {form}")
-    parity = require_parity(f"{name} as {form}", outputs, references, "fp32")
+        parity, accuracy = require_parity(f"{name} as {form}", outputs, references, precision), None
+        if judge is not None:
+            eager_miou = judge.miou("eager fp32", network, shape, _CPU)
+            miou = judge.miou(f"{name} as {form}", prepared.infer, shape, _CPU)
+            accuracy = judge.accuracy(f"{name} as {form}", eager_miou, miou)
     for path, data in files.items():
         write_atomic(path, data)
-    return Exported(tuple(files), parity)
+    return Exported(tuple(files), parity, accuracy)
 
 
 def _as_onnx(content: bytes, example: Tensor, threads: int) -> Prepared:
@@ -131,7 +159,7 @@ def _as_onnx(content: bytes, example: Tensor, threads: int) -> Prepared:
 
 
 def _as_openvino(
-    content: bytes, note: Mapping[str, str], out: Path, threads: int
+    content: bytes, note: Mapping[str, str], out: Path, threads: int, precision: str
 ) -> tuple[Prepared, dict[Path, bytes]]:
     """Return the model as read back from its files, and the files' content, the weights' first."""
     from bench.speed.engines.engine import import_extra  # noqa: PLC0415
@@ -145,6 +173,6 @@ def _as_openvino(
         written = Path(folder) / "model.xml"
         # by itself it would store the weights in fp16
         openvino.save_model(model, str(written), compress_to_fp16=False)
-        prepared = load(str(written), threads)
+        prepared = load(str(written), threads, precision)
         weights = written.with_suffix(".bin")
         return prepared, {out.with_suffix(".bin"): weights.read_bytes(), out: written.read_bytes()}

@@ -15,6 +15,8 @@ from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.speed.clock import Samples, time_models
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.engines.engine import find_engine
+from bench.speed.engines.quantised import require_calibration
 from bench.speed.identity import speed_identity
 from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.speed.parity import as_values
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from baselines.method import Method
     from bench.speed.clock import Progress
+    from bench.speed.trained_subject import TrainedSubject
 
 PLAIN = Variant()
 
@@ -45,13 +48,14 @@ def measure_speed(
     threads: int | None = None,
     device: str = "auto",
     variants: Sequence[Variant] = (PLAIN,),
+    trained: TrainedSubject | None = None,
     protocol: Protocol | None = None,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     counters: Callable[[], CpuReading] = read_cpu,
 ) -> list[Record]:
-    """Time methods against each other, each in every variant: random weights, inputs that never repeat.
+    """Time methods against each other, each in every variant, on inputs that never repeat.
 
     Timed is float32 image (b, 3, h, w) on the device to float32 logits on the device; loading, normalising
     and the argmax are not in it. An engine's logits are checked against eager fp32 first; when they differ
@@ -71,8 +75,11 @@ def measure_speed(
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     variants
         Engines, precisions and whether deployed; by themselves eager fp32 in the device's layout.
+    trained
+        Weights for the one method, in place of random ones, with data that every variant is scored on before
+        it is timed; int8 needs it, with a calibration.
     protocol
-        Samples, budget (for all of this function) and what is valid.
+        Samples, budget (for all of this function but the scoring on data) and what is valid.
     command
         The command line for the record; None takes this process's.
     progress, clock, counters
@@ -98,6 +105,7 @@ def measure_speed(
         raise UsageError(f"models '{' '.join(names)}': give one or more, each once")
     if batch < 1:
         raise UsageError(f"batch {batch}: allowed is 1 or more")
+    _require_trained(names, num_classes, variants, trained)
     started_ns = clock()
 
     def left() -> Protocol:
@@ -120,15 +128,18 @@ def measure_speed(
             _Asked(
                 method,
                 variant,
-                speed_identity(
-                    method,
-                    variant,
-                    size_hw,
-                    there,
-                    num_classes=num_classes,
-                    batch=batch,
-                    threads=threads_in_force,
-                ),
+                {
+                    **speed_identity(
+                        method,
+                        variant,
+                        size_hw,
+                        there,
+                        num_classes=num_classes,
+                        batch=batch,
+                        threads=threads_in_force,
+                    ),
+                    **({} if trained is None else trained.identity(variant.precision)),
+                },
             )
             for method in methods
             for variant in variants
@@ -136,11 +147,16 @@ def measure_speed(
         ready: dict[str, Ready] = {}
         for method in methods:
             own = [(title(one.identity), one.variant) for one in asked if one.method is method]
-            network = build_network(method, num_classes, there)
+            if trained is None:
+                network = build_network(method, num_classes, there)
+            else:
+                network = trained.network(method, there)
             shape = (batch, 3, *size_hw)
             ready |= prepare_subjects(
-                method, network, own, shape=shape, device=there, threads=threads_in_force
+                method, network, own, shape=shape, device=there, threads=threads_in_force, trained=trained
             )
+        if trained is not None:
+            started_ns = clock()
         subjects = {name: one.subject for name, one in ready.items()}
         rates = measure_rates(there, seconds=min(0.5, protocol.budget_s / 40), clock=clock)
         repeats = {
@@ -162,12 +178,15 @@ def measure_speed(
     records = []
     for one in asked:
         name = title(one.identity)
-        samples, repeat, parity = timed[name], repeats[name], ready[name].parity
+        samples, repeat = timed[name], repeats[name]
+        parity, accuracy = ready[name].parity, ready[name].accuracy
         gmacs, notes = costs[one.method.name]
         if one.variant.precision != "fp32":
             gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
         if one.variant.deploy:
             notes = [*notes, "operations and GEMM bound are those of the network as published, not as folded"]
+        if trained is not None:
+            notes = [*notes, *trained.notes]
         values = {
             **_values(samples, batch),
             "repeated_over_fresh": repeat.over_fresh,
@@ -175,6 +194,7 @@ def measure_speed(
             "interleaved_with": [other for other in subjects if other != name],
             **_bound(samples, None if gmacs is None else gmacs * batch, rates),
             **({} if parity is None else {"parity": as_values(parity)}),
+            **({} if accuracy is None else {"accuracy": accuracy.as_values()}),
         }
         versions = ready[name].versions
         records.append(
@@ -188,6 +208,21 @@ def measure_speed(
             )
         )
     return records
+
+
+def _require_trained(
+    names: Sequence[str], num_classes: int, variants: Sequence[Variant], trained: TrainedSubject | None
+) -> None:
+    """Refuse trained weights for several methods, and int8 without what it is calibrated and judged by."""
+    if trained is not None and (len(names) != 1 or num_classes != trained.num_classes):
+        raise UsageError(
+            f"weights of one run for {len(names)} models and {num_classes} classes; allowed are one model "
+            f"and the weights' {trained.num_classes} classes"
+        )
+    for variant in variants:
+        ready = trained is not None and trained.judge is not None and trained.calibration is not None
+        if variant.precision == "int8" and "int8" in find_engine(variant.engine).precisions and not ready:
+            require_calibration(None, variant.engine)
 
 
 @dataclass(frozen=True)

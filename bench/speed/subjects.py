@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from baselines.method import Method
+    from bench.speed.accuracy import Accuracy
     from bench.speed.device import Device
+    from bench.speed.trained_subject import TrainedSubject
     from bench.speed.variant import Variant
 
 DEPLOY = "carnet.deploy:deploy"
@@ -37,11 +39,14 @@ class Ready:
         By kind of input; None for the network as it is.
     versions
         Of the engine's libraries.
+    accuracy
+        On data; None where none was named.
     """
 
     subject: Subject
     parity: Mapping[str, Parity] | None
     versions: Mapping[str, str]
+    accuracy: Accuracy | None = None
 
 
 def build_network(method: Method, num_classes: int, device: Device) -> nn.Module:
@@ -117,6 +122,7 @@ def prepare_subjects(
     shape: tuple[int, int, int, int],
     device: Device,
     threads: int,
+    trained: TrainedSubject | None = None,
 ) -> dict[str, Ready]:
     """Return the subjects of one network, each checked against it.
 
@@ -134,22 +140,33 @@ def prepare_subjects(
         Where.
     threads
         CPU threads of every engine.
+    trained
+        Where the network's weights are from, with the data that each variant is scored on; None for random
+        weights, whose batch-norms are moved here.
 
     Raises
     ------
     UsageError
         An engine, precision or library that is not here.
     RefusedInput
-        The network fails on this input, does not go into an engine, or is another network there.
+        The network fails on this input, does not go into an engine, or is another network there; it loses
+        more accuracy on data than is allowed.
     """
+    judge = None if trained is None else trained.judge
+    calibration = None if trained is None else trained.calibration
     batch, size_hw = shape[0], (shape[2], shape[3])
     as_it_is = Ready(Subject(network, FreshInputs(batch, size_hw, device)), None, {})
     try_once(method.name, as_it_is.subject, device)
+    eager_miou = None
+    if judge is not None:
+        eager_miou = judge.miou("eager fp32", network, shape, device.torch_device, device.memory_format)
+        as_it_is = replace(as_it_is, accuracy=judge.accuracy(method.name, eager_miou, eager_miou))
     others = [(name, variant) for name, variant in variants if not variant.is_plain(device)]
     if not others:
         return {name: as_it_is for name, _ in variants}
     inputs = {kind: image.to(device.torch_device) for kind, image in parity_inputs(shape).items()}
-    stir_norms(network)
+    if trained is None:
+        stir_norms(network)
     references = outputs_on(network, inputs, device.memory_format, method.name)
     ready = {}
     for name, variant in variants:
@@ -159,7 +176,8 @@ def prepare_subjects(
         graph = deployed(network, size_hw, method.name) if variant.deploy else network
         engine, layout = variant.on(device), variant.layout(device)
         example = inputs["random"].contiguous(memory_format=layout)
-        prepared = engine.prepare(graph, example, Conditions(device.torch_device, threads, variant.precision))
+        conditions = Conditions(device.torch_device, threads, variant.precision, calibration)
+        prepared = engine.prepare(graph, example, conditions)
         try:
             outputs = outputs_on(prepared.infer, inputs, layout, name)
         except BenchError:
@@ -168,7 +186,11 @@ def prepare_subjects(
             raise _fails(name, shape, error) from error
         parity = require_parity(name, outputs, references, variant.precision)
         its_inputs = FreshInputs(batch, size_hw, replace(device, memory_format=layout))
-        ready[name] = Ready(Subject(prepared.infer, its_inputs), parity, prepared.versions)
+        accuracy = None
+        if judge is not None and eager_miou is not None:
+            miou = judge.miou(name, prepared.infer, shape, device.torch_device, layout)
+            accuracy = judge.accuracy(name, eager_miou, miou)
+        ready[name] = Ready(Subject(prepared.infer, its_inputs), parity, prepared.versions, accuracy)
     return ready
 
 

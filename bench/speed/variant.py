@@ -24,7 +24,7 @@ class Variant:
     engine
         A name of ``bench.speed.engines.engine.ENGINES``; ``eager`` takes the device's own layout.
     precision
-        ``fp32``, ``bf16`` or ``fp16``.
+        ``fp32``, ``bf16``, ``fp16`` or ``int8``.
     deploy
         Whether the network is folded for inference first (``carnet.deploy``).
     """
@@ -71,6 +71,31 @@ def title(identity: Mapping[str, Any]) -> str:
 
     ``carnet-mobile``, ``carnet-mobile (onnxruntime deployed)``, ``carnet-mobile (eager nchw)``.
     """
+    form = form_of(identity)
+    return f"{identity['model']} ({form})" if form else str(identity["model"])
+
+
+def form_of_variant(variant: Variant, device: str) -> str:
+    """Return a variant in the words of `form_of`, on the device of this name.
+
+    Raises
+    ------
+    UsageError
+        No such device or engine here, or not in this precision.
+    """
+    from bench.speed.device import open_device  # noqa: PLC0415 - most callers have a record, and no device
+
+    if variant == Variant():
+        return ""
+    there = open_device(device)
+    return form_of({**variant.identity(there), "device": there.kind})
+
+
+def form_of(identity: Mapping[str, Any]) -> str:
+    """Return engine, layout, precision and folding of a speed record in words, without what is the default.
+
+    Empty is eager fp32 in the device's own layout.
+    """
     short = {long: name for name, long in PRECISIONS.items()}
     words = []
     if identity["engine"] != "eager":
@@ -83,4 +108,4 @@ def title(identity: Mapping[str, Any]) -> str:
         words.append(short.get(identity["precision"], identity["precision"]))
     if identity.get("deploy"):
         words.append("deployed")
-    return f"{identity['model']} ({' '.join(words)})" if words else str(identity["model"])
+    return " ".join(words)

@@ -79,6 +79,7 @@ def test_the_command_line_reaches_the_measurement(
         "threads": 1,
         "device": "cpu",
         "variants": [Variant()],
+        "trained": None,
         "protocol": Protocol(samples=30, budget_s=120.0),
         "command": ("carnet-bench", "time", "carnet-mobile", "bs-mobile", *options, *home),
     }

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from bench.speed.engines.quantised import Calibration
+
     Infer = Callable[[Tensor], Tensor]
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-true", "fp16": "16-true"}
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-true", "fp16": "16-true", "int8": "int8"}
 """Names of the command line, and of records."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TORCH = ("fp32", "bf16", "fp16")
@@ -36,11 +38,14 @@ class Conditions:
         CPU threads of one operator, the same for every engine.
     precision
         A key of ``PRECISIONS``.
+    calibration
+        What int8 takes its ranges from; the other precisions do not look at it.
     """
 
     device: torch.device
     threads: int
     precision: str = "fp32"
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ _ALL = [
     Engine("channels_last", "eager", "eager", torch.channels_last),
     Engine("compile", "compiled", "compile"),
     Engine("cudagraphs", "cuda_graphs", "cudagraphs", devices=("cuda",)),
-    Engine("onnxruntime", "onnx_runtime", "onnxruntime", torch.contiguous_format, ("fp32",), ("cpu",)),
-    Engine("openvino", "open_vino", "openvino", torch.contiguous_format, _TORCH, ("cpu",)),
+    Engine("onnxruntime", "onnx_runtime", "onnxruntime", torch.contiguous_format, ("fp32", "int8"), ("cpu",)),
+    Engine("openvino", "open_vino", "openvino", torch.contiguous_format, (*_TORCH, "int8"), ("cpu",)),
     Engine("tensorrt", "tensor_rt", "tensorrt", torch.contiguous_format, _TORCH, ("cuda",)),
 ]
 ENGINES = {engine.name: engine for engine in _ALL}
@@ -142,11 +147,6 @@ def require(engine: Engine, precision: str, device_kind: str) -> None:
     UsageError
         Naming what it has.
     """
-    if precision == "int8":
-        raise UsageError(
-            f"{engine.name}: int8 is not offered; its time means nothing without a measured accuracy, and "
-            f"no calibration is built; have {', '.join(engine.precisions)}"
-        )
     if precision not in engine.precisions:
         raise UsageError(f"{engine.name}: no precision '{precision}'; have {', '.join(engine.precisions)}")
     if device_kind not in engine.devices:

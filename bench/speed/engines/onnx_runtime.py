@@ -10,6 +10,7 @@ import torch
 from bench.errors import RefusedInput
 from bench.speed.engines.engine import Prepared, import_extra
 from bench.speed.engines.onnx_graph import INPUT, OUTPUT, onnx_bytes
+from bench.speed.engines.quantised import quantised_bytes, require_calibration
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,11 +24,14 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     Raises
     ------
     UsageError
-        The extra ``engines`` is not installed.
+        The extra ``engines`` is not installed, or int8 without a calibration.
     RefusedInput
-        The network cannot be exported or loaded.
+        The network cannot be exported, quantised or loaded.
     """
-    return load(onnx_bytes(network, example), example, conditions.threads)
+    content = onnx_bytes(network, example)
+    if conditions.precision == "int8":
+        content, _ = quantised_bytes(content, require_calibration(conditions.calibration, "onnxruntime"))
+    return load(content, example, conditions.threads)
 
 
 def load(content: bytes, example: Tensor, threads: int) -> Prepared:

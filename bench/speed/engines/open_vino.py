@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,13 +10,15 @@ import torch
 from bench.errors import RefusedInput, UsageError
 from bench.speed.engines.engine import Prepared, import_extra
 from bench.speed.engines.onnx_graph import onnx_bytes
+from bench.speed.engines.quantised import quantised_bytes, require_calibration
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from bench.speed.engines.engine import Conditions
 
-_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+# int8 stands in the model itself; what is not quantised stays in fp32
+_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
 
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
@@ -24,11 +27,16 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     Raises
     ------
     UsageError
-        The extra ``engines`` is not installed, or this CPU has not the precision.
+        The extra ``engines`` is not installed, this CPU has not the precision, or int8 without a calibration.
     RefusedInput
-        The network cannot be exported or compiled.
+        The network cannot be exported, quantised or compiled.
     """
-    return load(read_model(onnx_bytes(network, example)), conditions.threads, conditions.precision)
+    content, versions = onnx_bytes(network, example), {}
+    if conditions.precision == "int8":
+        calibration = require_calibration(conditions.calibration, "openvino")
+        content, versions = quantised_bytes(content, calibration)
+    prepared = load(read_model(content), conditions.threads, conditions.precision)
+    return replace(prepared, versions={**versions, **prepared.versions})
 
 
 def read_model(content: bytes) -> Any:

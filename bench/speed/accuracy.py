@@ -1,0 +1,186 @@
+"""What an engine costs in accuracy: its mIoU beside eager's, on the same images at their own size."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.data.dataset import manifest_digest, require_labels
+from bench.data.statistics import normalise
+from bench.errors import NotMeasured, RefusedInput, UsageError
+from bench.evaluate.confusion import Confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Tensor
+
+    from bench.data.dataset import Sample, SegmentationData
+    from bench.data.statistics import Statistics
+
+MAX_LOSS = 0.01
+"""The mIoU that an engine may lose unless it is told otherwise: 1 point."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """An engine's score beside eager's.
+
+    Attributes
+    ----------
+    data, split, images, manifest_sha256
+        What both were scored on.
+    eager_miou, miou
+        Of eager fp32 and of the engine, 0..1.
+    loss
+        The first less the second: negative where the engine is better.
+    max_loss
+        What was allowed.
+    """
+
+    data: str
+    split: str
+    images: int
+    manifest_sha256: str
+    eager_miou: float
+    miou: float
+    loss: float
+    max_loss: float
+
+    def as_values(self) -> dict[str, Any]:
+        """Return it as a record holds it."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"mIoU {100 * self.miou:.2f} %, eager fp32's {100 * self.eager_miou:.2f} %, loss "
+            f"{100 * self.loss:+.2f} points (allowed {100 * self.max_loss:g}) on {self.data} {self.split}, "
+            f"{self.images} images"
+        )
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores engines on a labelled split, and refuses one that loses too much.
+
+    Attributes
+    ----------
+    data
+        Its images must have the one size that an engine takes.
+    statistics
+        What the network's weights expect.
+    max_loss
+        Most mIoU that an engine may lose, 0..1.
+    progress
+        Is told a stage and the share done.
+    """
+
+    data: SegmentationData
+    statistics: Statistics
+    max_loss: float = MAX_LOSS
+    progress: Callable[[str, float], None] = lambda stage, share: None
+
+    def miou(
+        self,
+        name: str,
+        infer: Callable[[Tensor], Any],
+        shape: Sequence[int],
+        device: torch.device,
+        layout: torch.memory_format = torch.contiguous_format,
+    ) -> float:
+        """Return the mIoU over the split.
+
+        Parameters
+        ----------
+        name
+            Of what is scored, for messages.
+        infer
+            From a normalised float32 image (b, 3, h, w) to logits (b, c, h, w).
+        shape
+            The shape (b, 3, h, w) that it takes.
+        device, layout
+            Of its input.
+
+        Raises
+        ------
+        UsageError
+            Images of another size.
+        RefusedInput
+            No labels; logits of another shape or number of classes.
+        NotMeasured
+            No labelled pixel.
+        """
+        require_labels(self.data)
+        confusion = Confusion(len(self.data.classes))
+        done = 0
+        for samples, images in batches(self.data, range(len(self.data)), self.statistics, shape):
+            logits = infer(images.to(device).contiguous(memory_format=layout))
+            wanted = (shape[0], len(self.data.classes), *shape[2:])
+            if tuple(logits.shape) != wanted:
+                raise RefusedInput(f"{name}: logits of {tuple(logits.shape)}, must be {wanted}")
+            predictions = logits.argmax(1).cpu()
+            for sample, prediction in zip(samples, predictions, strict=False):
+                confusion.update(prediction, sample.label, sample.name)
+            done += len(samples)
+            self.progress(f"mIoU of {name}", done / len(self.data))
+        miou = confusion.miou()
+        if miou is None:
+            raise NotMeasured(f"{self.data.name} {self.data.split}: no labelled pixel to score {name} on")
+        return miou
+
+    def accuracy(self, name: str, eager_miou: float, miou: float) -> Accuracy:
+        """Return a score beside eager's, or refuse it.
+
+        Raises
+        ------
+        RefusedInput
+            The loss is above what is allowed.
+        """
+        found = Accuracy(
+            self.data.name,
+            self.data.split,
+            len(self.data),
+            manifest_digest(self.data),
+            eager_miou,
+            miou,
+            eager_miou - miou,
+            self.max_loss,
+        )
+        if found.loss > self.max_loss:
+            raise RefusedInput(
+                f"{name}: {found}",
+                then="calibrate int8 otherwise (--calibrate DATA:COUNT, --calibration-method), or allow more "
+                "with --max-loss",
+            )
+        return found
+
+
+def batches(
+    data: SegmentationData, indices: Sequence[int], statistics: Statistics, shape: Sequence[int]
+) -> Iterator[tuple[list[Sample], Tensor]]:
+    """Yield samples and their normalised images (b, 3, h, w); the last batch is filled with its last image.
+
+    Raises
+    ------
+    UsageError
+        An image of another size than ``shape`` has.
+    RefusedInput
+        A file that is bad.
+    """
+    batch, size_hw = shape[0], tuple(shape[2:])
+    for start in range(0, len(indices), batch):
+        samples = [data.read(index) for index in indices[start : start + batch]]
+        for sample in samples:
+            if tuple(sample.image.shape[1:]) != size_hw:
+                height, width = sample.image.shape[1:]
+                raise UsageError(
+                    f"{data.name} {data.split}: {sample.name} is {height}x{width}, an engine takes "
+                    f"{size_hw[0]}x{size_hw[1]} only",
+                    then=f"--size {height}x{width}",
+                )
+        images = [sample.image for sample in samples]
+        images += [images[-1]] * (batch - len(images))
+        yield samples, normalise(torch.stack(images), statistics)
