@@ -57,6 +57,21 @@ def write_atomic(path: Path, data: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add text at the end of another program's file, e.g. a CI server's summary; it is made when missing.
+
+    Raises
+    ------
+    RefusedInput
+        The file cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise _refused(path, text.encode(), error) from error
+
+
 def write_new(path: Path, data: bytes | str) -> None:
     """Write a file whole or not at all, and only when no file has this name.
 

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import cost, data, evaluation, export, models, prediction, reproduce, timing, training
+from bench.cli import (
+    ablate,
+    check,
+    cost,
+    data,
+    evaluation,
+    export,
+    models,
+    prediction,
+    reproduce,
+    timing,
+    training,
+)
 from bench.errors import BenchError
 
 HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
@@ -44,7 +56,7 @@ def _options(
     """Take the options that stand before any command."""
 
 
-for group in (reproduce, training, evaluation, prediction, timing, export, cost, models, data):
+for group in (reproduce, ablate, check, training, evaluation, prediction, timing, export, cost, models, data):
     group.register(app)
 
 

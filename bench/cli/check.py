@@ -1,0 +1,150 @@
+"""``carnet-bench check``: the gate for a change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.options import Home, Json
+from bench.cli.output import log, print_json
+from bench.cli.parsing import parse_size
+from bench.cli.progress import timing
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.gate.findings import Report
+
+_KINDS = ("counts", "golden", "accuracy", "speed")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("check")(check)
+
+
+def check(
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|REV",
+            help="A baseline file, or a git revision; REV... is where this branch left it.  "
+            "[default: results/baseline.json]",
+            show_default=False,
+        ),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the baseline file of this tree instead of comparing.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help=f"{', '.join(_KINDS)}; may be repeated. Without it, all."),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Compare counts and golden outputs of this one; may be repeated."),
+    ] = None,
+    max_loss: Annotated[
+        float, typer.Option("--max-loss", min=0.0, max=100.0, help="Allowed loss of mIoU, percent points.")
+    ] = 1.0,
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Whether models are timed.")] = True,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models", help="Timed; may be repeated.  [default: carnet-mobile]", show_default=False
+        ),
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the timed image, pixels.")
+    ] = "128x256",
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads of the timed models.")] = 1,
+    max_slowdown: Annotated[
+        float, typer.Option("--max-slowdown", min=0.0, max=1000.0, help="Allowed slowdown, percent.")
+    ] = 2.0,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the findings as JUnit XML.")
+    ] = None,
+    home: Home = Path(),
+    as_json: Json = False,
+) -> None:
+    """Compare this tree with a baseline: counts, golden outputs, accuracy, speed.
+
+    Counts, parameters and golden outputs of all methods must be equal; accuracy records may lose no more than
+    stated, by bootstrap over images and seeds; a model's time may grow no more than stated, measured in turns
+    with the baseline's, or, against a file, with a reference workload on the same machine. What cannot be
+    judged is said and passes. Where GITHUB_STEP_SUMMARY is set, a summary goes there.
+    Exit code 0 passed, 5 a regression, 4 nothing could be compared, 3 a baseline that is refused.
+
+    \b
+    Example:
+      carnet-bench check
+      carnet-bench check --baseline origin/main... --junit check.xml
+      carnet-bench check --only counts --only golden --method carnet-mobile
+      carnet-bench check --update
+    """  # noqa: D301
+    size_hw = parse_size(size)
+    if update and (baseline or only or method):
+        raise UsageError("check --update writes a whole baseline; leave --baseline, --only and --method out")
+    from bench.gate.baseline import NAME, write_baseline
+    from bench.gate.check import Settings, updated
+    from bench.gate.check import check as compare
+    from bench.gate.speed import Asked
+
+    kinds = tuple(kind for kind in only or _KINDS if speed or kind != "speed")
+    asked = Asked(tuple(models or ["carnet-mobile"]), size_hw, threads, max_slowdown / 100)
+    settings = Settings(home, kinds, tuple(method or ()), max_loss / 100, asked)
+    with timing() as show:
+        if update:
+            written = updated(settings, show)
+        else:
+            report = compare(baseline or str(home / NAME), settings, show)
+    if update:
+        write_baseline(written, home / NAME)
+        log(f"baseline: {home / NAME}")
+        if as_json:
+            print_json({"written": str(home / NAME), "methods": len(written.methods)})
+        return
+    _tell(report, junit, as_json)
+    error = report.error()
+    if error is not None:
+        raise error
+
+
+def _tell(report: Report, junit: Path | None, as_json: bool) -> None:
+    from bench.files import append_text, write_atomic
+    from bench.gate.formats import to_junit, to_markdown
+
+    if junit is not None:
+        write_atomic(junit, to_junit(report))
+        log(f"JUnit: {junit}")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        append_text(Path(summary), to_markdown(report))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show(report)
+
+
+def _show(report: Report) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.gate.formats import TITLES, to_tell
+
+    console = Console()
+    table = Table(title=f"compared with {report.baseline}", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("", "compared", "verdicts"):
+        table.add_column(heading, justify="right" if heading == "compared" else "left")
+    for kind, verdicts in report.counted().items():
+        if verdicts:
+            words = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+            table.add_row(TITLES[kind], str(sum(verdicts.values())), words)
+    console.print(table)
+    for one in to_tell(report):
+        line = f"{one.kind}: {one.name}: {one.verdict}{f', {one.note}' if one.note else ''}"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print(report.verdict, markup=False, highlight=False)

@@ -1,0 +1,286 @@
+"""Accuracy records beside the baseline's: the same run and protocol, image by image, against a stated loss.
+
+Records are immutable, so a score can only be another one where there is a new record: the same recipe, seed,
+data and protocol with other weights, or with the same weights evaluated anew. Other weights carry the noise
+of training, which one seed does not show: then a standard deviation from elsewhere stands in for it, and a
+difference within it is no regression. The same weights carry none.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.evaluate.differences import compare
+from bench.evaluate.neighbours import blocks_of_split
+from bench.gate.findings import Finding
+from bench.results.record import Record, record_id
+from bench.results.store import read_arrays, read_records
+
+PRIOR_SEED_STD = 0.015
+"""Of mIoU between seeds, where fewer than `_LEAST_FREEDOM` differences of seeds are on record.
+
+Users of neighbouring benchmarks report that seeds move mIoU by 1 to 2 points (SegNeXt, issue 48).
+"""
+LEVEL = 0.95
+
+_Z = 1.96
+_LEAST_FREEDOM = 4
+# what an evaluation's identity holds beside what defines the run: how often, by what, and what came of it
+_INCIDENTAL = ("take", "weights_sha256", "engine", "device", "precision", "batch", "threads")
+_INCIDENTAL_OF_RUN = ("engine", "device", "threads")
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy record, and where its arrays are.
+
+    Attributes
+    ----------
+    record
+        Valid and no smoke run.
+    home
+        The folder of its ``results/records``.
+    """
+
+    record: Record
+    home: Path
+
+    @property
+    def run(self) -> str:
+        """What defines the run and its evaluation, weights and machine apart, as a digest."""
+        return record_id(_defining(self.record.identity))
+
+    @property
+    def group(self) -> str:
+        """The same without the seed."""
+        identity = _defining(self.record.identity)
+        recipe = {key: value for key, value in identity["run"]["recipe"].items() if key != "seed"}
+        # weights from chance are drawn by the seed
+        return record_id({**identity, "run": {"recipe": recipe, "data": identity["run"].get("data")}})
+
+    @property
+    def miou(self) -> float:
+        """As a fraction."""
+        return float(self.record.values["miou"])
+
+    @property
+    def title(self) -> str:
+        """For a reader, e.g. ``camvid-quick, carnet-mobile, seed 0, camvid test``."""
+        identity = self.record.identity
+        recipe, data = identity["run"]["recipe"], identity["data"]
+        return f"{recipe['name']}, {identity['model']}, seed {recipe['seed']}, {data['name']} {data['split']}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A score of the baseline.
+
+    Attributes
+    ----------
+    summary
+        As the baseline file keeps it, see `summaries`.
+    score
+        The record itself; None where it is not at hand any more, or not as it was.
+    """
+
+    summary: Mapping[str, Any]
+    score: Score | None
+
+
+def scores(home: Path) -> list[Score]:
+    """Return the accuracy records below a home folder that a table may hold, the latest last.
+
+    Raises
+    ------
+    RefusedInput
+        One of them is damaged.
+    """
+    records = [record for record in read_records(home, "accuracy") if record.valid and not record.smoke]
+    # of one run's evaluations the latest counts; ids are a tie's only order
+    records.sort(
+        key=lambda record: (record.provenance.get("started_utc") or "", record.identity["take"], record.id)
+    )
+    return [Score(record, home) for record in records]
+
+
+def summaries(found: Sequence[Score]) -> dict[str, dict[str, Any]]:
+    """Return by record id what a baseline file keeps of the scores."""
+    return {
+        one.record.id: {
+            "run": one.run,
+            "title": one.title,
+            "miou": one.miou,
+            "weights_sha256": one.record.identity["weights_sha256"],
+            "matrices_sha256": _matrices_sha256(one),
+        }
+        for one in found
+    }
+
+
+def known_from_file(accuracy: Mapping[str, Mapping[str, Any]], home: Path) -> list[Known]:
+    """Return a baseline file's scores, each with its record where that lies unchanged below a home folder."""
+    at_hand = {one.record.id: one for one in scores(home)}
+    return [
+        Known(summary, at_hand[name] if name in at_hand and _is_as_it_was(summary, at_hand[name]) else None)
+        for name, summary in accuracy.items()
+    ]
+
+
+def known_from_tree(home: Path) -> list[Known]:
+    """Return the scores of a revision's own records."""
+    found = scores(home)
+    kept = summaries(found)
+    return [Known(kept[one.record.id], one) for one in found]
+
+
+def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: float) -> list[Finding]:
+    """Compare each run's latest score with the baseline's latest.
+
+    Parameters
+    ----------
+    before, now
+        The latest last.
+    max_loss
+        The loss of mIoU that is allowed, as a fraction. A regression is where the whole interval of the loss
+        lies above it.
+    """
+    earlier = {known.summary["run"]: known for known in before}
+    latest = {one.run: one for one in now}
+    seed_std, source = seed_noise([*now, *(known.score for known in before if known.score is not None)])
+    findings, retrained = [], defaultdict(list)
+    for run, known in earlier.items():
+        if run not in latest:
+            findings.append(
+                Finding("accuracy", known.summary["title"], "removed", "no record of this run any more")
+            )
+        elif known.summary["weights_sha256"] == latest[run].record.identity["weights_sha256"]:
+            findings.append(_evaluated_anew(known, latest[run], max_loss))
+        else:
+            retrained[latest[run].group].append((known, latest[run]))
+    findings += [_trained_anew(pairs, max_loss, seed_std, source) for pairs in retrained.values()]
+    findings += [
+        Finding("accuracy", one.title, "added", f"mIoU {100 * one.miou:.2f} %")
+        for run, one in latest.items()
+        if run not in earlier
+    ]
+    return findings
+
+
+def seed_noise(found: Sequence[Score]) -> tuple[float, str]:
+    """Return the standard deviation of mIoU between seeds, pooled over runs, and where it is from.
+
+    A run counts with the seeds that it has, one score each; below `_LEAST_FREEDOM` degrees of freedom in all
+    the answer is `PRIOR_SEED_STD`.
+    """
+    groups: dict[str, dict[int, float]] = defaultdict(dict)
+    for one in found:
+        groups[one.group][one.record.identity["run"]["recipe"]["seed"]] = one.miou
+    several = [list(seeds.values()) for seeds in groups.values() if len(seeds) > 1]
+    freedom = sum(len(values) - 1 for values in several)
+    if freedom < _LEAST_FREEDOM:
+        return PRIOR_SEED_STD, "assumed, as too few seeds are on record"
+    pooled = sum(statistics.variance(values) * (len(values) - 1) for values in several) / freedom
+    return math.sqrt(pooled), f"of {len(several)} runs on record"
+
+
+def _evaluated_anew(known: Known, latest: Score, max_loss: float) -> Finding:
+    """Judge one and the same weights: what differs is the evaluation, and there is no noise of training."""
+    title = latest.title
+    loss = known.summary["miou"] - latest.miou
+    if _is_as_it_was(known.summary, latest):
+        return Finding("accuracy", title, "equal", f"mIoU {100 * latest.miou:.2f} %, the same matrices")
+    if known.score is None:
+        note = (
+            f"the same weights scored otherwise: loss {100 * loss:+.2f} points of mIoU, "
+            f"allowed {100 * max_loss:.2f}; the baseline's matrices are not at hand, so there is no interval"
+        )
+        verdict = "regression" if loss > max_loss else "passed"
+        return Finding("accuracy", title, verdict, note, {"loss": loss})
+    return _judged((title, "the same weights"), [known.score], [latest], max_loss)
+
+
+def _trained_anew(
+    pairs: Sequence[tuple[Known, Score]], max_loss: float, seed_std: float, source: str
+) -> Finding:
+    """Judge other weights of the same run: seed by seed, all seeds together."""
+    title = pairs[0][1].title
+    if len(pairs) > 1:
+        seeds = ", ".join(str(one.record.identity["run"]["recipe"]["seed"]) for _, one in pairs)
+        name = pairs[0][1].record.identity["run"]["recipe"]["seed"]
+        title = title.replace(f"seed {name}", f"seeds {seeds}")
+    first = [known.score for known, _ in pairs if known.score is not None]
+    if len(first) < len(pairs):
+        loss = statistics.fmean(known.summary["miou"] - one.miou for known, one in pairs)
+        half = _Z * math.sqrt(2 / len(pairs)) * seed_std
+        return _verdict(
+            title,
+            "other weights",
+            (loss, loss - half, loss + half),
+            max_loss,
+            f"{source}, images not at hand",
+        )
+    noise = (seed_std, source)
+    return _judged((title, "other weights"), first, [one for _, one in pairs], max_loss, noise)
+
+
+def _judged(
+    names: tuple[str, str],
+    first: Sequence[Score],
+    second: Sequence[Score],
+    max_loss: float,
+    noise: tuple[float, str] = (0.0, ""),
+) -> Finding:
+    (title, what), (seed_std, source) = names, noise
+    data = second[0].record.identity["data"]
+    try:
+        blocks = blocks_of_split(data["name"], data["split"], second[0].record.values["images"])
+        found = compare(
+            [read_arrays(one.record, one.home) for one in first],
+            [read_arrays(one.record, one.home) for one in second],
+            blocks,
+            level=LEVEL,
+            paired=True,
+        )
+    except (BenchError, KeyError) as error:
+        return Finding("accuracy", title, "not comparable", str(error))
+    half = (found.high - found.low) / 2
+    said = ""
+    if len(second) == 1 and seed_std:
+        # one seed: its noise on both sides joins that of the images
+        half = math.hypot(half, _Z * math.sqrt(2) * seed_std)
+        said = f"std between seeds {100 * seed_std:.1f} points, {source}"
+    return _verdict(title, what, (-found.mean, -found.mean - half, -found.mean + half), max_loss, said)
+
+
+def _verdict(title: str, what: str, loss: tuple[float, float, float], max_loss: float, said: str) -> Finding:
+    mean, low, high = loss
+    note = (
+        f"{what}: loss {100 * mean:+.2f} points of mIoU, 95 % interval {100 * low:+.2f} to "
+        f"{100 * high:+.2f}, allowed {100 * max_loss:.2f}"
+    )
+    values = {"loss": mean, "low": low, "high": high, "max_loss": max_loss}
+    verdict = "regression" if low > max_loss else "not distinguishable" if high > max_loss else "passed"
+    return Finding("accuracy", title, verdict, f"{note}; {said}" if said else note, values)
+
+
+def _defining(identity: Mapping[str, Any]) -> dict[str, Any]:
+    run = {key: value for key, value in identity["run"].items() if key not in _INCIDENTAL_OF_RUN}
+    return {**{key: value for key, value in identity.items() if key not in _INCIDENTAL}, "run": run}
+
+
+def _matrices_sha256(one: Score) -> str | None:
+    return one.record.sidecar["sha256"] if one.record.sidecar else None
+
+
+def _is_as_it_was(summary: Mapping[str, Any], one: Score) -> bool:
+    same = summary["matrices_sha256"] == _matrices_sha256(one)
+    return same and bool(np.isclose(summary["miou"], one.miou, rtol=0, atol=1e-12))

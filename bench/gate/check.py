@@ -1,0 +1,194 @@
+"""The whole check: what a baseline says, what this tree does, and the findings of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from baselines.method import Method
+from baselines.registry import METHODS
+from bench.errors import RefusedInput, unknown
+from bench.gate.accuracy import Known, compare_scores, known_from_file, known_from_tree, scores, summaries
+from bench.gate.baseline import NAME, Baseline, read_baseline
+from bench.gate.exactly import compare_methods
+from bench.gate.findings import KINDS, Finding, Report
+from bench.gate.golden import conditions
+from bench.gate.measuring import KINDS as MEASURED
+from bench.gate.measuring import Measured, measurements
+from bench.gate.processes import worker
+from bench.gate.revision import commit_of, worktree
+from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ratios
+from bench.results.provenance import package_root, repository_state
+
+Progress = Callable[[str, float], None]
+"""Is told what is being done and the share of it, 0 to 1."""
+
+_HERE = "this tree"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to compare, and how strictly.
+
+    Attributes
+    ----------
+    home
+        The folder of ``results/``.
+    kinds
+        Of ``bench.gate.findings.KINDS``.
+    names
+        Methods whose counts and golden outputs are compared; empty means all.
+    max_loss
+        Allowed loss of mIoU, as a fraction.
+    speed
+        What is timed, how long, and the allowed slowdown.
+    """
+
+    home: Path = Path()
+    kinds: tuple[str, ...] = KINDS
+    names: tuple[str, ...] = ()
+    max_loss: float = 0.01
+    speed: Asked = field(default_factory=Asked)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist."""
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise unknown("kind of comparison", kind, list(KINDS))
+        for name in self.speed.models:
+            if name not in METHODS:
+                raise unknown("model", name, sorted(METHODS))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Those of the kinds that are measured method by method."""
+        return tuple(kind for kind in MEASURED if kind in self.kinds)
+
+
+def check(
+    baseline: str,
+    settings: Settings,
+    progress: Progress = lambda *_: None,
+    methods: Mapping[str, Method] | None = None,
+) -> Report:
+    """Compare this tree with a baseline.
+
+    Parameters
+    ----------
+    baseline
+        A file that ``updated`` made, or a git revision of the repository that the code is in; ``REV...`` is
+        where this branch left REV. A file of that name beats a revision.
+    settings
+        What, and how strictly.
+    progress
+        See `Progress`.
+    methods
+        Of this tree, by name; None means the registry's.
+
+    Raises
+    ------
+    UsageError
+        A method that neither side has.
+    RefusedInput
+        No such baseline, a damaged one, damaged records, or a revision whose code does not run here.
+    """
+    path, methods = Path(baseline), METHODS if methods is None else methods
+    if path.is_file():
+        return _check_file(path, settings, progress, methods)
+    if path.suffix == ".json" or path.is_dir():
+        raise RefusedInput(
+            f"baseline {baseline}: {'a folder' if path.is_dir() else 'no such file'}; must be a baseline "
+            "file or a git revision",
+            then="`carnet-bench check --update` writes a baseline",
+        )
+    return _check_revision(baseline, settings, progress, methods)
+
+
+def updated(settings: Settings, progress: Progress = lambda *_: None) -> Baseline:
+    """Return a baseline of this tree; speed that is not asked for is kept from the file that is there."""
+    measured = dict(_measured_here(METHODS, list(METHODS), MEASURED, progress))
+    commit, dirty = repository_state(package_root())
+    path = settings.home / NAME
+    speed = read_baseline(path).speed if path.is_file() and "speed" not in settings.kinds else None
+    if "speed" in settings.kinds:
+        speed = measure_ratios((package_root(), _HERE), settings.speed, progress)
+    return Baseline(
+        None if commit is None else f"{commit}+" if dirty else commit,
+        conditions(),
+        measured,
+        summaries(scores(settings.home)),
+        speed,
+    )
+
+
+def _check_file(path: Path, settings: Settings, progress: Progress, methods: Mapping[str, Method]) -> Report:
+    known = read_baseline(path)
+    findings = []
+    if settings.measured:
+        before = _chosen(known.methods, methods, settings.names)
+        names = [name for name in methods if not settings.names or name in settings.names]
+        now = dict(_measured_here(methods, names, settings.measured, progress))
+        findings += compare_methods(before, now, settings.measured, (known.conditions, conditions()))
+    if "accuracy" in settings.kinds:
+        # the records of the tree that the file lies in, HOME/results/baseline.json
+        home = path.resolve().parent.parent if path.resolve().parent.name == "results" else settings.home
+        findings += _accuracy(known_from_file(known.accuracy, home), settings)
+    if "speed" in settings.kinds:
+        findings += compare_with_file((package_root(), _HERE), known.speed, settings.speed, progress)
+    return Report(path.name + (f" of {known.commit[:12]}" if known.commit else ""), tuple(findings))
+
+
+def _check_revision(
+    revision: str, settings: Settings, progress: Progress, methods: Mapping[str, Method]
+) -> Report:
+    here = package_root()
+    commit = commit_of(here, revision)
+    title = f"{revision} ({commit[:12]})"
+    findings: list[Finding] = []
+    with worktree(here, commit) as tree:
+        if settings.measured:
+            before = dict(_measured_there(tree, title, settings, progress))
+            before = _chosen(before, methods, settings.names)
+            names = [name for name in methods if not settings.names or name in settings.names]
+            now = dict(_measured_here(methods, names, settings.measured, progress))
+            # one machine, one torch, one moment: no golden output may differ by a bit
+            findings += compare_methods(before, now, settings.measured, ({}, {}))
+        if "accuracy" in settings.kinds:
+            findings += _accuracy(known_from_tree(tree), settings)
+        if "speed" in settings.kinds:
+            findings += compare_trees((tree, title), (here, _HERE), settings.speed, progress)
+    return Report(title, tuple(findings))
+
+
+def _accuracy(known: list[Known], settings: Settings) -> list[Finding]:
+    now = scores(settings.home)
+    return compare_scores(known, now, settings.max_loss)
+
+
+def _chosen(
+    before: Mapping[str, Measured], methods: Mapping[str, Method], names: Iterable[str]
+) -> dict[str, Measured]:
+    wanted = list(names)
+    for name in wanted:
+        if name not in before and name not in methods:
+            raise unknown("method", name, sorted({*before, *methods}))
+    return {name: measured for name, measured in before.items() if not wanted or name in wanted}
+
+
+def _measured_here(
+    methods: Mapping[str, Method], names: list[str], kinds: Iterable[str], progress: Progress
+) -> Iterator[tuple[str, Measured]]:
+    for number, pair in enumerate(measurements(methods, names, kinds), start=1):
+        progress("methods, here", number / len(names))
+        yield pair
+
+
+def _measured_there(
+    tree: Path, title: str, settings: Settings, progress: Progress
+) -> Iterator[tuple[str, Measured]]:
+    with worker(tree, title, ["measure", *settings.measured, "--", *settings.names]) as there:
+        names = there.answer()["methods"]
+        for number, answer in enumerate(there.answers(), start=1):
+            progress("methods, baseline", number / len(names))
+            yield answer.pop("name"), answer

@@ -1,0 +1,124 @@
+"""What the gate found: one line a comparison, and what all of them together mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.errors import BenchError, NotMeasured, RegressionFound
+
+KINDS = ("counts", "golden", "accuracy", "speed")
+
+PASSED = ("equal", "within tolerance", "passed", "not distinguishable")
+REGRESSIONS = ("changed", "failed", "regression")
+"""Counts and outputs are changed or fail; accuracy and speed are a regression."""
+OPEN = ("added", "removed", "not comparable", "not valid", "not measured")
+"""Nothing was judged; the note says why."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison.
+
+    Attributes
+    ----------
+    kind
+        Of `KINDS`.
+    name
+        Of the method or run.
+    verdict
+        Of `PASSED`, `REGRESSIONS` or `OPEN`.
+    note
+        What was found, for a reader.
+    values
+        The numbers behind it, by name with unit.
+    """
+
+    kind: str
+    name: str
+    verdict: str
+    note: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.verdict not in (*PASSED, *REGRESSIONS, *OPEN):
+            raise ValueError(f"no finding '{self.verdict}' of kind '{self.kind}'")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the gate must not let this pass."""
+        return self.verdict in REGRESSIONS
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether something was compared at all."""
+        return self.verdict not in OPEN
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of one check.
+
+    Attributes
+    ----------
+    baseline
+        What was compared with, in words.
+    findings
+        In the order of `KINDS`.
+    """
+
+    baseline: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def regressions(self) -> tuple[Finding, ...]:
+        """The findings that must not pass."""
+        return tuple(finding for finding in self.findings if finding.is_regression)
+
+    @property
+    def verdict(self) -> str:
+        """``regression``, ``passed``, or ``not measured`` when nothing was judged."""
+        if self.regressions:
+            return "regression"
+        return "passed" if any(finding.is_judged for finding in self.findings) else "not measured"
+
+    def counted(self) -> dict[str, dict[str, int]]:
+        """Return how many findings of each kind have each verdict."""
+        return {
+            kind: dict(Counter(finding.verdict for finding in self.findings if finding.kind == kind))
+            for kind in KINDS
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the document that ``--json`` prints."""
+        findings = [
+            {"kind": one.kind, "name": one.name, "verdict": one.verdict, "note": one.note, **_values(one)}
+            for one in self.findings
+        ]
+        return {
+            "baseline": self.baseline,
+            "verdict": self.verdict,
+            "summary": self.counted(),
+            "findings": findings,
+        }
+
+    def error(self) -> BenchError | None:
+        """Return the error whose exit code tells the verdict; None when the check passed."""
+        if self.regressions:
+            names = ", ".join(dict.fromkeys(f"{one.name} ({one.kind})" for one in self.regressions))
+            return RegressionFound(
+                f"{len(self.regressions)} of {len(self.findings)} comparisons with {self.baseline} are "
+                f"regressions: {names}",
+                then="mend it; a change that is meant: `carnet-bench check --update`, and commit the file",
+            )
+        if self.verdict == "not measured":
+            return NotMeasured(
+                f"nothing could be compared with {self.baseline}; the notes say why",
+                then="`carnet-bench check --update` writes a baseline of this machine",
+            )
+        return None
+
+
+def _values(finding: Finding) -> dict[str, Any]:
+    return {"values": finding.values} if finding.values else {}

@@ -1,0 +1,256 @@
+"""Speed beside the baseline's: two trees in turns, or one tree's ratio to the reference workload."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.errors import BenchError
+from bench.gate.exactly import unlike
+from bench.gate.findings import Finding
+from bench.gate.processes import Worker, worker
+from bench.gate.ratios import (
+    OpenPair,
+    Pair,
+    Ratio,
+    Rules,
+    Sample,
+    interval,
+    interval_between,
+    take_pairs,
+    valid_logs,
+)
+from bench.speed.machine_state import CpuReading, read_cpu
+
+CLASSES = 19
+_SAMPLE_MS = 10.0
+"""A sample is as many calls as take this long."""
+_REFERENCE = "reference"  # as bench.gate.sampling has it, which imports torch
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is timed.
+
+    Attributes
+    ----------
+    models
+        Names of the registry.
+    size_hw
+        Height and width of the image, pixels.
+    threads
+        Of an operator on the CPU.
+    max_slowdown
+        The gate's margin: a regression when the whole interval of the slowdown lies above it; 0.02 is 2 %.
+    rules
+        How long, and what is valid.
+    """
+
+    models: tuple[str, ...] = ("carnet-mobile",)
+    size_hw: tuple[int, int] = (128, 256)
+    threads: int = 1
+    max_slowdown: float = 0.02
+    rules: Rules = field(default_factory=Rules)
+
+    def of(self, model: str, *, reference: bool) -> str:
+        """Return a worker's task, see ``bench.gate.sampling``."""
+        return json.dumps(
+            {
+                "model": model,
+                "classes": CLASSES,
+                "size_hw": self.size_hw,
+                "threads": self.threads,
+                "reference": reference,
+            }
+        )
+
+
+def compare_trees(
+    before: tuple[Path, str], now: tuple[Path, str], asked: Asked, progress: Progress
+) -> list[Finding]:
+    """Time each model in two trees, a process each, in turns.
+
+    Parameters
+    ----------
+    before, now
+        Root and title of the baseline's tree and of the one under test.
+    asked
+        What, and how long.
+    progress
+        Is told the model and the share that is done.
+    """
+    findings = []
+    for model in asked.models:
+        open_pair, counters = _two_trees(before, now, model, asked)
+        try:
+            taken = take_pairs(
+                open_pair, counters, asked.rules, lambda share, name=model: progress(name, share)
+            )
+        except BenchError as error:
+            findings.append(Finding("speed", model, "not measured", str(error)))
+            continue
+        findings.append(judged(model, taken, asked, interval))
+    return findings
+
+
+def judged(model: str, taken: list[Pair], asked: Asked, ratio_of: Callable[[list[float]], Ratio]) -> Finding:
+    """Return the finding of a model's pairs: a regression only where the whole interval is one."""
+    logs = valid_logs(taken)
+    counted = f"{len(logs)} of {len(taken)} pairs of processes valid"
+    if len(logs) < asked.rules.least_pairs:
+        reasons = dict.fromkeys(reason for pair in taken for reason in pair.reasons)
+        return Finding("speed", model, "not valid", "; ".join([counted, *reasons]))
+    ratio = ratio_of(logs)
+    return _verdict(model, ratio, asked, counted)
+
+
+def _verdict(model: str, ratio: Ratio, asked: Asked, counted: str) -> Finding:
+    slower, low, high = (100 * (value - 1) for value in (ratio.mean, ratio.low, ratio.high))
+    margin = 100 * asked.max_slowdown
+    values = {
+        "slowdown": ratio.mean - 1,
+        "low": ratio.low - 1,
+        "high": ratio.high - 1 if math.isfinite(ratio.high) else None,
+        "max_slowdown": asked.max_slowdown,
+    }
+    note = f"{slower:+.1f} % time, 95 % interval {low:+.1f} to {high:+.1f}, allowed {margin:+.1f}; {counted}"
+    if ratio.low - 1 > asked.max_slowdown:
+        return Finding("speed", model, "regression", note, values)
+    if ratio.high - 1 > asked.max_slowdown:
+        return Finding("speed", model, "not distinguishable", note, values)
+    return Finding("speed", model, "passed", note, values)
+
+
+def measure_ratios(tree: tuple[Path, str], asked: Asked, progress: Progress) -> dict[str, Any]:
+    """Return each model's ratios to the reference workload, as a baseline file keeps them.
+
+    ``ratios`` has those of the valid processes only; ``reasons`` why there are not enough.
+    """
+    models = {}
+    for model in asked.models:
+        taken = _ratio_pairs(tree, model, asked, progress)
+        logs = valid_logs(taken)
+        reasons = list(dict.fromkeys(reason for pair in taken for reason in pair.reasons))
+        models[model] = {
+            "ratios": [round(math.exp(log), 5) for log in logs],
+            "reasons": [] if len(logs) >= asked.rules.least_pairs else reasons,
+        }
+    return {"conditions": conditions(asked), "models": models}
+
+
+def compare_with_file(
+    tree: tuple[Path, str], before: Mapping[str, Any] | None, asked: Asked, progress: Progress
+) -> list[Finding]:
+    """Compare each model's ratio to the reference workload with the baseline's, where that is possible."""
+    if before is None:
+        return [
+            Finding("speed", model, "not measured", "the baseline has no speed") for model in asked.models
+        ]
+    other = unlike(before["conditions"], conditions(asked))
+    findings = []
+    for model in asked.models:
+        known = before["models"].get(model)
+        if other:
+            findings.append(Finding("speed", model, "not comparable", other))
+        elif known is None:
+            findings.append(Finding("speed", model, "added", "the baseline has no time of this model"))
+        elif len(known["ratios"]) < asked.rules.least_pairs:
+            findings.append(
+                Finding("speed", model, "not valid", "; ".join(["in the baseline", *known["reasons"]]))
+            )
+        else:
+            earlier = [math.log(ratio) for ratio in known["ratios"]]
+            try:
+                taken = _ratio_pairs(tree, model, asked, progress)
+            except BenchError as error:
+                findings.append(Finding("speed", model, "not measured", str(error)))
+                continue
+            findings.append(
+                judged(model, taken, asked, lambda now, then=earlier: interval_between(then, now))
+            )
+    return findings
+
+
+def conditions(asked: Asked) -> dict[str, Any]:
+    """Return what must be equal for ratios of different days to be comparable."""
+    import torch  # noqa: PLC0415 - the processes measure, this one only judges
+
+    from bench.gate.reference import VERSION  # noqa: PLC0415
+    from bench.results.provenance import machine  # noqa: PLC0415
+
+    here = machine()
+    return {
+        **{key: here[key] for key in ("cpu", "physical_cores", "logical_cores")},
+        "engine": "eager, channels_last, fp32",
+        "torch": str(torch.__version__),
+        "threads": asked.threads,
+        "size": "x".join(map(str, asked.size_hw)),
+        "reference_version": VERSION,
+    }
+
+
+def _ratio_pairs(tree: tuple[Path, str], model: str, asked: Asked, progress: Progress) -> list[Pair]:
+    open_pair, counters = _with_reference(tree, model, asked)
+    return take_pairs(open_pair, counters, asked.rules, lambda share: progress(model, share))
+
+
+def _two_trees(
+    before: tuple[Path, str], now: tuple[Path, str], model: str, asked: Asked
+) -> tuple[OpenPair, Callable[[], CpuReading]]:
+    alive: list[Worker] = []
+
+    @contextmanager
+    def open_pair() -> Iterator[tuple[Sample, Sample]]:
+        with ExitStack() as stack:
+            task = ["samples", asked.of(model, reference=False)]
+            alive[:] = [stack.enter_context(worker(*tree, task, asked.threads)) for tree in (before, now)]
+            warm_ms = [one.answer()["warm_ms"][model] for one in alive]
+            calls = _calls(warm_ms[0])
+            yield _sampled(alive[0], model, calls), _sampled(alive[1], model, calls)
+
+    return open_pair, lambda: _read_cpu_of(alive)
+
+
+def _with_reference(
+    tree: tuple[Path, str], model: str, asked: Asked
+) -> tuple[OpenPair, Callable[[], CpuReading]]:
+    alive: list[Worker] = []
+
+    @contextmanager
+    def open_pair() -> Iterator[tuple[Sample, Sample]]:
+        with worker(*tree, ["samples", asked.of(model, reference=True)], asked.threads) as one:
+            alive[:] = [one]
+            warm_ms = one.answer()["warm_ms"]
+            yield (
+                _sampled(one, _REFERENCE, _calls(warm_ms[_REFERENCE])),
+                _sampled(one, model, _calls(warm_ms[model])),
+            )
+
+    return open_pair, lambda: _read_cpu_of(alive)
+
+
+def _calls(warm_ms: float) -> int:
+    return max(1, math.ceil(_SAMPLE_MS / warm_ms)) if warm_ms > 0 else 1
+
+
+def _sampled(one: Worker, name: str, calls: int) -> Sample:
+    return lambda: float(one.ask(f"{name} {calls}")["ms"])
+
+
+def _read_cpu_of(workers: list[Worker]) -> CpuReading:
+    """Read the counters; the workers' time is our own."""
+    reading = read_cpu()
+    own_s = reading.own_s
+    for one in workers:
+        times = psutil.Process(one.process.pid).cpu_times()
+        own_s += times.user + times.system
+    return replace(reading, own_s=own_s)
