@@ -14,6 +14,7 @@ from bench.cli.progress import timing, watching
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from bench.speed.variant import Variant
     from bench.train.run import Settings
 
 _TABLE_S = 20.0
@@ -21,6 +22,9 @@ _TABLE_S = 20.0
 
 _BESIDE_S = 2.0
 """The same for each method beside the table."""
+
+_TIMING_S = "15m"
+"""Of ``--time`` without ``--budget``: all rows of Table 1 on two cores."""
 
 _TIMED_SHARE = 0.2
 """Of the rest of the budget, when the table has times; a training step tells more by running longer."""
@@ -47,19 +51,36 @@ def reproduce(
     data: Annotated[
         str | None, typer.Option("--data", help="Train and evaluate on this data set first; needs --budget.")
     ] = None,
+    timed: Annotated[
+        bool, typer.Option("--time", help="Time every row on this machine first; not those already timed.")
+    ] = False,
     budget: Annotated[
         str | None,
-        typer.Option("--budget", help="Time for the whole command, e.g. 90s, 10m or 1h; needs --data."),
+        typer.Option(
+            "--budget",
+            help="Time for the whole command, e.g. 90s, 10m or 1h; for --data, or for --time (there 15m).",
+        ),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="Of the times, shown and taken; see `time`.")
+    ] = "eager",
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of the times, shown and taken: fp32, bf16 or fp16.")
+    ] = "fp32",
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="The times are those of networks folded for inference.")
+    ] = False,
     data_root: Annotated[
         Path | None, typer.Option("--data-root", help="The data set's own folder; beats CARNET_DATA.")
     ] = None,
     weights_file: Annotated[
         Path | None, typer.Option("--weights-file", help="For --data: the encoder's weights, safetensors.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="For --data: auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", help="For --data and --time: auto, cpu, cuda or mps.")
+    ] = "auto",
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="For --data: CPU threads of torch.")
+        int | None, typer.Option("--threads", min=1, help="For --data and --time: CPU threads of torch.")
     ] = None,
     home: Annotated[
         Path,
@@ -70,8 +91,14 @@ def reproduce(
     """Print a table of the paper beside what is counted and measured here, with a verdict on every cell.
 
     Costs are counted now. Times and accuracies come from the records in HOME/results/records; with --data
-    and --budget a network is trained and evaluated first. Written are HOME/results/tables/TABLE.csv,
-    HOME/reports/TABLE.md and, for table1, HOME/reports/pareto.png and .svg.
+    and --budget a network is trained and evaluated first, with --time every row with a time is timed at its
+    printed size. Written are HOME/results/tables/TABLE.csv, HOME/reports/TABLE.md and, for table1,
+    HOME/reports/pareto.png and .svg.
+
+    A time is that of eager fp32 unless --engine, --precision or --deploy say otherwise. --time keeps what it
+    has: stopped and started again it goes on with the rows that have no valid time of this machine and code.
+    Below the table stand the agreement with the printed order (Kendall's tau-b), the ratios that the table
+    claims, and what the printed times ask of the paper's card.
 
     Networks given by --model, installed ones (entry points carnet_bench.models) and --peers stand in a
     section of their own below, measured at the table's size and classes.
@@ -81,6 +108,7 @@ def reproduce(
       carnet-bench reproduce table4
       carnet-bench reproduce table1 --peers --model mynet.py:build
       carnet-bench reproduce table1 --data scenes --budget 10m
+      carnet-bench reproduce table1 --time --threads 2
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
     from bench.report.terminal import terminal_tables
@@ -88,19 +116,25 @@ def reproduce(
     from bench.reproduce.beside import methods_beside
     from bench.reproduce.tables import check_name
     from bench.reproduce.tables import reproduce as judge
+    from bench.speed.variant import Variant, form_of_variant
 
     check_name(table)
     beside = methods_beside(table, own or [], peers=peers)
-    measured = None
-    if data is not None or budget is not None:
-        budget_s = _budget_s(data, budget)
+    variant = Variant(engine, precision, deploy)
+    form = form_of_variant(variant, device)
+    measured: list[str] = []
+    if data is not None or budget is not None or timed:
+        budget_s = _budget_s(data, budget, timed=timed)
         from bench.train.run import Settings
 
         command = ("carnet-bench", *sys.argv[1:])
         settings = Settings(home, data_root, weights_file, device, threads, command)
         # the budget is for the whole command: what the table itself takes is kept back
         table_s = min(_TABLE_S + _BESIDE_S * len(beside), 0.2 * budget_s)
-        measured = _measure(table, str(data), budget_s - table_s, settings)
+        if timed:
+            measured = _time(table, budget_s - table_s, settings, variant)
+        else:
+            measured = _measure(table, str(data), budget_s - table_s, settings, variant)
     columns = (TextColumn("counting {task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(table, total=None)
@@ -108,8 +142,9 @@ def reproduce(
             table,
             home,
             progress=lambda row, done, rows: bar.update(task, description=row, completed=done, total=rows),
-            prefer=() if measured is None else (measured,),
+            prefer=measured,
             beside=beside,
+            form=form,
         )
     written = write_report(judged, home)
     if as_json:
@@ -125,23 +160,45 @@ def reproduce(
         log(f"wrote {path}")
 
 
-def _budget_s(data: str | None, budget: str | None) -> float:
+def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
+    if timed:
+        if data is not None:
+            raise UsageError(
+                f"--time and --data {data}: give one of them; --data times what its budget holds by itself"
+            )
+        return parse_duration(budget or _TIMING_S)
     if data is None or budget is None:
-        missing = "--data NAME" if data is None else "--budget TIME"
+        missing = "--data NAME (or --time)" if data is None else "--budget TIME"
         raise UsageError(f"{missing} is missing: give both, e.g. --data scenes --budget 10m, or neither")
     return parse_duration(budget)
 
 
-def _measure(table: str, data: str, left_s: float, settings: "Settings") -> str:
-    """Train and evaluate what fits the budget, then time; return the id of the accuracy record."""
-    from bench.paper.cells import TABLES
+def _measure(table: str, data: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
+    """Train and evaluate what fits the budget, then time; return the ids of the records."""
     from bench.reproduce.budget import run_within_budget
-    from bench.reproduce.timed import time_table
 
-    timed_s = _TIMED_SHARE * left_s if "time" in TABLES[table].columns else 0.0
+    timed_s = _TIMED_SHARE * left_s if _has_times(table) else 0.0
     with watching() as watch:
         accuracy = run_within_budget(data, left_s - timed_s, settings, watch, log)
-    if timed_s:
-        with timing() as show:
-            time_table(table, timed_s, settings, show, log)
-    return accuracy.id
+    return [accuracy.id, *(_time(table, timed_s, settings, variant) if timed_s else [])]
+
+
+def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
+    """Time the rows that have no valid time yet; return the ids of the records to show."""
+    from bench.reproduce.timed import time_table, warn_of_changes
+
+    if not _has_times(table):
+        log(f"{table} prints no times: nothing is timed")
+        return []
+    warn_of_changes(log)
+    with timing() as show:
+        done = time_table(table, left_s, settings, show, log, variant=variant)
+    if done.left_out:
+        log(f"without a time: {', '.join(done.left_out)}; the same command again goes on with them")
+    return done.records
+
+
+def _has_times(table: str) -> bool:
+    from bench.paper.cells import TABLES
+
+    return table in TABLES and "time" in TABLES[table].columns

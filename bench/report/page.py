@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.paper import Cell, Row
 from bench.report.origin import Origin
+from bench.report.times import times_section
 from bench.reproduce.judged import Beside, Measured, Reproduction, Result
 from bench.reproduce.verdict import NOT_MEASURED
 
@@ -88,6 +89,7 @@ def to_markdown(reproduction: Reproduction, origin: Origin, plot: str | None = N
         size = [(row.input_size or "-")] if shows_size else []
         lines.append(_line([_escaped(title(row, reproduction)), *size, *cells]))
     lines += ["", f"{tally_line(reproduction)}.", ""]
+    lines += times_section(reproduction)
     lines += _beside(reproduction, footnotes)
     if footnotes:
         lines += ["## Notes", "", *(f"{count}. {_escaped(note)}" for note, count in footnotes.items()), ""]

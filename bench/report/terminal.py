@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report.page import HEADINGS, beside_title, conditions, number, printed_text, tally_line, title
+from bench.report.times import times_notes
 from bench.reproduce import verdict as v
 from bench.reproduce.judged import Beside, Reproduction, Result
 from bench.reproduce.tables import NO_NETWORK
@@ -53,7 +54,7 @@ def terminal_tables(reproduction: Reproduction) -> tuple[list[Table], list[str]]
         name = f"{beside_title(reproduction)}: measured, {conditions(reproduction)}"
         tables.append(_table(name, source.columns, lines))
     numbered = [f"[{count}] {note}" for note, count in footnotes.items()]
-    return tables, [*numbered, *reproduction.notes, tally_line(reproduction)]
+    return tables, [*numbered, *reproduction.notes, *times_notes(reproduction), tally_line(reproduction)]
 
 
 def _table(name: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from baselines.method import Method
+from bench.evaluate.peak import PeakMemory
 from bench.speed.device import Device
 
 CALLS = 15
@@ -18,6 +19,8 @@ warm-up, nine samples."""
 _SECOND_CALL_SHARE = 0.2
 """Most of the time left that a second call may take, when the first, which pays for kernels and memory, says
 that the network does not fit."""
+
+_CPU = torch.device("cpu")
 
 Clock = Callable[[], float]
 
@@ -34,15 +37,26 @@ class Candidate:
         At which size and with how many classes.
     gmacs
         1e9 multiply-adds of one image; None when they cannot be counted.
+    calls
+        Fewest calls of a valid measurement; an engine adds those that compare it with eager.
     need_s
         Seconds of the shortest valid measurement, once a call of it was timed.
+    memory_mib
+        By how much building and calling it raised the memory in use; 0 where that is not known.
     """
 
     method: Method
     size_hw: tuple[int, int]
     num_classes: int
     gmacs: float | None = None
+    calls: int = CALLS
     need_s: float = 0.0
+    memory_mib: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Its row."""
+        return self.method.name
 
 
 def affordable(
@@ -51,6 +65,8 @@ def affordable(
     gmacs_per_s: float,
     build: Callable[[Candidate], Callable[[], float]],
     clock: Clock = time.monotonic,
+    *,
+    device: torch.device = _CPU,
 ) -> tuple[list[Candidate], dict[str, str]]:
     """Choose what fits, those with fewer operations first.
 
@@ -69,6 +85,8 @@ def affordable(
         Builds a candidate and returns what makes one call of it and says its seconds; see `network_on`.
     clock
         Monotonic seconds.
+    device
+        Whose memory is watched.
 
     Returns
     -------
@@ -82,12 +100,13 @@ def affordable(
             refused[name] = "its operations cannot be counted, so nothing says how long it takes"
             continue
         free_s = left_s() - sum(other.need_s for other in chosen)
-        bound_s = CALLS * one.gmacs / gmacs_per_s
+        bound_s = one.calls * one.gmacs / gmacs_per_s
         if bound_s > free_s:
             refused[name] = f"needs at least {_seconds(bound_s)}, {_seconds(free_s)} left"
             continue
         try:
-            need_s = _need_s(build, one, free_s, clock)
+            with PeakMemory(device) as peak:
+                need_s = _need_s(build, one, free_s, clock)
         except Exception as error:
             # it does not run at this size, or asks for more memory than there is
             refused[name] = f"{type(error).__name__}: {error}"
@@ -96,7 +115,7 @@ def affordable(
         if need_s > free_s:
             refused[name] = f"needs about {_seconds(need_s)}, {_seconds(free_s)} left"
         else:
-            chosen.append(replace(one, need_s=need_s))
+            chosen.append(replace(one, need_s=need_s, memory_mib=peak.mib or 0.0))
     return chosen, refused
 
 
@@ -108,9 +127,9 @@ def _need_s(
     call = build(one)
     built_s = clock() - began_s
     call_s = call()
-    if built_s + CALLS * call_s > free_s and call_s <= _SECOND_CALL_SHARE * free_s:
+    if built_s + one.calls * call_s > free_s and call_s <= _SECOND_CALL_SHARE * free_s:
         call_s = min(call_s, call())
-    return built_s + CALLS * call_s
+    return built_s + one.calls * call_s
 
 
 def network_on(device: Device) -> Callable[[Candidate], Callable[[], float]]:

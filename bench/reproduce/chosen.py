@@ -10,9 +10,11 @@ from typing import Any
 
 from baselines.method import Method
 from bench.paper import Table
+from bench.reproduce.claimed import PAIRS, Claim, judge_claims
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated
+from bench.speed.variant import form_of
 
 # the options that degrade a CARNet, each with the value that does not (Section IV.A)
 _FULL: dict[str, Any] = {"modules": 4, "scloss": 4, "crp": True}
@@ -44,7 +46,10 @@ class Records:
     methods
         By registry name.
     prefer
-        Ids of accuracy records that come before all others: those that this very command has made.
+        Ids of records that come before all others: those that this very command has made.
+    form
+        Which times are shown: engine and precision as `bench.speed.variant.form_of` names them.
+        Empty is eager in the device's own layout, fp32, not deployed.
 
     Raises
     ------
@@ -52,8 +57,11 @@ class Records:
         A record is damaged; the message names its file.
     """
 
-    def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:
+    def __init__(
+        self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = (), form: str = ""
+    ) -> None:
         self._methods = methods
+        self._form = form
         self._prefer = frozenset(prefer)
         self._sources: dict[str, dict[str, str] | None] = {}
         self._accuracy = read_records(home, "accuracy")
@@ -101,7 +109,11 @@ class Records:
         )
 
     def speed(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> Choice:
-        """Return the latest time of one image at the table's size, on an accelerator if there is one."""
+        """Return the latest time of one image at the table's size, on an accelerator if there is one.
+
+        Preferred records come first. Only times of the wanted engine and precision are there: one cell must
+        not stand for eager and the next for another engine because somebody tried it.
+        """
 
         def fits(record: Record) -> bool:
             found = record.identity
@@ -109,15 +121,31 @@ class Records:
                 found.get("size") == (None if size_hw is None else list(size_hw))
                 and found.get("num_classes") == classes
                 and found.get("batch") == 1
-                and found.get("precision") == "32-true"
+                and form_of(found) == self._form
                 and found.get("options") == dict(self._methods[row].options)
             )
 
         usable, refused = self._usable(self._speed, row, fits)
         if not usable:
             return Choice(refused=refused)
-        latest = max(usable, key=lambda record: (record.identity.get("device") != "cpu", _started(record)))
+        latest = max(
+            usable,
+            key=lambda record: (
+                record.id in self._prefer,
+                record.identity.get("device") != "cpu",
+                _started(record),
+            ),
+        )
         return Choice((latest,), refused)
+
+    def speed_record(self, record_id: str | None) -> Record | None:
+        """Return the time with this id, or None."""
+        return next((record for record in self._speed if record.id == record_id), None)
+
+    def claims(self, table: str) -> tuple[Claim, ...]:
+        """Return the ratios of times that a table claims, each judged by one run."""
+        rows = {row for pair in PAIRS.get(table, ()) for row in pair}
+        return judge_claims(table, self._speed, {row: self._current(row) for row in rows}, self._form)
 
     def _usable(
         self, records: Sequence[Record], row: str, fits: Callable[[Record], bool]

@@ -8,6 +8,9 @@ from typing import Any
 
 from bench.paper import Cell, Row, Table
 from bench.reproduce import verdict as v
+from bench.reproduce.claimed import Claim
+from bench.reproduce.plausible import Plausibility
+from bench.reproduce.ranked import Ranks
 
 FITTED_SHORT = "a constraint of the architecture search, no independent confirmation"
 
@@ -174,6 +177,12 @@ class Reproduction:
         Rows whose method is our reconstruction; they say so wherever they are shown.
     beside
         What is not in the paper's table.
+    ranks
+        Whether the times stand in the printed order; None where the table has no times.
+    claims
+        Ratios of times that the table claims.
+    plausibility
+        What the printed times ask of the card that the paper names.
     """
 
     table: Table
@@ -184,6 +193,9 @@ class Reproduction:
     points: tuple[Point, ...] = ()
     reconstructions: frozenset[str] = frozenset()
     beside: tuple[Beside, ...] = ()
+    ranks: Ranks | None = None
+    claims: tuple[Claim, ...] = ()
+    plausibility: tuple[Plausibility, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:
@@ -197,6 +209,9 @@ class Reproduction:
             "cells": [result.as_json() for result in self.results.values()],
             "beside": [number.as_json() for method in self.beside for number in method.numbers],
             "summary": self.summary,
+            "ranks": None if self.ranks is None else self.ranks.as_json(),
+            "claims": [claim.as_json() for claim in self.claims],
+            "plausibility": [time.as_json() for time in self.plausibility],
         }
 
 

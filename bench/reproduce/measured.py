@@ -66,7 +66,9 @@ def found_speed(column: str, choice: Choice, *, with_std: bool = False) -> Found
     threads = f", {_many(identity.get('threads', 0), 'thread')}" if identity.get("device") == "cpu" else ""
     bound_ms = values.get("gemm_bound_ms")
     bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(column, bound_ms)}"
-    parts = [f"{where or identity.get('device')}{threads}, {identity['engine']} {identity['precision']}"]
+    folded = " deployed" if identity.get("deploy") else ""
+    engine = f"{identity['engine']} {identity['precision']}{folded}"
+    parts = [f"{where or identity.get('device')}{threads}, {engine}"]
     mean_ms, std_ms = values.get("mean_ms"), values.get("std_ms")
     if with_std and mean_ms is not None and std_ms is not None:
         parts.append(f"median of {values['samples']} samples, mean {mean_ms:.4g} ± {std_ms:.2g} ms")

@@ -16,6 +16,8 @@ from bench.reproduce.chosen import Records
 from bench.reproduce.counted import RowCosts, count_row
 from bench.reproduce.judged import Beside, Point, Reproduction, Result, joined
 from bench.reproduce.measured import judge_miou, judge_speed
+from bench.reproduce.plausible import Work, judge_times
+from bench.reproduce.ranked import Ranks, judge_ranks
 
 REPRODUCIBLE = ("table1", "table2", "table3", "table4")
 """The tables there is a command for."""
@@ -44,6 +46,7 @@ def reproduce(
     prefer: Collection[str] = (),
     *,
     beside: Sequence[Method] = (),
+    form: str = "",
 ) -> Reproduction:
     """Judge every printed cell of a table: costs are counted now, times and accuracies come from records.
 
@@ -58,9 +61,12 @@ def reproduce(
     progress
         Told the row in work, the rows done and the rows in all.
     prefer
-        Ids of accuracy records to show before all others.
+        Ids of records to show before all others.
     beside
         Methods that are not in the table, to be measured as its rows are.
+    form
+        Engine and precision of the times to show, as `bench.speed.variant.form_of` names them; empty is eager
+        fp32.
 
     Raises
     ------
@@ -71,10 +77,11 @@ def reproduce(
     """
     check_name(name)
     table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)
-    records = Records(home, with_these(methods, beside), prefer)
+    records = Records(home, with_these(methods, beside), prefer, form)
     results: dict[tuple[str, str], Result] = {}
     params_m: dict[str, float] = {}
     points: list[Point] = []
+    work_of: dict[str, Work] = {}
     steps = len(printed_rows) + len(beside)
     for done, row in enumerate(printed_rows):
         progress(row.name, done, steps)
@@ -83,6 +90,9 @@ def reproduce(
         if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
             points += points_of(method, params_m[row.name], table, records, in_table=True)
+        counts = None if work.costs is None else work.costs.counts_of("flops")
+        if work.costs is not None and counts is not None and counts.gmacs is not None:
+            work_of[row.name] = Work(counts.gmacs, work.costs.total.params_m)
         for column, cell in row.cells.items():
             if cell is not None:
                 result = _with_note(_judge(cell, work), tried.get((row.name, column)))
@@ -95,6 +105,7 @@ def reproduce(
         if known_m is not None:
             points += points_of(method, known_m, table, records, in_table=False)
     progress("", steps, steps)
+    times = [result for (_, column), result in results.items() if column == "time"]
     return Reproduction(
         table,
         printed_rows,
@@ -104,7 +115,21 @@ def reproduce(
         tuple(points),
         frozenset(row.name for row in printed_rows if _is_reconstruction(methods.get(row.name))),
         tuple(placed),
+        _ranks(times, records) if times else None,
+        records.claims(name),
+        judge_times(table, [result.cell for result in times], work_of),
     )
+
+
+def _ranks(times: Sequence[Result], records: Records) -> Ranks:
+    """Judge the order of the times; each is that of the record which its cell shows."""
+    printed = {result.cell.row: float(result.cell.value) for result in times}
+    measured = {
+        result.cell.row: (result.measured, record)
+        for result in times
+        if result.measured is not None and (record := records.speed_record(result.record)) is not None
+    }
+    return judge_ranks(printed, measured)
 
 
 @dataclass(frozen=True)

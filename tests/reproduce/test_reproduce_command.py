@@ -27,7 +27,9 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer, beside: real(name, home, {}, progress, prefer, beside=beside),
+        lambda name, home, progress, prefer, beside, form: real(
+            name, home, {}, progress, prefer, beside=beside, form=form
+        ),
     )
 
 
@@ -67,7 +69,7 @@ def test_an_unknown_table_is_a_usage_error_with_the_choices(app: typer.Typer, tm
     ("arguments", "message"),
     [
         (("--data", "scenes"), "--budget TIME is missing"),
-        (("--budget", "10m"), "--data NAME is missing"),
+        (("--budget", "10m"), "--data NAME (or --time) is missing"),
         (("--data", "scenes", "--budget", "10"), "duration '10'"),
         (("--data", "scenes", "--budget", "ten minutes"), "duration 'ten minutes'"),
     ],
@@ -98,14 +100,14 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer, beside: (
-            shown.append(prefer) or judge(name, home, progress, prefer, beside)
+        lambda name, home, progress, prefer, beside, form: (
+            shown.append(prefer) or judge(name, home, progress, prefer, beside, form)
         ),
     )
     done = run(app, "table4", "--data", "scenes", "--budget", "10m", "--home", str(tmp_path))
     assert done.exit_code == 0
     assert asked == [("scenes", 580.0, tmp_path)]  # 600 s less 20 s for the table itself
-    assert shown == [("ab12",)]
+    assert shown == [["ab12"]]
 
 
 def test_an_own_network_and_the_peers_are_set_beside_the_table(

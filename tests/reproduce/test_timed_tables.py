@@ -222,7 +222,9 @@ def test_one_network_that_fails_does_not_take_the_others_times_with_it(
     bench.gmacs = {"carnet-mobile": 1.0, "lwrf-resnet50": 1.0}
     bench.fails = {"carnet-mobile"}
     said = time_table(bench, tmp_path, "table2", 100.0)
+    # together first, since both are in one group; then each alone
     assert [names for names, *_ in bench.measured] == [["lwrf-resnet50"]]
+    assert "lwrf-resnet50, carnet-mobile: together not timed, fails on this input; now each alone" in said
     assert "carnet-mobile: not timed, fails on this input" in said
 
 
@@ -238,7 +240,7 @@ def test_real_networks_are_timed_and_their_records_written(
     cells = [
         Cell("table1", row, row, "time", "1", "ms", "64x96", 19) for row in ("enet", "carnet-mobile", "sq")
     ]
-    monkeypatch.setattr(timed, "load_table", lambda _name: cells)
+    monkeypatch.setattr("bench.reproduce.grouped.load_table", lambda _name: cells)
     # SQ is said to need more than any budget holds
     real = timed._counted
     monkeypatch.setattr(
