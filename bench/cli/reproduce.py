@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import timing, watching
+from bench.cli.study import STUDIES, print_study, refuse_options
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="table1, table2, table3 or table4.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9 or fig10.")],
     own: Annotated[
         list[str] | None,
         typer.Option(
@@ -103,9 +104,14 @@ def reproduce(
     Networks given by --model, installed ones (entry points carnet_bench.models) and --peers stand in a
     section of their own below, measured at the table's size and classes.
 
+    table5, fig8, fig9 and fig10 are the paper's ablations, made from the accuracy records alone (see
+    `ablate`): each difference with its interval, and the paper's statement judged; written are a page, a
+    table and a figure of that name.
+
     \b
     Example:
       carnet-bench reproduce table4
+      carnet-bench reproduce table5
       carnet-bench reproduce table1 --peers --model mynet.py:build
       carnet-bench reproduce table1 --data scenes --budget 10m
       carnet-bench reproduce table1 --time --threads 2
@@ -118,7 +124,11 @@ def reproduce(
     from bench.reproduce.tables import reproduce as judge
     from bench.speed.variant import Variant, form_of_variant
 
-    check_name(table)
+    check_name(table, also=STUDIES)
+    if table in STUDIES:
+        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
+        print_study(table, home, as_json=as_json)
+        return
     beside = methods_beside(table, own or [], peers=peers)
     variant = Variant(engine, precision, deploy)
     form = form_of_variant(variant, device)

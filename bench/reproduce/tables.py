@@ -32,10 +32,10 @@ NO_NETWORK = "no such network"
 Progress = Callable[[str, int, int], None]
 
 
-def check_name(name: str) -> None:
-    """Raise UsageError with the choices unless there is a command for this table."""
-    if name not in REPRODUCIBLE:
-        raise unknown("table", name, list(REPRODUCIBLE))
+def check_name(name: str, also: Sequence[str] = ()) -> None:
+    """Raise UsageError with the choices, these and ``also``, unless the name is one of them."""
+    if name not in (*REPRODUCIBLE, *also):
+        raise unknown("table", name, [*REPRODUCIBLE, *also])
 
 
 def reproduce(

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
+from bench.evaluate.differences import Difference
+
 EQUAL = "equal"
 WITHIN_ONE_DIGIT = "within one digit"
 EQUAL_IN_SOURCE_UNIT = "equal in the source's unit"
@@ -53,7 +55,8 @@ _T_975 = (
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-_FEWEST_SEEDS = 3
+FEWEST_SEEDS = 3
+"""Below these an accuracy or a difference is not judged."""
 
 
 @dataclass(frozen=True)
@@ -190,34 +193,30 @@ def judge_accuracy(percents: Sequence[float], printed: str) -> Verdict:
     """
     if not percents:
         return Verdict(NOT_MEASURED)
-    if len(percents) < _FEWEST_SEEDS:
-        return Verdict(NOT_DISTINGUISHABLE, f"{_seeds(len(percents))}, at least {_FEWEST_SEEDS} needed")
+    if len(percents) < FEWEST_SEEDS:
+        return Verdict(NOT_DISTINGUISHABLE, f"{_seeds(len(percents))}, at least {FEWEST_SEEDS} needed")
     low, high = interval_95(percents)
     inside = low <= float(Decimal(printed)) <= high
     note = f"95 % interval {low:.2f} to {high:.2f}, {_seeds(len(percents))}"
     return Verdict(REPRODUCED if inside else CONTRADICTED, note)
 
 
-def judge_difference(differences: Sequence[float], printed_difference: str) -> Verdict:
-    """Judge the difference between two variants, measured with the same seeds.
+def judge_difference(difference: Difference, printed: Decimal) -> Verdict:
+    """Judge the difference between two variants.
 
     Parameters
     ----------
-    differences
-        Of each seed, variant less reference.
-    printed_difference
-        The paper's; its sign is what is compared.
+    difference
+        As measured, variant less reference.
+    printed
+        The paper's; only its sign is compared.
     """
-    if len(differences) < _FEWEST_SEEDS:
-        if not differences:
-            return Verdict(NOT_MEASURED)
-        return Verdict(NOT_DISTINGUISHABLE, f"{_seeds(len(differences))}, at least {_FEWEST_SEEDS} needed")
-    low, high = interval_95(differences)
-    note = f"95 % interval {low:+.2f} to {high:+.2f}, {_seeds(len(differences))}"
-    sign = Decimal(printed_difference)
-    if low <= 0 <= high or sign == 0:
-        return Verdict(NOT_DISTINGUISHABLE, note)
-    return Verdict(REPRODUCED if (low > 0) == (sign > 0) else CONTRADICTED, note)
+    seeds = min(difference.seeds)
+    if seeds < FEWEST_SEEDS:
+        return Verdict(NOT_DISTINGUISHABLE, f"{_seeds(seeds)}, at least {FEWEST_SEEDS} needed")
+    if difference.sign == 0 or printed == 0:
+        return Verdict(NOT_DISTINGUISHABLE)
+    return Verdict(REPRODUCED if (difference.sign > 0) == (printed > 0) else CONTRADICTED)
 
 
 def interval_95(values: Sequence[float]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.evaluate.differences import Difference
 from bench.reproduce.verdict import (
     Verdict,
     digit_of,
@@ -132,20 +133,34 @@ def test_two_seeds_decide_nothing_however_near_they_are() -> None:
 
 def test_no_seed_is_not_measured() -> None:
     assert judge_accuracy([], "70.7") == Verdict("not measured")
-    assert judge_difference([], "1.9") == Verdict("not measured")
+
+
+def difference(low: float, high: float, seeds: tuple[int, int] = (3, 3)) -> Difference:
+    return Difference((low + high) / 2, low, high, 0.95, seeds, 233, 29, False, "seeds and images")
 
 
 @pytest.mark.parametrize(
-    ("differences", "verdict"),
+    ("found", "printed", "verdict"),
     [
-        ([1.0, 2.0, 3.0], "not distinguishable"),  # 2 +- 2.484 contains 0
-        ([1.9, 2.0, 2.1], "reproduced"),  # 2 +- 0.248
-        ([-1.9, -2.0, -2.1], "contradicted"),
-        ([2.0, 2.0], "not distinguishable"),  # two seeds
+        (difference(-0.005, 0.045), "1.9", "not distinguishable"),
+        (difference(0.0, 0.045), "1.9", "not distinguishable"),  # 0 is in it
+        (difference(0.017, 0.023), "1.9", "reproduced"),
+        (difference(0.017, 0.023), "-1.9", "contradicted"),
+        (difference(-0.023, -0.017), "1.9", "contradicted"),
+        (difference(-0.023, -0.017), "-0.1", "reproduced"),
+        (difference(0.017, 0.023), "0.0", "not distinguishable"),  # the paper's has no sign
     ],
 )
-def test_a_difference_is_judged_by_its_sign_and_interval(differences: list[float], verdict: str) -> None:
-    assert judge_difference(differences, "1.9").verdict == verdict
+def test_a_difference_is_judged_by_its_sign_and_interval(
+    found: Difference, printed: str, verdict: str
+) -> None:
+    assert judge_difference(found, Decimal(printed)) == Verdict(verdict)
+
+
+def test_a_difference_with_fewer_than_three_seeds_on_a_side_decides_nothing() -> None:
+    assert judge_difference(difference(0.017, 0.023, (2, 3)), Decimal("1.9")) == Verdict(
+        "not distinguishable", "2 seeds, at least 3 needed"
+    )
 
 
 def test_the_interval_of_forty_values_uses_students_t_of_39_degrees() -> None:
