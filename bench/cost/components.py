@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bench.cost.counters import CallsAs
-from bench.cost.meta import on_meta
+from bench.cost.meta import call_hooked
 from carnet.encoder import ResNet
 from carnet.model import CARNet
 from carnet.modules import CARModule
@@ -96,10 +96,5 @@ def inputs_of(model: nn.Module, names: Sequence[str], inputs: Sequence[Any]) -> 
         return hook
 
     handles = [model.get_submodule(name).register_forward_pre_hook(hook_for(name)) for name in names]
-    try:
-        with on_meta():
-            model(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    call_hooked(model, inputs, handles)
     return seen

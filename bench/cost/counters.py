@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.cost.meta import on_meta
+from bench.cost.meta import call_hooked, on_meta
 from bench.cost.rules import operations
 
 CallsAs = Mapping[tuple[str, int], str | None]
@@ -67,12 +67,7 @@ def thop2019_ops(model: nn.Module, inputs: Sequence[Any], calls_as: CallsAs | No
         for name, module in model.named_modules()
         if next(module.children(), None) is None
     ]
-    try:
-        with on_meta():
-            model(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    call_hooked(model, inputs, handles)
     return sum(counted.values())
 
 

@@ -1,13 +1,14 @@
 """Networks on the `meta` device, where a tensor is a shape: no weights, no arithmetic."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.hooks import RemovableHandle
 
 from baselines.method import Method
 from bench.errors import RefusedInput
@@ -19,6 +20,16 @@ def on_meta() -> Iterator[None]:
     # not torch.device("meta"): under it torch enters a functional layer twice, and ptflops counts both
     with torch.no_grad(), _ShapesOnly():  # type: ignore[no-untyped-call]
         yield
+
+
+def call_hooked(model: nn.Module, inputs: Sequence[Any], hooks: Sequence[RemovableHandle]) -> None:
+    """Call a model on the `meta` device; its hooks are removed afterwards, whatever comes of the call."""
+    try:
+        with on_meta():
+            model(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str]]:
