@@ -9,7 +9,15 @@ from bench.cli.options import DataHome, DataRoot
 from bench.cli.output import print_json
 from bench.cli.parsing import parse_size
 from bench.cli.progress import timing
-from bench.cli.trained import Calibrate, CalibrationMethod, Data, MaxLoss, Weights, what_is_wanted
+from bench.cli.trained import (
+    Calibrate,
+    CalibrationMethod,
+    Data,
+    Fp32Convolutions,
+    MaxLoss,
+    Weights,
+    what_is_wanted,
+)
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ def export(
     data: Data = None,
     calibrate: Calibrate = None,
     calibration_method: CalibrationMethod = "minmax",
+    fp32_convolutions: Fp32Convolutions = 3,
     max_loss: MaxLoss = 1.0,
     data_root: DataRoot = None,
     home: DataHome = Path(),
@@ -76,7 +85,13 @@ def export(
     if out.exists() and not overwrite:
         raise UsageError(f"{out}: is there already; give --overwrite to replace it")
     asked = what_is_wanted(
-        weights, precision, data=data, calibrate=calibrate, method=calibration_method, points=max_loss
+        weights,
+        precision,
+        data=data,
+        calibrate=calibrate,
+        method=calibration_method,
+        fp32_convolutions=fp32_convolutions,
+        points=max_loss,
     )
     with timing() as show:
         subject = None

@@ -36,6 +36,10 @@ CalibrationMethod = Annotated[
     str,
     typer.Option("--calibration-method", help="minmax, percentile or entropy: how int8 gets its ranges."),
 ]
+Fp32Convolutions = Annotated[
+    int,
+    typer.Option("--fp32-convolutions", min=0, help="So many of the first convolutions int8 leaves in fp32."),
+]
 MaxLoss = Annotated[
     float, typer.Option("--max-loss", help="Points of mIoU that an engine may lose; more is refused.")
 ]
@@ -49,6 +53,7 @@ def what_is_wanted(
     calibrate: str | None,
     method: str,
     points: float,
+    fp32_convolutions: int = 3,
 ) -> Wanted:
     """Return what is asked for beside the weights; ``points`` of mIoU may be lost.
 
@@ -69,4 +74,4 @@ def what_is_wanted(
         raise UsageError(f"--calibrate: {precision} takes no calibration; allowed is with --precision int8")
     if weights is None and data is not None:
         raise UsageError("--data: random weights have no score; allowed is with --weights only")
-    return Wanted(data, calibrate, method, points / 100)
+    return Wanted(data, calibrate, method, fp32_convolutions, points / 100)

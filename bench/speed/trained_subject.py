@@ -13,7 +13,12 @@ from bench.data.dataset import data_notes, require_disjoint, require_labels
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
 from bench.speed.accuracy import MAX_LOSS, Judge, batches
-from bench.speed.engines.quantised import CALIBRATION_METHODS, Calibration, require_method
+from bench.speed.engines.quantised import (
+    CALIBRATION_METHODS,
+    FP32_CONVOLUTIONS,
+    Calibration,
+    require_method,
+)
 from bench.train.splits import open_split
 from bench.train.trained import open_weights
 
@@ -45,6 +50,8 @@ class Wanted:
         ``NAME`` or ``NAME:COUNT``: so many images of the train split, evenly spread; by itself 32.
     method
         How the ranges are taken from them, one of ``CALIBRATION_METHODS``.
+    fp32_convolutions
+        So many of the network's first convolutions are left in fp32 by int8.
     max_loss
         Most mIoU that an engine may lose, 0..1.
     """
@@ -52,6 +59,7 @@ class Wanted:
     data: str | None = None
     calibrate: str | None = None
     method: str = CALIBRATION_METHODS[0]
+    fp32_convolutions: int = FP32_CONVOLUTIONS
     max_loss: float = MAX_LOSS
 
 
@@ -159,11 +167,13 @@ def open_subject(
             f"--classes {classes}: the weights are of {recipe.data}, {len(of_the_run.classes)} classes"
         )
     require_method(wanted.method)
+    if wanted.fp32_convolutions < 0:
+        raise UsageError(f"--fp32-convolutions {wanted.fp32_convolutions}: allowed is 0 or more")
     if not 0.0 <= wanted.max_loss <= 1.0:
         raise UsageError(f"--max-loss {100 * wanted.max_loss:g}: allowed are 0 to 100 points of mIoU")
     calibrate = None if wanted.calibrate is None else _calibrate(wanted.calibrate)
     scored = wanted.data if wanted.data is not None or calibrate is None else calibrate[0]
-    for option, name in (("--data", scored), ("--calibrate", calibrate[0] if calibrate else None)):
+    for option, name in (("--calibrate", calibrate[0] if calibrate else None), ("--data", scored)):
         if name is not None and name.partition(":")[0] != recipe.data:
             raise UsageError(f"{option} {name}: the weights are of {recipe.data}; allowed is that")
     judge = calibration = None
@@ -177,7 +187,7 @@ def open_subject(
         next(iter(batches(data, [0], weights.statistics, shape)))  # another size is refused here, in time
     if calibrate is not None:
         images = open_split(recipe, _CALIBRATION_SPLIT, data_root, home)
-        calibration = _read(images, calibrate[1], weights, shape, method=wanted.method, progress=progress)
+        calibration = _read(images, calibrate[1], weights, shape, wanted=wanted, progress=progress)
     return TrainedSubject(weights, of_the_run, judge, calibration)
 
 
@@ -195,7 +205,7 @@ def _read(
     weights: TrainedWeights,
     shape: tuple[int, int, int, int],
     *,
-    method: str,
+    wanted: Wanted,
     progress: Callable[[str, float], None],
 ) -> Calibration:
     if count > len(data):
@@ -215,4 +225,4 @@ def _read(
         "images": count,
         "images_sha256": digest.hexdigest(),
     }
-    return Calibration(found, source, method, progress)
+    return Calibration(found, source, wanted.method, wanted.fp32_convolutions, progress)

@@ -92,3 +92,96 @@ def test_weights_that_are_not_there_are_exit_3(call, own, tmp_path):
     code, _, err = call(own, *words)
     assert code == 3
     assert "no such file" in err
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Write a network and its weights as a run of drawn scenes does; return both names."""
+    import torch
+
+    from bench.models import resolve
+    from bench.train.recipe import from_table
+    from bench.train.weight_file import save_weights
+
+    file = tmp_path / "small.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def build(num_classes):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, num_classes, 1))\n"
+    )
+    table = {"name": "tiny", "model": "small", "data": "scenes", "batch": 2, "epochs": 1, "crop": [64, 96]}
+    table |= {"data_options": {"count": 4, "size_hw": [64, 96]}, "encoder_lr": 0.1, "decoder_lr": 0.1}
+    path = tmp_path / "final.safetensors"
+    torch.manual_seed(0)
+    note = {
+        "identity": {"model": "small", "recipe": from_table(table, "tiny").identity()},
+        "statistics": {"mean": [0.5] * 3, "std": [0.5] * 3},
+        "notes": [],
+    }
+    save_weights(path, resolve(f"{file}:build").build(19).state_dict(), note)
+    return [f"{file}:build", "--size", "64x96", "--weights", path]
+
+
+def test_int8_of_trained_weights_is_written_with_its_loss(call, trained, tmp_path):
+    out = tmp_path / "net.onnx"
+    words = [
+        "--precision",
+        "int8",
+        "--calibrate",
+        "scenes:2",
+        "--fp32-convolutions",
+        "0",
+        "--max-loss",
+        "100",
+    ]
+    code, said, _ = call(*trained, "--onnx", *words, "--out", out, "--json")
+    assert code == 0
+    document = json.loads(said)
+    calibration, accuracy = document["calibration"], document["accuracy"]
+    assert document["precision"] == "int8"
+    assert (calibration["data"], calibration["split"], calibration["images"]) == ("scenes", "train", 2)
+    assert (accuracy["split"], accuracy["images"], accuracy["max_loss"]) == ("val", 4, 1.0)
+    assert accuracy["loss"] == accuracy["eager_miou"] - accuracy["miou"]
+    code, said, _ = call(*trained, "--onnx", *words, "--out", out, "--overwrite")
+    assert code == 0
+    assert "points (allowed 100) on scenes val, 4 images" in said
+
+
+def test_fp32_of_trained_weights_is_scored_on_the_split_asked_for(call, trained, tmp_path):
+    code, said, _ = call(
+        *trained, "--openvino", "--data", "scenes:test", "--out", tmp_path / "net.xml", "--json"
+    )
+    assert code == 0
+    accuracy = json.loads(said)["accuracy"]
+    assert (accuracy["split"], accuracy["loss"]) == ("test", pytest.approx(0.0, abs=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--precision", "int8"], "--weights FILE|RUN --calibrate DATA[:COUNT]"),
+        (["--precision", "bf16"], "no precision of an export 'bf16'; have fp32, int8"),
+        (["--calibrate", "camvid"], "--calibrate: fp32 takes no calibration"),
+        (["--data", "camvid"], "--data: random weights have no score"),
+    ],
+)
+def test_what_random_weights_cannot_be_asked_is_exit_2(call, own, tmp_path, words, found):
+    out = tmp_path / "net.onnx"
+    code, _, err = call(own, "--onnx", "--size", "8x8", "--out", out, *words)
+    assert code == 2
+    assert found in err
+    assert not out.exists()
+
+
+def test_int8_that_loses_too_much_is_exit_3_and_no_file(call, trained, tmp_path, monkeypatch):
+    from bench.speed.accuracy import Judge
+
+    scores = iter([0.5, 0.48])
+    monkeypatch.setattr(Judge, "miou", lambda *_, **__: next(scores))
+    out = tmp_path / "net.onnx"
+    words = ["--precision", "int8", "--calibrate", "scenes:2", "--fp32-convolutions", "0"]
+    code, said, err = call(*trained, "--onnx", *words, "--out", out, "--json")
+    assert (code, said) == (3, "")
+    assert "loss +2.00 points (allowed 1)" in err
+    assert "--max-loss" in err
+    assert not out.exists()
