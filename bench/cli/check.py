@@ -136,7 +136,8 @@ def _show(report: Report) -> None:
     from bench.gate.formats import TITLES, to_tell
 
     console = Console()
-    table = Table(title=f"compared with {report.baseline}", title_justify="left", box=box.SIMPLE_HEAD)
+    console.print(f"compared with {report.baseline}", soft_wrap=True, markup=False, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "compared", "verdicts"):
         table.add_column(heading, justify="right" if heading == "compared" else "left")
     for kind, verdicts in report.counted().items():

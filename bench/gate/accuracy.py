@@ -75,9 +75,18 @@ class Score:
     @property
     def title(self) -> str:
         """For a reader, e.g. ``camvid-quick, carnet-mobile, seed 0, camvid test``."""
+        return self.titled(f"seed {self.seed}")
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        return int(self.record.identity["run"]["recipe"]["seed"])
+
+    def titled(self, seeds: str) -> str:
+        """Return the title with other words for the seed."""
         identity = self.record.identity
-        recipe, data = identity["run"]["recipe"], identity["data"]
-        return f"{recipe['name']}, {identity['model']}, seed {recipe['seed']}, {data['name']} {data['split']}"
+        name, data = identity["run"]["recipe"]["name"], identity["data"]
+        return f"{name}, {identity['model']}, {seeds}, {data['name']} {data['split']}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,7 @@ def seed_noise(found: Sequence[Score]) -> tuple[float, str]:
     """
     groups: dict[str, dict[int, float]] = defaultdict(dict)
     for one in found:
-        groups[one.group][one.record.identity["run"]["recipe"]["seed"]] = one.miou
+        groups[one.group][one.seed] = one.miou
     several = [list(seeds.values()) for seeds in groups.values() if len(seeds) > 1]
     freedom = sum(len(values) - 1 for values in several)
     if freedom < _LEAST_FREEDOM:
@@ -212,11 +221,9 @@ def _trained_anew(
     pairs: Sequence[tuple[Known, Score]], max_loss: float, seed_std: float, source: str
 ) -> Finding:
     """Judge other weights of the same run: seed by seed, all seeds together."""
-    title = pairs[0][1].title
-    if len(pairs) > 1:
-        seeds = ", ".join(str(one.record.identity["run"]["recipe"]["seed"]) for _, one in pairs)
-        name = pairs[0][1].record.identity["run"]["recipe"]["seed"]
-        title = title.replace(f"seed {name}", f"seeds {seeds}")
+    pairs = sorted(pairs, key=lambda pair: pair[1].seed)
+    seeds = ", ".join(str(one.seed) for _, one in pairs)
+    title = pairs[0][1].titled(f"seed{'s' if len(pairs) > 1 else ''} {seeds}")
     first = [known.score for known, _ in pairs if known.score is not None]
     if len(first) < len(pairs):
         loss = statistics.fmean(known.summary["miou"] - one.miou for known, one in pairs)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from baselines.method import Method
+from bench.evaluate.confusion import Confusion
 from bench.gate.baseline import Baseline
 from bench.gate.golden import conditions
 from bench.gate.measuring import KINDS, measurements
+from bench.results.record import Record, record_id, to_json
+from bench.results.store import npz_bytes, read_arrays
 
 ROOT = Path(__file__).parents[2]
+
+Array = np.ndarray[Any, Any]
 
 
 class Toy(nn.Module):
@@ -85,3 +94,90 @@ def records_copy(tmp_path: Path) -> Path:
     home = tmp_path / "copy"
     shutil.copytree(ROOT / "results" / "records" / "accuracy", home / "results" / "records" / "accuracy")
     return home
+
+
+@pytest.fixture
+def plant() -> Callable[..., Record]:
+    """Write accuracy records with a loss planted into them."""
+    return _plant
+
+
+def _with_loss(home: Path, record: Record, loss: float) -> tuple[float, dict[str, Array]]:
+    """Return mIoU and arrays of a record after it lost so much mIoU (a fraction); below 0 is a gain.
+
+    In every image the same share of each class's hits goes to the next class.
+    """
+    arrays = read_arrays(record, home)
+    shape = tuple(int(size) for size in arrays["shape"])
+    dense = np.zeros(shape, np.int64)
+    dense[arrays["image"], arrays["truth"], arrays["prediction"]] = arrays["count"]
+    low, high = -0.5, 0.5
+    for _ in range(40):
+        share = (low + high) / 2
+        if _miou(_moved(dense, share)) > _miou(dense) - loss:
+            low = share
+        else:
+            high = share
+    changed = _moved(dense, high)
+    image, truth, prediction = np.nonzero(changed)
+    values = changed[image, truth, prediction]
+    kept = {
+        "image": image,
+        "truth": truth,
+        "prediction": prediction,
+        "count": values,
+        "shape": np.array(shape),
+    }
+    return _miou(changed), {name: array.astype(np.int32) for name, array in kept.items()}
+
+
+def _moved(dense: Array, share: float) -> Array:
+    """Return matrices with a share of the hits moved off the diagonal, or, below 0, of the misses onto it."""
+    changed = dense.copy()
+    classes = dense.shape[1]
+    for truth in range(classes):
+        beside = (truth + 1) % classes
+        if share >= 0:
+            number = np.floor(share * dense[:, truth, truth]).astype(np.int64)
+        else:
+            number = -np.floor(-share * dense[:, truth, beside]).astype(np.int64)
+        changed[:, truth, truth] -= number
+        changed[:, truth, beside] += number
+    return changed
+
+
+def _miou(dense: Array) -> float:
+    confusion = Confusion(dense.shape[1])
+    confusion.matrix += dense.sum(axis=0)
+    found = confusion.miou()
+    assert found is not None
+    return found
+
+
+def _plant(home: Path, source: Path, record: Record, loss: float, **identity: Any) -> Record:
+    """Write a record like one of ``source`` with a loss; ``weights`` and ``seed`` make it another run's.
+
+    Without either it takes the place of the record itself, as an evaluation of the same weights would.
+    """
+    score, arrays = _with_loss(source, record, loss)
+    changed = dict(record.identity)
+    if "weights" in identity:
+        changed["weights_sha256"] = identity["weights"] * 64
+    if "seed" in identity:
+        run = changed["run"]
+        changed["run"] = {**run, "recipe": {**run["recipe"], "seed": identity["seed"]}}
+    content = npz_bytes(arrays)
+    name = record_id(changed)
+    planted = replace(
+        record,
+        id=name,
+        identity=changed,
+        values={**record.values, "miou": score},
+        provenance={**record.provenance, "started_utc": identity.get("started", "2027-01-01T00:00:00Z")},
+        sidecar={"file": f"{name}.npz", "sha256": hashlib.sha256(content).hexdigest()},
+    )
+    folder = home / "results" / "records" / "accuracy"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.npz").write_bytes(content)
+    (folder / f"{name}.json").write_text(to_json(planted))
+    return planted

@@ -1,0 +1,68 @@
+"""A baseline file: the same tree gives the same bytes, and what is not one is refused by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.errors import RefusedInput
+from bench.gate.baseline import read_baseline, to_json, write_baseline
+
+
+@pytest.fixture
+def file(toy, baseline_of, tmp_path: Path) -> Path:
+    path = tmp_path / "results" / "baseline.json"
+    write_baseline(baseline_of(toy(b="", a="mac")), path)
+    return path
+
+
+def test_it_reads_back_as_it_was_written(toy, baseline_of, file: Path) -> None:
+    assert read_baseline(file) == baseline_of(toy(a="mac", b=""))
+
+
+def test_the_same_tree_gives_the_same_bytes_whatever_the_order_of_its_methods(toy, baseline_of) -> None:
+    assert to_json(baseline_of(toy(a="", b="mac"))) == to_json(baseline_of(toy(b="mac", a="")))
+
+
+def test_one_number_that_changes_is_one_line_of_a_diff(toy, baseline_of) -> None:
+    before = to_json(baseline_of(toy(a=""))).splitlines()
+    after = to_json(baseline_of(toy(a="mac"))).splitlines()
+    changed = [line for line in after if line not in before]
+    assert changed[0].strip().startswith('"macs":')
+    assert len(before) == len(after)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d.update(schema=2), "schema 2; this version reads 1"),
+        (lambda d: d.pop("conditions"), "must be"),
+        (lambda d: d.update(more=1), "must be"),
+        (lambda d: d.update(methods=[]), "methods is a list"),
+        (lambda d: d["methods"].update(a=3), "a is no method's measurements"),
+        (lambda d: d["methods"]["a"]["counts"].update(macs="3"), "macs is '3'; must be a whole number"),
+        (lambda d: d["methods"]["a"]["golden"].pop("samples"), "golden is no fingerprint"),
+        (lambda d: d["accuracy"].update(x=0), "accuracy x is a int"),
+    ],
+)
+def test_what_is_not_a_baseline_is_refused(file: Path, change, said: str) -> None:
+    document = json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(RefusedInput, match=r"baseline\.json") as refused:
+        read_baseline(file)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"schema": NaN}', '{"schema": 1, "schema": 1}'])
+def test_what_is_no_json_is_refused(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(RefusedInput, match="not a baseline"):
+        read_baseline(file)
+
+
+def test_a_file_that_is_not_there_is_refused_with_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(RefusedInput, match="cannot read") as refused:
+        read_baseline(tmp_path / "none.json")
+    assert refused.value.then is not None
+    assert "--update" in refused.value.then
