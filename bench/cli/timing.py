@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.cli.options import DataRoot
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration, parse_size
+from bench.cli.pipeline import EndToEnd, time_end_to_end
 from bench.cli.progress import timing
 from bench.cli.trained import Calibrate, CalibrationMethod, Data, MaxLoss, Weights, what_is_wanted
 from bench.errors import NotMeasured, UsageError
@@ -56,6 +57,7 @@ def time_networks(
         list[int] | None,
         typer.Option("--batch", min=1, help="Images a call; several times for a sweep. Without it, 1."),
     ] = None,
+    end_to_end: EndToEnd = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads; without it, torch's own choice.")
     ] = None,
@@ -80,7 +82,8 @@ def time_networks(
     eager; its images must have the size given. int8 always is, and a loss above --max-loss ends with exit
     code 3. eager takes the device's faster layout (channels_last on a CPU), nchw the
     other one. Each measurement is written as a record, one that is not valid too. Exit code 4 when none is
-    valid.
+    valid. --end-to-end times one network from image files to label maps: decode, normalise, model, argmax,
+    the loader (the first two), and all in one.
 
     \b
     Example:
@@ -113,6 +116,25 @@ def time_networks(
         )
 
     variants = [Variant(name, precision, deploy) for name in engine or ["eager"]]
+    if end_to_end is not None:
+        if weights is not None or batches != [1]:
+            raise UsageError(
+                "--end-to-end: of random weights and one image a call, without --weights, --batch"
+            )
+        time_end_to_end(
+            end_to_end,
+            methods,
+            size_hw,
+            variants,
+            classes=classes or _RANDOM_CLASSES,
+            threads=threads,
+            device=device,
+            protocol=Protocol(samples=samples, budget_s=budget_s),
+            command=("carnet-bench", *sys.argv[1:]),
+            home=home,
+            as_json=as_json,
+        )
+        return
     with timing() as show:
         records = [
             record

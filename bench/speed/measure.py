@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
+from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.speed.clock import Samples, time_models
@@ -21,7 +22,7 @@ from bench.speed.identity import speed_identity
 from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.speed.parity import as_values
 from bench.speed.protocol import Protocol
-from bench.speed.repeats import time_repeats
+from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
 from bench.speed.statistics import drift, spread
 from bench.speed.subjects import Ready, build_network, prepare_subjects
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from baselines.method import Method
     from bench.speed.clock import Progress
+    from bench.speed.device import Device
     from bench.speed.trained_subject import TrainedSubject
 
 PLAIN = Variant()
@@ -147,10 +149,11 @@ def measure_speed(
         ready: dict[str, Ready] = {}
         for method in methods:
             own = [(title(one.identity), one.variant) for one in asked if one.method is method]
-            if trained is None:
-                network = build_network(method, num_classes, there)
-            else:
-                network = trained.network(method, there)
+            network = (
+                build_network(method, num_classes, there)
+                if trained is None
+                else trained.network(method, there)
+            )
             shape = (batch, 3, *size_hw)
             ready |= prepare_subjects(
                 method, network, own, shape=shape, device=there, threads=threads_in_force, trained=trained
@@ -159,11 +162,9 @@ def measure_speed(
             started_ns = clock()
         subjects = {name: one.subject for name, one in ready.items()}
         rates = measure_rates(there, seconds=min(0.5, protocol.budget_s / 40), clock=clock)
-        repeats = {
-            name: time_repeats(
-                subject, there, protocol.budget_s * _REPEAT_BUDGET_SHARE / len(subjects), clock, counters
-            )
-            for name, subject in subjects.items()
+        share_s = protocol.budget_s * _REPEAT_BUDGET_SHARE / len(subjects)
+        watched = {
+            name: _watched(subject, there, share_s, clock, counters) for name, subject in subjects.items()
         }
         timed = time_models(
             {name: subject.call for name, subject in subjects.items()},
@@ -178,19 +179,19 @@ def measure_speed(
     records = []
     for one in asked:
         name = title(one.identity)
-        samples, repeat = timed[name], repeats[name]
+        samples, (repeat, peak) = timed[name], watched[name]
         parity, accuracy = ready[name].parity, ready[name].accuracy
         gmacs, notes = costs[one.method.name]
         if one.variant.precision != "fp32":
             gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
         if one.variant.deploy:
             notes = [*notes, "operations and GEMM bound are those of the network as published, not as folded"]
-        if trained is not None:
-            notes = [*notes, *trained.notes]
         values = {
             **_values(samples, batch),
             "repeated_over_fresh": repeat.over_fresh,
             "repeat_pairs": repeat.pairs,
+            "peak_mib": peak.mib,
+            "peak_measured": peak.measured,
             "interleaved_with": [other for other in subjects if other != name],
             **_bound(samples, None if gmacs is None else gmacs * batch, rates),
             **({} if parity is None else {"parity": as_values(parity)}),
@@ -204,10 +205,23 @@ def measure_speed(
                 values,
                 {**started[one.method.name], "cpu_mhz": mhz, "run": run},
                 reasons=(*samples.chosen.reasons, *repeat.reasons()),
-                notes=notes,
+                notes=[*notes, *(() if trained is None else trained.notes)],
             )
         )
     return records
+
+
+def _watched(
+    subject: Subject,
+    device: Device,
+    budget_s: float,
+    clock: Callable[[], int],
+    counters: Callable[[], CpuReading],
+) -> tuple[Repeat, PeakMemory]:
+    """Time repeated inputs, and watch the memory: no sample counts here, and one network runs alone."""
+    with PeakMemory(device.torch_device) as peak:
+        repeat = time_repeats(subject, device, budget_s, clock, counters)
+    return repeat, peak
 
 
 def _require_trained(

@@ -93,7 +93,7 @@ def test_the_readme_of_the_results_defines_every_column() -> None:
 
 def test_the_page_has_the_papers_columns_and_a_line_for_each_row(judged: Reproduction) -> None:
     page = to_markdown(judged, ORIGIN, "pareto.svg")
-    table = [line for line in page.splitlines() if line.startswith("|")]
+    table = [line for line in page.partition("\n## ")[0].splitlines() if line.startswith("|")]
     assert table[0] == (
         "| Method | Input size | FLOPs (G) | Params (M) | Time (ms) | Frame (fps) | MIoU (%) |"
     )

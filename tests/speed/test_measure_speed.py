@@ -274,3 +274,21 @@ def test_progress_is_told(bench: Bench) -> None:
     bench.measure("plain", progress=watch)
     assert told[0] == "warm-up"
     assert told[-1] == "samples"
+
+
+def test_the_peak_of_memory_is_in_the_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched:
+        mib, measured = None, None
+
+        def __init__(self, device: torch.device) -> None:
+            self.device = device
+
+        def __enter__(self) -> "Watched":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.mib, self.measured = 12.5, f"on the {self.device.type}"
+
+    monkeypatch.setattr("bench.speed.measure.PeakMemory", Watched)
+    for record in bench.measure("plain", "by_identity"):
+        assert (record.values["peak_mib"], record.values["peak_measured"]) == (12.5, "on the cpu")

@@ -1,0 +1,225 @@
+"""From image files to label maps: where the time goes besides the network, each part by the same clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from torch.nn.functional import interpolate
+
+from bench.data.images import read_image
+from bench.data.statistics import IMAGENET, normalise
+from bench.files import sha256_of_file
+from bench.results.provenance import gather
+from bench.results.record import Record, make_record
+from bench.speed.clock import Samples, time_models
+from bench.speed.device import Device, measuring_conditions, open_device
+from bench.speed.identity import speed_identity
+from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.speed.protocol import Protocol
+from bench.speed.statistics import drift, spread
+from bench.speed.subjects import build_network, prepare_subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from jaxtyping import Float32, UInt8
+    from torch import Tensor
+
+    from baselines.method import Method
+    from bench.speed.clock import Progress
+    from bench.speed.engines.engine import Infer
+    from bench.speed.variant import Variant
+
+PARTS = ("decode", "normalise", "model", "argmax")
+"""In their order: file to pixels; pixels to the device, the size and the mean; logits; labels to the CPU."""
+LOADER, WHOLE = "loader", "end to end"
+MEASURED = "end to end"
+"""In the identity of its records, under ``measured``: no table shows them as the time of a network."""
+
+
+class Pipeline:
+    """The parts on one image after the other; each works on what the one before has left.
+
+    Parameters
+    ----------
+    files
+        Images; after the last comes the first.
+    size_hw
+        To which images of another size are brought, pixels.
+    infer
+        From normalised images to logits.
+    device, layout
+        Where, and the memory format that ``infer`` takes.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        size_hw: tuple[int, int],
+        infer: Infer,
+        *,
+        device: Device,
+        layout: Any,
+    ) -> None:
+        self._files, self._size_hw, self._infer = files, size_hw, infer
+        self._device, self._layout = device, layout
+        self._next = 0
+        self.pixels: UInt8[Tensor, "3 h w"] = read_image(files[0])
+        self.image: Float32[Tensor, "1 3 h w"]
+        self.logits: Float32[Tensor, "1 c h w"]
+        self.labels: UInt8[Tensor, "1 h w"]
+        self.whole()  # so that every part has something to work on, and a failure shows before any time
+
+    def decode(self) -> None:
+        """Read the next file."""
+        self.pixels = read_image(self._files[self._next % len(self._files)])
+        self._next += 1
+
+    def normalise(self) -> None:
+        """Bring the pixels to the device, to the size and to ImageNet's mean and deviation."""
+        image = normalise(self.pixels[None].to(self._device.torch_device), IMAGENET)
+        if tuple(image.shape[2:]) != self._size_hw:
+            image = interpolate(image, self._size_hw, mode="bilinear", align_corners=False, antialias=True)
+        self.image = image.contiguous(memory_format=self._layout)
+
+    def model(self) -> None:
+        """Run the network."""
+        self.logits = self._infer(self.image)
+
+    def argmax(self) -> None:
+        """Choose a class at each pixel and bring the labels to the CPU, one byte each."""
+        self.labels = self.logits.argmax(1).byte().cpu()
+
+    def loader(self) -> None:
+        """Read and normalise the next file."""
+        self.decode()
+        self.normalise()
+
+    def whole(self) -> None:
+        """Take the next file through all parts."""
+        self.loader()
+        self.model()
+        self.argmax()
+
+    def calls(self) -> dict[str, Callable[[], None]]:
+        """Return what is timed, in the order of a round."""
+        parts = {name: getattr(self, name) for name in PARTS}
+        return {**parts, LOADER: self.loader, WHOLE: self.whole}
+
+
+def measure_end_to_end(
+    method: Method,
+    size_hw: tuple[int, int],
+    files: Sequence[Path],
+    *,
+    variant: Variant,
+    num_classes: int = 19,
+    threads: int | None = None,
+    device: str = "auto",
+    protocol: Protocol | None = None,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    counters: Callable[[], CpuReading] = read_cpu,
+) -> Record:
+    """Time a network with random weights from image files to label maps, and each part by itself.
+
+    One image a call, in this process: workers that load ahead would hide the loader behind the network, so
+    what they reach lies between ``model`` and ``end to end``.
+
+    Parameters
+    ----------
+    method, size_hw, num_classes, threads, device, protocol, command, progress, clock, counters
+        As for `bench.speed.measure.measure_speed`.
+    files
+        Image files, at least one.
+    variant
+        Engine and precision of the network.
+
+    Returns
+    -------
+    Record
+        Not yet written; its ``median_ms`` is of the whole, ``values["parts"]`` has all of them. It is valid
+        when the whole is.
+
+    Raises
+    ------
+    UsageError
+        No such device or engine.
+    RefusedInput
+        A file is no image, or the network fails on it.
+    """
+    there = open_device(device)
+    identity = variant.identity(there)
+    with measuring_conditions(threads) as threads_in_force:
+        started = gather(command, method)
+        network = build_network(method, num_classes, there)
+        ready = prepare_subjects(
+            method,
+            network,
+            [(method.name, variant)],
+            shape=(1, 3, *size_hw),
+            device=there,
+            threads=threads_in_force,
+        )[method.name]
+        layout = variant.layout(there)
+        pipeline = Pipeline(files, size_hw, ready.subject.network, device=there, layout=layout)  # type: ignore[arg-type]
+        timed = time_models(
+            pipeline.calls(),
+            there.synchronise,
+            protocol=protocol,
+            clock=clock,
+            counters=counters,
+            progress=progress,
+        )
+        mhz = cpu_mhz()
+        full = speed_identity(
+            method,
+            variant,
+            size_hw,
+            there,
+            num_classes=num_classes,
+            batch=1,
+            threads=threads_in_force,
+        )
+    whole = timed[WHOLE]
+    versions = {"engine_versions": dict(ready.versions)} if ready.versions else {}
+    images = {"count": len(files), "sha256": _digest(files)}
+    return make_record(
+        "speed",
+        {**full, **identity, **versions, "measured": MEASURED, "images": images},
+        {**_values(whole), "parts": {name: _values(samples) for name, samples in timed.items()}},
+        {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},
+        reasons=whole.chosen.reasons,
+        notes=[
+            f"{name}: {reason}"
+            for name, samples in timed.items()
+            if name != WHOLE
+            for reason in samples.chosen.reasons
+        ],
+    )
+
+
+def _values(samples: Samples) -> dict[str, Any]:
+    values = dataclasses.asdict(samples.summary)
+    times_ms = samples.chosen.times_ms
+    known = samples.summary.median_ms > 0
+    return {
+        **values,
+        "fps": values.pop("calls_per_s"),
+        "samples": len(times_ms),
+        "samples_ms": list(times_ms),
+        "drift": drift(times_ms) if known else None,
+        "spread": spread(times_ms) if known else None,
+        "foreign_share": samples.chosen.foreign_share,
+    }
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Return a digest of the files' contents in their order; their names play no part."""
+    return hashlib.sha256("".join(sha256_of_file(path) for path in files).encode()).hexdigest()
