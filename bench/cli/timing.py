@@ -14,7 +14,15 @@ from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration, parse_size
 from bench.cli.pipeline import EndToEnd, time_end_to_end
 from bench.cli.progress import timing
-from bench.cli.trained import Calibrate, CalibrationMethod, Data, MaxLoss, Weights, what_is_wanted
+from bench.cli.trained import (
+    Calibrate,
+    CalibrationMethod,
+    Data,
+    Fp32Convolutions,
+    MaxLoss,
+    Weights,
+    what_is_wanted,
+)
 from bench.errors import NotMeasured, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +58,7 @@ def time_networks(
     data: Data = None,
     calibrate: Calibrate = None,
     calibration_method: CalibrationMethod = "minmax",
+    fp32_convolutions: Fp32Convolutions = 3,
     max_loss: MaxLoss = 1.0,
     data_root: DataRoot = None,
     deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
@@ -102,7 +111,13 @@ def time_networks(
 
     methods, batches = [resolve(name) for name in models], batch or [1]
     asked = what_is_wanted(
-        weights, precision, data=data, calibrate=calibrate, method=calibration_method, points=max_loss
+        weights,
+        precision,
+        data=data,
+        calibrate=calibrate,
+        method=calibration_method,
+        fp32_convolutions=fp32_convolutions,
+        points=max_loss,
     )
     if weights is not None and len(methods) != 1:
         raise UsageError(f"--weights: of one run, for {len(methods)} models; allowed is one MODEL")

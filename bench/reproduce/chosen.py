@@ -122,6 +122,7 @@ class Records:
                 and found.get("num_classes") == classes
                 and found.get("batch") == 1
                 and form_of(found) == self._form
+                and "measured" not in found  # another quantity than the network's time
                 and found.get("options") == dict(self._methods[row].options)
             )
 

@@ -174,6 +174,7 @@ def _of(cell: Cell, records: Iterable[Record], form: str) -> list[Record]:
         and record.identity.get("num_classes") == cell.classes
         and record.identity.get("batch") == 1
         and form_of(record.identity) == form
+        and "measured" not in record.identity
     ]
 
 
