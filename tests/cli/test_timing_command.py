@@ -165,6 +165,24 @@ def test_the_table_names_engines_and_shows_their_parity(
     assert "relative 1.5e-05, same class at 100.0000% of the pixels" in out
 
 
+def test_the_table_shows_the_score_of_an_engine_beside_eagers(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    measured: Callable[..., dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain = record("carnet-mobile")
+    accuracy = {"data": "camvid", "split": "val", "images": 101, "manifest_sha256": "0" * 64}
+    accuracy |= {"eager_miou": 0.632, "miou": 0.627, "loss": 0.005, "max_loss": 0.01}
+    identity = {**plain.identity, "engine": "openvino", "precision": "int8"}
+    measured(make_record("speed", identity, {**VALUES, "accuracy": accuracy}, {}))
+    run(monkeypatch, "carnet-mobile", "--size", "128x256", "--home", str(tmp_path))
+    assert (
+        "carnet-mobile (openvino int8): mIoU 62.70 %, eager fp32's 63.20 %, loss +0.50 points (allowed 1) on "
+        "camvid val, 101 images" in capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -177,6 +195,9 @@ def test_the_table_names_engines_and_shows_their_parity(
         ["carnet-mobile", "--size", "128x256", "--engine", "tvm"],
         ["carnet-mobile", "--size", "128x256", "--engine", "onnxruntime", "--precision", "int8"],
         ["carnet-mobile", "--size", "128x256", "--engine", "cudagraphs", "--device", "cpu"],
+        ["carnet-mobile", "bs-mobile", "--size", "128x256", "--weights", "final.safetensors"],
+        ["carnet-mobile", "--size", "128x256", "--data", "camvid"],
+        ["carnet-mobile", "--size", "128x256", "--calibrate", "camvid:8"],
         ["carnet-mobile", "--size", "128x256", "--engine", "eager", "--engine", "eager"],
         ["carnet-mobile"],
     ],

@@ -31,7 +31,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     RefusedInput
         The network cannot be exported, quantised or compiled.
     """
-    content, versions = onnx_bytes(network, example), {}
+    content = onnx_bytes(network, example)
+    versions: dict[str, str] = {}
     if conditions.precision == "int8":
         calibration = require_calibration(conditions.calibration, "openvino")
         content, versions = quantised_bytes(content, calibration)
