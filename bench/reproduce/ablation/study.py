@@ -220,8 +220,8 @@ def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> G
         return Gain(level.label, over.label, printed, None, v.NOT_MEASURED, note)
     difference, seeds = _difference(level, over, runs)
     judged = v.judge_difference(difference, Decimal(printed or "+1"))
-    note = joined(judged.note, seeds, _elsewhere(study, runs))
-    return Gain(level.label, over.label, printed, difference, judged.verdict, note)
+    remarks = joined(judged.note, seeds, _elsewhere(study, runs))
+    return Gain(level.label, over.label, printed, difference, judged.verdict, remarks)
 
 
 def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference, str | None]:
