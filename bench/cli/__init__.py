@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import (
     ablate,
+    audit,
     check,
     cost,
     data,
@@ -56,7 +57,20 @@ def _options(
     """Take the options that stand before any command."""
 
 
-for group in (reproduce, ablate, check, training, evaluation, prediction, timing, export, cost, models, data):
+for group in (
+    reproduce,
+    ablate,
+    audit,
+    check,
+    training,
+    evaluation,
+    prediction,
+    timing,
+    export,
+    cost,
+    models,
+    data,
+):
     group.register(app)
 
 
