@@ -20,7 +20,7 @@ PACKAGES = ("carnet", "baselines", "bench")
 LONGEST_FILE = 300  # lines
 TOP_LEVEL = {
     *("carnet", "baselines", "bench", "results", "reports", "tests"),
-    *(".ci", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "noxfile.py"),
+    *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "noxfile.py"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
 }
 # written so that this file does not hold what it forbids; alice and "me" are the people of the tests

@@ -39,6 +39,8 @@ class Rules:
         Most pairs begun: instead of those that are not valid, and while the interval is wider than wanted.
     least_pairs
         With fewer valid ones there is no ratio.
+    give_up
+        When so many are begun and none is valid, the machine is not quiet and no more are.
     half_width
         Wanted half width of the interval, as a share.
     sample
@@ -49,6 +51,7 @@ class Rules:
     pairs: int = 5
     most_pairs: int = 12
     least_pairs: int = 3
+    give_up: int = 4
     half_width: float = 0.01
     sample: Protocol = field(default_factory=Protocol)
 
@@ -103,7 +106,8 @@ def take_pairs(
             taken.append(take_pair(first, second, counters, rules, first_leads=len(taken) % 2 == 0))
         logs = valid_logs(taken)
         progress(max(len(logs) / rules.pairs, len(taken) / rules.most_pairs))
-        if len(logs) >= rules.pairs and interval(logs).half_width <= rules.half_width:
+        enough = len(logs) >= rules.pairs and interval(logs).half_width <= rules.half_width
+        if enough or (not logs and len(taken) >= rules.give_up):
             break
     return taken
 

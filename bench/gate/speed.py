@@ -107,8 +107,8 @@ def judged(model: str, taken: list[Pair], asked: Asked, ratio_of: Callable[[list
     logs = valid_logs(taken)
     counted = f"{len(logs)} of {len(taken)} pairs of processes valid"
     if len(logs) < asked.rules.least_pairs:
-        reasons = dict.fromkeys(reason for pair in taken for reason in pair.reasons)
-        return Finding("speed", model, "not valid", "; ".join([counted, *reasons]))
+        last = next(pair.reasons for pair in reversed(taken) if pair.reasons)
+        return Finding("speed", model, "not valid", "; ".join([counted, *last]))
     ratio = ratio_of(logs)
     return _verdict(model, ratio, asked, counted)
 
@@ -139,10 +139,10 @@ def measure_ratios(tree: tuple[Path, str], asked: Asked, progress: Progress) -> 
     for model in asked.models:
         taken = _ratio_pairs(tree, model, asked, progress)
         logs = valid_logs(taken)
-        reasons = list(dict.fromkeys(reason for pair in taken for reason in pair.reasons))
+        enough = len(logs) >= asked.rules.least_pairs
         models[model] = {
             "ratios": [round(math.exp(log), 5) for log in logs],
-            "reasons": [] if len(logs) >= asked.rules.least_pairs else reasons,
+            "reasons": [] if enough else list(taken[-1].reasons),
         }
     return {"conditions": conditions(asked), "models": models}
 
