@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from bench.paper import TABLES
 from bench.report.origin import Origin
 from bench.report.picture import render
 from bench.reproduce.ablation.judged import JudgedStudy, Level, Panel
@@ -33,10 +34,12 @@ def _fill(figure: Any, study: JudgedStudy, remarks: list[str]) -> None:
     width_in, height_in = figure.get_size_inches()
     bottom = 1 - (_TITLE_IN + _AXES_IN) / height_in
     share = (width_in - 0.15) / len(study.panels)
+    table = TABLES.get(study.name)
+    paper = "" if table is None else f"{table.dataset} {table.split}"
     for index, panel in enumerate(study.panels):
         left_in = _MARGIN_IN + index * share
         place = (left_in / width_in, bottom, (share - _MARGIN_IN) / width_in, _AXES_IN / height_in)
-        _panel(figure.add_axes(place), panel)
+        _panel(figure.add_axes(place), panel, paper)
     left = _MARGIN_IN / width_in
     heading = f"{study.heading}: {study.caption}"
     figure.text(left, 1 - 0.24 / height_in, heading, fontsize=11, color=_TEXT)
@@ -44,7 +47,7 @@ def _fill(figure: Any, study: JudgedStudy, remarks: list[str]) -> None:
     figure.text(left, 0.13 / height_in, text, fontsize=6.5, color="#555555", linespacing=1.5)
 
 
-def _panel(axes: Any, panel: Panel) -> None:
+def _panel(axes: Any, panel: Panel, paper: str) -> None:
     places = range(len(panel.levels))
     axes.set_xlim(-0.6, len(panel.levels) - 0.4)
     axes.set_xticks(list(places), [_wrapped(level.label) for level in panel.levels], fontsize=7.5)
@@ -61,7 +64,7 @@ def _panel(axes: Any, panel: Panel) -> None:
         if level.cell is not None
     ]
     if printed:
-        axes.plot(*zip(*printed, strict=True), "o--", color=_PRINTED, linewidth=1, label="printed")
+        axes.plot(*zip(*printed, strict=True), "o--", color=_PRINTED, linewidth=1, label=f"printed: {paper}")
     for place, level in zip(places, panel.levels, strict=True):
         _level(axes, place, level)
     if not axes.lines and not axes.containers:
@@ -69,7 +72,8 @@ def _panel(axes: Any, panel: Panel) -> None:
     handles, labels = axes.get_legend_handles_labels()
     kept = {label: handle for handle, label in zip(handles, labels, strict=True)}
     if kept:
-        axes.margins(y=0.12)
+        # "not measured" stands at the foot: no point may lie there
+        axes.margins(y=0.12 if all(level.interval for level in panel.levels) else 0.22)
         axes.legend(list(kept.values()), list(kept), fontsize=7.5, frameon=False, loc="best")
 
 
