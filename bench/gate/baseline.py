@@ -74,7 +74,7 @@ def read_baseline(path: Path) -> Baseline:
         document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{path}: not a baseline ({error})", then=_WRITE) from error
-    wanted = {
+    wanted: dict[str, type | tuple[type, ...]] = {
         "schema": int,
         "commit": (str, type(None)),
         "conditions": dict,

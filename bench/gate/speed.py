@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,7 @@ def compare_trees(
     for model in asked.models:
         open_pair, counters = _two_trees(before, now, model, asked)
         try:
-            taken = take_pairs(
-                open_pair, counters, asked.rules, lambda share, name=model: progress(name, share)
-            )
+            taken = take_pairs(open_pair, counters, asked.rules, partial(progress, model))
         except BenchError as error:
             findings.append(Finding("speed", model, "not measured", str(error)))
             continue
@@ -174,9 +173,7 @@ def compare_with_file(
             except BenchError as error:
                 findings.append(Finding("speed", model, "not measured", str(error)))
                 continue
-            findings.append(
-                judged(model, taken, asked, lambda now, then=earlier: interval_between(then, now))
-            )
+            findings.append(judged(model, taken, asked, partial(interval_between, earlier)))
     return findings
 
 
@@ -200,7 +197,7 @@ def conditions(asked: Asked) -> dict[str, Any]:
 
 def _ratio_pairs(tree: tuple[Path, str], model: str, asked: Asked, progress: Progress) -> list[Pair]:
     open_pair, counters = _with_reference(tree, model, asked)
-    return take_pairs(open_pair, counters, asked.rules, lambda share: progress(model, share))
+    return take_pairs(open_pair, counters, asked.rules, partial(progress, model))
 
 
 def _two_trees(
