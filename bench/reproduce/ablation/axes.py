@@ -136,21 +136,7 @@ def grid_of(axes: Axes, backbone: str) -> Grid:
     lone_modules = bool(axes.modules) and not full_network
     points: list[Point] = []
     skipped: list[tuple[str, str]] = []
-    for values in itertools.product(
-        axes.backbones or (backbone,),
-        *(
-            values or (None,)
-            for values in (
-                axes.components,
-                axes.modules,
-                axes.scloss,
-                axes.lambdas,
-                axes.forms,
-                axes.between_convs,
-            )
-        ),
-    ):
-        asked = _Asked(*values)
+    for asked in _all_asked(axes, backbone):
         place = _place(asked, backbone_typed=bool(axes.backbones))
         try:
             variant = _variant(asked, "car" if lone_modules else asked.component or "crp")
@@ -174,6 +160,22 @@ class _Asked(NamedTuple):
     weight: float | None
     form: str | None
     between: str | None
+
+
+def _all_asked(axes: Axes, backbone: str) -> list[_Asked]:
+    """Return the product of the axes, the last one varying fastest."""
+    return [
+        _Asked(name, component, modules, scloss, weight, form, between)
+        for name, component, modules in itertools.product(
+            axes.backbones or (backbone,), axes.components or (None,), axes.modules or (None,)
+        )
+        for scloss, weight, form, between in itertools.product(
+            axes.scloss or (None,),
+            axes.lambdas or (None,),
+            axes.forms or (None,),
+            axes.between_convs or (None,),
+        )
+    ]
 
 
 def _variant(asked: _Asked, component: str) -> Variant:

@@ -83,6 +83,7 @@ class Ledger:
         self.scored = scored
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
+        self._sources: dict[str, dict[str, str]] = {}
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[str, int | None] = {}
 
@@ -103,7 +104,7 @@ class Ledger:
 
     def state(self, run: GridRun) -> State:
         """Return where a run is."""
-        sources = current_sources(resolve(run.recipe.model))
+        sources = self._sources_of(run.recipe.model)
         trained = [one for one in self.training if self._is_of(one.identity, run.recipe)]
         scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
         stale = [one for one in [*scored, *trained] if _is_stale(one, sources)]
@@ -152,6 +153,11 @@ class Ledger:
         if length is None:
             return None
         return recipe.epochs * steps_per_epoch(length, recipe.batch * recipe.accumulate)
+
+    def _sources_of(self, model: str) -> dict[str, str]:
+        if model not in self._sources:
+            self._sources[model] = current_sources(resolve(model))
+        return self._sources[model]
 
     def _weights(self, training: Record, recipe: Recipe) -> Path | None:
         folder = self.folder(recipe)

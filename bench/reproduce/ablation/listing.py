@@ -93,10 +93,12 @@ def result_lines(progress: Progress, found: Sequence[Outcome]) -> list[str]:
         mean = "not measured" if one.mean is None else f"{100 * one.mean:.2f} %"
         spread = "" if one.std is None else f" +- {100 * one.std:.2f}"
         seeds = f", {len(one.accuracy)} {'seed' if len(one.accuracy) == 1 else 'seeds'}"
-        lines.append(f"  {name_of(one.variant):<{width}}  {mean}{spread}{seeds}{_difference(one)}")
+        lines.append(f"  {name_of(one.variant):<{width}}  {mean}{spread}{seeds}")
+        lines += [f"    {line}" for line in _difference_lines(one)]
     lines += _shared_and_skipped(progress)
     for run, state in progress.states.items():
-        if state.status != DONE or state.remark:
+        # that all are smoke runs is said above
+        if state.status != DONE or (state.remark and not run.recipe.smoke):
             lines.append(f"  {run.title}: {state}")
     if progress.unfit:
         lines.append(progress.unfit)
@@ -115,20 +117,20 @@ def duration(seconds: float | None) -> str:
     return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min"
 
 
-def _difference(one: Outcome) -> str:
-    parts = []
+def _difference_lines(one: Outcome) -> list[str]:
+    lines = []
     if one.difference is not None:
         found = one.difference
         low, high = 100 * found.low, 100 * found.high
-        parts.append(
+        lines.append(
             f"{100 * found.mean:+.2f} to the first, {100 * found.level:.0f} % interval "
-            f"{low:+.2f} to {high:+.2f} ({found.covers})"
+            f"{low:+.2f} to {high:+.2f} over {found.covers}"
         )
     if one.printed is not None:
-        parts.append(f"the paper {one.printed:+} on nyudv2: {one.verdict}")
+        lines.append(f"the paper {one.printed:+} on nyudv2: {one.verdict}")
     if one.note:
-        parts.append(one.note)
-    return "".join(f"; {part}" for part in parts)
+        lines.append(one.note)
+    return lines
 
 
 def _head(progress: Progress) -> list[str]:

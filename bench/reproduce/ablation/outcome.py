@@ -112,7 +112,8 @@ def printed_difference(first: Variant, second: Variant) -> Decimal | None:
 
 
 def _printed(backbone: str) -> dict[Variant, Decimal]:
-    cells = [row.cells["miou"] for row in rows("table5") if row.name.endswith(f"-{backbone}")]
+    found = [row.cells["miou"] for row in rows("table5") if row.name.endswith(f"-{backbone}")]
+    cells = [cell for cell in found if cell is not None]
     labelled = table5_variants(backbone) if cells else []
     return {variant: Decimal(cell.value) for (_, variant), cell in zip(labelled, cells, strict=True)}
 
@@ -145,11 +146,11 @@ def _difference(first: Outcome, other: Outcome, home: Path) -> Difference:
     """Return the difference, seed by seed where two seeds or more are done in both."""
     shared = [seed for seed in first.accuracy if seed in other.accuracy]
     paired = len(shared) > 1 or list(first.accuracy) == list(other.accuracy)
-    sides = [
+    before, after = (
         [read_arrays(record, home) for seed, record in one.accuracy.items() if not paired or seed in shared]
         for one in (first, other)
-    ]
+    )
     record = next(iter(first.accuracy.values()))
     data = record.identity["data"]
     blocks = blocks_of_split(data["name"], data["split"], record.values["images"])
-    return compare(*sides, blocks, paired=paired)
+    return compare(before, after, blocks, paired=paired)
