@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from baselines.registry import METHODS
 from bench.errors import RefusedInput
 from bench.gate.baseline import read_baseline, to_json, write_baseline
 
@@ -66,3 +67,11 @@ def test_a_file_that_is_not_there_is_refused_with_what_to_run(tmp_path: Path) ->
         read_baseline(tmp_path / "none.json")
     assert refused.value.then is not None
     assert "--update" in refused.value.then
+
+
+def test_the_committed_one_reads_and_has_every_method() -> None:
+    committed = read_baseline(Path(__file__).parents[2] / "results" / "baseline.json")
+    assert set(METHODS) <= set(committed.methods)
+    assert [name for name, one in committed.methods.items() if not {"counts", "golden"} <= set(one)] == []
+    assert committed.commit is not None
+    assert not committed.commit.endswith("+")
