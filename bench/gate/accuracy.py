@@ -22,6 +22,7 @@ from bench.errors import BenchError
 from bench.evaluate.differences import compare
 from bench.evaluate.neighbours import blocks_of_split
 from bench.gate.findings import Finding
+from bench.reproduce.ablation.variant import Variant, variant_of
 from bench.results.record import Record, record_id
 from bench.results.store import read_arrays, read_records
 
@@ -85,8 +86,11 @@ class Score:
     def titled(self, seeds: str) -> str:
         """Return the title with other words for the seed."""
         identity = self.record.identity
-        name, data = identity["run"]["recipe"]["name"], identity["data"]
-        return f"{name}, {identity['model']}, {seeds}, {data['name']} {data['split']}"
+        recipe, data = identity["run"]["recipe"], identity["data"]
+        variant = variant_of(recipe)
+        # the runs of a study differ in nothing else that a reader could tell them by
+        degraded = f" {variant.title}" if variant and variant != Variant(variant.backbone) else ""
+        return f"{recipe['name']}, {identity['model']}{degraded}, {seeds}, {data['name']} {data['split']}"
 
 
 @dataclass(frozen=True)
