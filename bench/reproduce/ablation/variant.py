@@ -114,7 +114,8 @@ class Variant:
         one = self.canonical()
         parts = ["BS"]
         if one.modules:
-            parts.append("CARModule" if one.modules == 4 else f"{one.modules} CARModules")
+            plural = "s" if one.modules > 1 else ""
+            parts.append("CARModule" if one.modules == 4 else f"{one.modules} CARModule{plural}")
         if one.scloss:
             parts.append("SCLoss" if one.scloss == one.modules else f"{one.scloss} SCLoss")
         if one.crp:

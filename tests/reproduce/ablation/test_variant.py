@@ -83,6 +83,7 @@ def test_a_network_is_built_of_every_canonical_variant() -> None:
         (Variant("mobile", crp=False, scloss=0), "BS+CARModule"),
         (Variant("mobile", crp=False), "BS+CARModule+SCLoss"),
         (Variant("mobile"), "BS+CARModule+SCLoss+CRP"),
+        (Variant("mobile", modules=1, crp=False, scloss=0), "BS+1 CARModule"),
         (Variant("mobile", modules=2, crp=False, scloss=0), "BS+2 CARModules"),
         (Variant("mobile", scloss=1), "BS+CARModule+1 SCLoss+CRP"),
         (
