@@ -93,7 +93,7 @@ def test_a_revision_is_measured_beside_this_tree_and_leaves_nothing(
     report = check("HEAD", Settings(ROOT, ("counts",), ("enet", "sq")), methods=changed)
     assert {one.name: one.verdict for one in report.findings} == {"enet": "equal", "sq": "changed"}
     assert report.baseline.startswith("HEAD (")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("carnet-bench-*")) == []
     command = ["git", "-C", str(ROOT), "worktree", "list", "--porcelain"]
     assert tmp_path.name not in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
