@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.output import log, print_json
-from bench.errors import NotMeasured, UsageError
+from bench.cli.output import print_json
+from bench.cli.timed import log_written, measurements
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,26 +79,10 @@ def time_end_to_end(
         )
     record, path = add_record(record, home)
     if as_json:
-        print_json({"measurements": [_row(record)]})
+        print_json(measurements([record]))
     else:
         _print_parts(record)
-    log(f"{record.identity['model']}: {path}")
-    if not record.valid:
-        raise NotMeasured(
-            f"no valid measurement; {record.identity['model']}: {'; '.join(record.reasons)}",
-            then="stop other programs, give more --budget or a fixed --threads, and measure again",
-        )
-
-
-def _row(record: Record) -> dict[str, Any]:
-    return {
-        "record": record.id,
-        "identity": record.identity,
-        "values": record.values,
-        "valid": record.valid,
-        "reasons": record.reasons,
-        "notes": record.notes,
-    }
+    log_written([(record, path)])
 
 
 def _print_parts(record: Record) -> None:

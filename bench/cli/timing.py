@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.options import DataRoot
-from bench.cli.output import log, print_json
+from bench.cli.output import print_json
 from bench.cli.parsing import parse_duration, parse_size
 from bench.cli.pipeline import EndToEnd, time_end_to_end
 from bench.cli.progress import timing
+from bench.cli.timed import log_written, measurements
 from bench.cli.trained import (
     Calibrate,
     CalibrationMethod,
@@ -23,7 +24,7 @@ from bench.cli.trained import (
     Weights,
     what_is_wanted,
 )
-from bench.errors import NotMeasured, UsageError
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.speed.clock import Progress
@@ -107,7 +108,7 @@ def time_networks(
     from bench.speed.measure import measure_speed
     from bench.speed.protocol import Protocol
     from bench.speed.trained_subject import open_subject
-    from bench.speed.variant import Variant, title
+    from bench.speed.variant import Variant
 
     methods, batches = [resolve(name) for name in models], batch or [1]
     asked = what_is_wanted(
@@ -171,29 +172,11 @@ def time_networks(
         ]
     written = [add_record(record, home) for record in records]
     if as_json:
-        print_json({"measurements": [_row(record) for record, _ in written]})
+        print_json(measurements([record for record, _ in written]))
     else:
         for images in dict.fromkeys(record.identity["batch"] for record, _ in written):
             _print_table([record for record, _ in written if record.identity["batch"] == images])
-    for record, path in written:
-        log(f"{title(record.identity)}: {path}")
-    if not any(record.valid for record, _ in written):
-        record = written[0][0]
-        raise NotMeasured(
-            f"no valid measurement; {title(record.identity)}: {'; '.join(record.reasons)}",
-            then="stop other programs, give more --budget or a fixed --threads, and measure again",
-        )
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return {
-        "record": record.id,
-        "identity": record.identity,
-        "values": record.values,
-        "valid": record.valid,
-        "reasons": record.reasons,
-        "notes": record.notes,
-    }
+    log_written(written)
 
 
 def _print_table(records: list[Any]) -> None:
