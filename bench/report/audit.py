@@ -14,16 +14,19 @@ from baselines.registry import METHODS
 from bench.errors import BenchError, RefusedInput
 from bench.report.csv_table import COLUMNS, to_csv
 from bench.report.origin import Origin
+from bench.report.study_page import COLUMNS as STUDY_COLUMNS
+from bench.report.study_page import study_to_csv
+from bench.reproduce.ablation.study import STUDIES, reproduce_study
 from bench.reproduce.tables import REPRODUCIBLE, reproduce
 from bench.results.record import KINDS, Record
 from bench.results.store import read_arrays, read_record, records_folder
 from bench.speed.variant import form_of
 
 Progress = Callable[[str], None]
-Line = tuple[str, ...]
 
 _AGAIN = "write it again with carnet-bench reproduce"
-_KEY = ("row", "column", "unit")
+_KEYS = {COLUMNS: ("row", "column", "unit"), STUDY_COLUMNS: ("panel", "row", "column", "over")}
+"""What names a line, by the columns that a file has."""
 _MOST = 20
 """Lines of a table that are named one by one."""
 
@@ -103,7 +106,7 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
             for path in sorted(folder.glob("*.npz"))
             if path.name not in named and not path.with_suffix(".json").exists()
         ]
-    tables = [home / "results" / "tables" / f"{name}.csv" for name in REPRODUCIBLE]
+    tables = [home / "results" / "tables" / f"{name}.csv" for name in (*REPRODUCIBLE, *STUDIES)]
     tables = [path for path in tables if path.is_file()]
     whole = all(not one.file.endswith(".json") for one in damage)
     for path in tables:
@@ -121,41 +124,46 @@ def audit_table(path: Path, home: Path, records: dict[str, Record]) -> list[str]
     The commit and machine that the file names, the methods beside the table and, where several records may
     stand in a cell, the record that it names are taken from it; the numbers are not.
     """
+    columns = STUDY_COLUMNS if path.stem in STUDIES else COLUMNS
     try:
-        text, rows = _read(path)
-        expected = _made_again(path.stem, rows, home, records)
+        text, rows = _read(path, columns)
+        lines = [dict(zip(columns, row, strict=True)) for row in rows[1:]]
+        expected = _made_again(path.stem, lines, home, records)
     except BenchError as error:
         return [str(error)]
-    return [] if expected == text else _differences(rows, list(csv.reader(io.StringIO(expected, newline=""))))
+    if expected == text:
+        return []
+    return _differences(lines, list(csv.DictReader(io.StringIO(expected, newline=""))), columns)
 
 
-def _read(path: Path) -> tuple[str, list[list[str]]]:
+def _read(path: Path, columns: Sequence[str]) -> tuple[str, list[list[str]]]:
     """Return a table as text and as fields; RefusedInput when it is none."""
     try:
         text = path.read_bytes().decode()
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise RefusedInput(f"not a table: {error}") from error
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise RefusedInput(f"columns {rows[0] if rows else []}, expected {list(COLUMNS)}")
+    if not rows or rows[0] != list(columns):
+        raise RefusedInput(f"columns {rows[0] if rows else []}, expected {list(columns)}")
     for number, row in enumerate(rows, start=1):
-        if len(row) != len(COLUMNS):
-            raise RefusedInput(f"line {number}: {len(row)} fields, expected {len(COLUMNS)}")
+        if len(row) != len(columns):
+            raise RefusedInput(f"line {number}: {len(row)} fields, expected {len(columns)}")
     return text, rows
 
 
-def _made_again(name: str, rows: list[list[str]], home: Path, records: dict[str, Record]) -> str:
+def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dict[str, Record]) -> str:
     """Return the table as the records give it; RefusedInput when what the file names is not there."""
-    lines = [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
     origins = {(line["commit"], line["machine"]) for line in lines}
     if len(origins) != 1:
         raise RefusedInput(f"{len(origins)} commits and machines in one table, expected one")
+    named = [one for line in lines for one in line["record"].split()]
+    if lost := [one for one in named if one not in records]:
+        raise RefusedInput(f"names the record {lost[0]}, which is not there")
+    if name in STUDIES:
+        return study_to_csv(reproduce_study(name, home), Origin(*origins.pop()))
     beside, unknown = _beside(lines)
     if unknown:
         raise RefusedInput(f"not compared: no method {', '.join(unknown)} here to count again")
-    named = [line["record"] for line in lines if line["record"]]
-    if lost := [one for one in named if one not in records]:
-        raise RefusedInput(f"names the record {lost[0]}, which is not there")
     forms = {form_of(records[one].identity) for one in named if records[one].kind == "speed"}
     if len(forms) > 1:
         raise RefusedInput(f"times of {len(forms)} engines or precisions in one table, expected one")
@@ -171,14 +179,19 @@ def _beside(lines: Sequence[dict[str, str]]) -> tuple[list[Method], list[str]]:
     ]
 
 
-def _differences(found: list[list[str]], expected: list[list[str]]) -> list[str]:
+def _differences(
+    found: list[dict[str, str]], expected: list[dict[str, str]], columns: tuple[str, ...]
+) -> list[str]:
     """Return where two tables differ, cell by cell, in the order of the file."""
-    there, wanted = _by_cell(found), _by_cell(expected)
+    there, wanted = (
+        {tuple(line[name] for name in _KEYS[columns] if line[name]): line for line in lines}
+        for lines in (found, expected)
+    )
     said = [
         f"{' '.join(key)}: {column} is '{line[column]}', the records give '{wanted[key][column]}'"
         for key, line in there.items()
         if key in wanted
-        for column in COLUMNS
+        for column in columns
         if line[column] != wanted[key][column]
     ]
     said += [f"{' '.join(key)}: the records give no such line" for key in there if key not in wanted]
@@ -186,11 +199,6 @@ def _differences(found: list[list[str]], expected: list[list[str]]) -> list[str]
     if not said:
         return [f"the same cells in another form (order, quotes, line ends); {_AGAIN}"]
     return said if len(said) <= _MOST else [*said[:_MOST], f"and {len(said) - _MOST} more; {_AGAIN}"]
-
-
-def _by_cell(rows: list[list[str]]) -> dict[Line, dict[str, str]]:
-    lines = [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
-    return {tuple(line[name] for name in _KEY): line for line in lines}
 
 
 def _below(path: Path, home: Path) -> str:

@@ -16,8 +16,10 @@ from bench.cli import audit as command
 from bench.errors import RefusedInput
 from bench.report import audit as auditing
 from bench.report.origin import Origin
+from bench.report.study_page import study_to_csv
 from bench.report.write import write_report
 from bench.reproduce import tables
+from bench.reproduce.ablation.study import reproduce_study
 from bench.results.provenance import current_sources
 from bench.results.record import Record, make_record
 from bench.results.store import add_record
@@ -111,6 +113,16 @@ def test_any_edit_is_found(home: Path, old: str, new: str, message: str) -> None
         stream.write(text.replace(old, new) if old == "\n" else text.replace(old, new, 1))
     (*_, first) = [one.found for one in auditing.audit(home).damage][:1]
     assert message in first
+
+
+def test_an_edited_digit_of_a_study_is_named_with_its_variant(home: Path) -> None:
+    path = home / "results" / "tables" / "table5.csv"
+    path.write_text(study_to_csv(reproduce_study("table5", home), Origin("commit c0ffee", "Some CPU")))
+    assert auditing.audit(home).damage == ()
+    path.write_text(path.read_text().replace(",39.8,", ",39.9,"))
+    assert [one.found for one in auditing.audit(home).damage] == [
+        "MobileNet-based model carnet-mobile miou: printed is '39.9', the records give '39.8'"
+    ]
 
 
 def test_a_record_that_was_edited_is_named(home: Path) -> None:
