@@ -83,7 +83,7 @@ def test_curves_of_nothing_measure_nothing(carnet_bench):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; have ade20k-paper"),
+        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; have ade20k-ablation, ade20k-paper"),
         (("train", "scenes-quick", "--set", "epochs"), 2, "must be key=value"),
         (("train", "scenes-quick", "--set", "epoch=1"), 3, "unknown key 'epoch'"),
         (("train", "scenes-quick", "--set", "epochs=0"), 3, "epochs = 0, must be >= 1"),
