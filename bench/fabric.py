@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.errors import UsageError, unknown
+from bench.heap import keep_heap
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -21,6 +22,8 @@ def launch_fabric(
     device: str, precision: str = "32-true", devices: int = 1, strategy: str = "auto"
 ) -> Fabric:
     """Return Lightning Fabric; ``auto`` is the best device there is.
+
+    A process that computes on the CPU keeps its heap from here on (`bench.heap`).
 
     With ``ddp`` this process starts the others, which run the same command again as far as this line.
 
@@ -39,7 +42,7 @@ def launch_fabric(
     ------
     UsageError
         No such name, no such device on this machine, fewer devices than asked for, or 16-bit floats on a
-        device that has no training in them.
+        device that has no training in them; a heap that does not exist.
     """
     if device not in DEVICES:
         raise unknown("device", device, list(DEVICES))
@@ -52,6 +55,8 @@ def launch_fabric(
     chosen = device if device != "auto" else next((name for name, found in there.items() if found), "cpu")
     _require_precision(chosen, precision)
     _require_devices(chosen, devices)
+    if chosen == "cpu":
+        keep_heap()
     from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a run needs it
 
     if devices > 1:

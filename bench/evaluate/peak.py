@@ -9,6 +9,7 @@ from types import TracebackType
 import torch
 
 from bench.files import tell_kernel
+from bench.heap import release_free_memory
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
@@ -41,6 +42,7 @@ class PeakMemory:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         elif self.device.type == "cpu" and sys.platform == "linux":
+            release_free_memory()  # pages that the heap kept would hide the rise
             try:
                 tell_kernel(_RESET, _RESET_PEAK)
                 self._before = _kib("VmRSS")

@@ -188,6 +188,7 @@ def conditions(asked: Asked) -> dict[str, Any]:
     return {
         **{key: here[key] for key in ("cpu", "physical_cores", "logical_cores")},
         "engine": "eager, channels_last, fp32",
+        "heap": "kept, where the C library can",
         "torch": str(torch.__version__),
         "threads": asked.threads,
         "size": "x".join(map(str, asked.size_hw)),

@@ -17,7 +17,17 @@ from bench.reproduce import verdict as v
 from bench.results.record import Record
 
 _LEVEL = 0.05
-_CONDITIONS = ("machine", "device", "threads", "engine", "memory_format", "precision", "deploy", "protocol")
+_CONDITIONS = (
+    "machine",
+    "device",
+    "threads",
+    "heap",
+    "engine",
+    "memory_format",
+    "precision",
+    "deploy",
+    "protocol",
+)
 
 
 @dataclass(frozen=True)

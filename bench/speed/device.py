@@ -10,6 +10,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.fabric import launch_fabric
+from bench.heap import Heap, keep_heap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,11 +29,14 @@ class Device:
         it does nothing (and must not touch a GPU that happens to be there).
     memory_format
         The layout of models and inputs: channels last on a CPU, where it is the faster one.
+    heap
+        Of the process: ``kept`` from call to call, or the ``system``'s (`bench.heap`).
     """
 
     torch_device: torch.device
     synchronise: Callable[[], None]
     memory_format: torch.memory_format
+    heap: Heap = "system"
 
     @property
     def kind(self) -> str:
@@ -49,7 +53,8 @@ def open_device(name: str) -> Device:
         No such name, or no such device on this machine.
     """
     device = launch_fabric(name).device
-    return Device(device, _waiting_for(device), _memory_format(device))
+    heap = keep_heap() if device.type == "cpu" else "system"
+    return Device(device, _waiting_for(device), _memory_format(device), heap)
 
 
 def _waiting_for(device: torch.device) -> Callable[[], None]:

@@ -56,6 +56,8 @@ def speed_identity(
         "batch": batch,
         "size": list(size_hw),
         "threads": threads,
+        # not in the records of before, whose ids must not move
+        **({} if device.heap == "system" else {"heap": device.heap}),
         # the build too: the same version for another CUDA, or for none, has another speed
         "machine": {**machine(), "torch": str(torch.__version__)},
     }

@@ -1,16 +1,15 @@
 """How much faster CARNet runs deployed, in what share of the GEMM-rate bound, and where the time goes.
 
-Everything compared is interleaved in one run. With glibc, a map of 32 MiB or more is new memory at each call,
-and its page faults can cost more than the arithmetic: ``--heap kept`` lets the process keep what it has had.
+Everything compared is interleaved in one run, with the heap that ``carnet-bench`` has (bench/heap.py);
+``--heap system`` shows what the page faults of the system's own cost.
 
-python tests/benchmarks/deployed.py [--size 512 1024] [--threads 2] [--heap kept] [--only inference pool ...]
+python tests/benchmarks/deployed.py [--size 512 1024] [--threads 2] [--heap system] [--only pool]
 """
 
 import argparse
-import ctypes
+import os
 import resource
 import shutil
-import sys
 from collections.abc import Callable
 
 import torch
@@ -18,6 +17,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from bench.cost.counters import flop_counter_macs
+from bench.heap import VARIABLE, keep_heap
 from bench.speed.clock import time_models
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.protocol import Protocol
@@ -29,16 +29,6 @@ from carnet.model import CARNet, build
 PARTS = ("inference", "pool", "training", "profile")
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 Calls = dict[str, Callable[[], object]]
-
-
-def keep_heap() -> None:
-    """Make glibc's malloc take no map of its own for large blocks, and give nothing back."""
-    libc = ctypes.CDLL(None)
-    trim_threshold, mmap_max = -1, -4  # malloc.h
-    if not (
-        hasattr(libc, "mallopt") and libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1)
-    ):
-        sys.exit("--heap kept needs glibc's mallopt")
 
 
 def compare(title: str, calls: Calls, baseline: str, asked: argparse.Namespace) -> dict[str, float]:
@@ -225,16 +215,16 @@ def main() -> None:
     parser.add_argument("--variants", nargs="*", default=["mobile", "resnet50"])
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--heap", choices=("default", "kept"), default="default")
+    parser.add_argument("--heap", choices=("kept", "system"), default="kept")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--budget", type=float, default=300.0, help="seconds for one comparison")
     parser.add_argument("--gemm-side", type=int, default=4096)
     parser.add_argument("--no-compile", action="store_true")
     asked = parser.parse_args()
-    if asked.heap == "kept":
-        keep_heap()
+    os.environ[VARIABLE] = asked.heap
+    heap = keep_heap()
     with measuring_conditions(asked.threads) as threads, torch.no_grad():
-        print(f"torch {torch.__version__}, {threads} threads, heap {asked.heap}")
+        print(f"torch {torch.__version__}, {threads} threads, heap {heap}")
         if "inference" in asked.only:
             for variant in asked.variants:
                 inference(variant, asked)

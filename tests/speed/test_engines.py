@@ -207,14 +207,28 @@ def test_an_engines_record_names_the_version_of_its_library(method: Method) -> N
     assert "deploy" not in record.identity
 
 
-def test_an_eager_record_is_defined_by_the_keys_that_committed_records_have(method: Method) -> None:
+def test_an_eager_record_is_defined_by_the_keys_that_committed_records_have(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # a key more would give every eager measurement another id
     files = sorted((Path(__file__).parents[2] / "results" / "records" / "speed").glob("*.json"))
-    committed = json.loads(files[0].read_text())["identity"]
+    known = [json.loads(file.read_text())["identity"] for file in files]
+    committed = next(identity for identity in known if "heap" not in identity)
+    monkeypatch.setenv("CARNET_HEAP", "system")
     (record,) = measure(method, Variant())
     assert set(record.identity) == set(committed)
     for key in ("engine", "memory_format", "precision", "weights", "protocol"):
         assert record.identity[key] == committed[key]
+
+
+def test_a_time_on_a_kept_heap_is_another_measurement(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.speed.device.keep_heap", lambda: "system")
+    (left,) = measure(method, Variant())
+    monkeypatch.setattr("bench.speed.device.keep_heap", lambda: "kept")
+    (kept,) = measure(method, Variant())
+    assert kept.identity == {**left.identity, "heap": "kept"}
 
 
 def test_a_folded_network_is_another_measurement() -> None:
