@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from carnet.encoder import InvertedResidual, MobileNetV2
+from carnet.exact_forms import pool_in_strips, separable_pool, sum_of_classifiers
 from carnet.model import CARNet
 from carnet.modules import CRP, WIDTH, Adjustment, CARModule, GlobalBranch
 
 Pool = Literal["strips", "separable", "whole"]
 POOLS: tuple[Pool, ...] = ("strips", "separable", "whole")
-STRIP = 16  # rows: with its neighbours and the indices that torch's pool writes, a strip stays in the cache
 
 
 def deploy(
@@ -123,10 +123,12 @@ class DeployedCARNet(nn.Module):
                 size_hw = (-(-height // stride), -(-width // stride))
                 high = self._upsample(self.before_upsampling[n - 1](high), size_hw)
             high, stage = level(maps[index], high)
-        logits = self.classifier(high)
+        convs = [self.classifier]
+        inputs = [high]
         if self.classifier_of_pooled is not None:
-            logits += self.classifier_of_pooled(cast("Level", self.levels[-1]).pool(stage))
-        return self._upsample(logits, (height, width))
+            convs.append(self.classifier_of_pooled)
+            inputs.append(cast("Level", self.levels[-1]).pool(stage))
+        return self._upsample(sum_of_classifiers(convs, inputs), (height, width))
 
     def _upsample(self, x: Tensor, size_hw: tuple[int, int]) -> Tensor:
         return F.interpolate(x, size=size_hw, mode="bilinear", align_corners=self.align_corners)
@@ -201,22 +203,6 @@ class Level(nn.Module):
         if self.pool_form == "separable" or x.device.type != "cpu" or torch.compiler.is_compiling():
             return separable_pool(x)
         return pool_in_strips(x)
-
-
-def separable_pool(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Return the maxima of 5x5 neighbourhoods as those of 1x5 ones over those of 5x1 ones."""
-    columns = F.max_pool2d(x, (5, 1), stride=1, padding=(2, 0))
-    return F.max_pool2d(columns, (1, 5), stride=1, padding=(0, 2))
-
-
-def pool_in_strips(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Return what ``separable_pool`` does, a strip of rows at a time."""
-    pooled = torch.empty_like(x)
-    for top in range(0, x.shape[2], STRIP):
-        above = min(2, top)
-        strip = separable_pool(x[:, :, top - above : top + STRIP + 2])
-        pooled[:, :, top : top + STRIP] = strip[:, :, above : above + STRIP]
-    return pooled
 
 
 def folded(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:

@@ -20,9 +20,11 @@ from bench.cost.counters import flop_counter_macs
 from bench.heap import VARIABLE, keep_heap
 from bench.speed.clock import time_models
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.engines.compiled import frozen
 from bench.speed.protocol import Protocol
 from bench.speed.roofline import gemm_bound_ms, measure_rates
-from carnet.deploy import deploy, pool_in_strips, separable_pool
+from carnet.deploy import deploy
+from carnet.exact_forms import pool_in_strips, separable_pool
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 
@@ -68,11 +70,9 @@ def compiled(network: nn.Module, image: torch.Tensor) -> Callable[[], object] | 
     if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
         return "no C++ compiler"
     try:
-        import torch._inductor.config as inductor
-
-        inductor.freezing = True  # weights are constants: laid out once, and fused with what follows
         fast = torch.compile(network)
-        fast(image)
+        with frozen():  # weights are constants: laid out once, and fused with what follows
+            fast(image)
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
     return lambda: fast(image)

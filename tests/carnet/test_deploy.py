@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from carnet.deploy import STRIP, deploy, pool_in_strips, separable_pool
+from carnet.deploy import deploy
+from carnet.exact_forms import STRIP, pool_in_strips, separable_pool, sum_by_taps
 from carnet.model import CARNet, build
 
 SINGLE, DOUBLE = 1e-4, 1e-11  # of the largest logit
@@ -187,3 +188,15 @@ def test_the_exported_program_gives_the_same_logits(variant):
     # 16 of CRP, each in its two halves and not in strips; a ResNet has one more of its own
     assert len(pools) == 2 * 16 + (variant == "resnet50")
     assert difference(model, program.module(), shown) < SINGLE
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5), (4, 1), (6, 7)])
+def test_a_classifier_by_its_taps_is_the_convolution_borders_included(height, width):
+    torch.manual_seed(0)
+    first = nn.Conv2d(256, 5, 3, padding=1).double()
+    second = nn.Conv2d(256, 5, 3, padding=1, bias=False).double()
+    x, y = torch.randn(2, 2, 256, height, width, dtype=torch.float64)
+    with torch.inference_mode():
+        wanted = first(x) + second(y)
+        assert (sum_by_taps([first, second], [x, y]) - wanted).abs().max() < 1e-12
+        assert (sum_by_taps([first], [x]) - first(x)).abs().max() < 1e-12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from bench.speed.engines.engine import Conditions
 
 
+def frozen() -> AbstractContextManager[Any]:
+    """Return the context in which a compilation takes the weights as constants."""
+    import torch._inductor.config as inductor  # noqa: PLC0415 - takes a second, and only this engine needs it
+
+    context: AbstractContextManager[Any] = inductor.patch(freezing=True)
+    return context
+
+
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Compile a copy of the network and run it once, so that no compilation falls into a sample.
 
@@ -27,9 +36,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     """
     dtype = DTYPES[conditions.precision]
     own = as_conditions(network, example, conditions)
-    # the options' type knows no booleans
-    options: dict[str, Any] = {"freezing": True}
-    compiled = torch.compile(own, dynamic=False, options=options)
+    compiled = torch.compile(own, dynamic=False)
 
     def infer(image: Tensor) -> Tensor:
         logits: Tensor = compiled(image) if dtype == torch.float32 else compiled(image.to(dtype)).float()
@@ -38,7 +45,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the compiler about itself
         try:
-            with torch.inference_mode():
+            # not by torch.compile's own options: those come too late to lay the weights out
+            with torch.inference_mode(), frozen():
                 infer(example)
         except Exception as error:
             said = str(error).strip().partition("\n")[0]
