@@ -1,6 +1,7 @@
 """``reports/reproduced.md`` is written by hand: its numbers are those of the generated tables."""
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,14 @@ TITLES = {
     "bs-carmodule-scloss-mobile": "+SCLoss",
     "carnet-mobile": "+CRP",
 }
+
+RATIO = (
+    r"printed ([.0-9]+)",
+    r"measured ([.0-9]+) \(",
+    r"interval ([.0-9]+ to [.0-9]+)",
+    r"one run\): ([a-z ]+);",
+)
+"""Printed, measured, interval and verdict in a line of a table's page."""
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -63,3 +72,25 @@ def test_the_page_has_the_numbers_of_the_study() -> None:
                 gain["verdict"],
             ]
         assert said[title] == expected
+
+
+def test_the_page_has_the_order_and_the_ratios_of_the_times() -> None:
+    heading = "Times: what a CPU can say"
+    page = (ROOT / "reports" / "reproduced.md").read_text(encoding="utf-8")
+    section = " ".join(page.split(f"## {heading}\n")[1].split("\n## ")[0].split())
+    for number in (1, 2):
+        (line,) = lines_of_table(number, "Order of the times")
+        _, tau, rows, p = re.findall(r"tau-(b) ([-+.0-9]+) over (\d+) rows \(p ([.0-9]+)", line)[0]
+        assert re.search(rf"{re.escape(tau)} over the {rows} (rows )?of Table {number} \(p {p}\)", section)
+    _, *ratios = rows_of_page(heading)
+    printed = lines_of_table(2, "* Time of lwrf-")
+    assert len(ratios) == len(printed) == 3
+    for (name, *said), line in zip(ratios, printed, strict=True):
+        assert f"/ carnet-{name.lower()}:" in line
+        assert [re.findall(said_there, line)[0] for said_there in RATIO] == said
+
+
+def lines_of_table(number: int, begin: str) -> list[str]:
+    """Return the lines of a generated table's page that begin so."""
+    page = (ROOT / "reports" / f"table{number}.md").read_text(encoding="utf-8")
+    return [line for line in page.splitlines() if line.startswith(begin)]
