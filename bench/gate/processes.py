@@ -100,7 +100,7 @@ def worker(root: Path, title: str, words: Sequence[str], threads: int = 1) -> It
     script = Path(__file__).with_name("worker.py").resolve()
     environment = {
         **os.environ,
-        # pages faulted in at every call are a fifth of the time, and its most restless part
+        # faulting pages in at every call takes a fifth of a network's time
         **KEPT_FROM_THE_START,
         "PYTHONPATH": str(root),
         "OMP_NUM_THREADS": str(threads),

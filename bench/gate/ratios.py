@@ -2,8 +2,9 @@
 
 Two processes of the same code differ in speed for as long as they live, by where their memory happens to lie:
 a percent is common. So the pairs of processes are the sample, each with the median of its rounds, and the
-interval is Student's t over them; more rounds of one pair measure only that pair better. On a shared host
-thirty rounds are too few all the same: their median scatters by 2.5 %, more than the processes do.
+interval is Student's t over them; more rounds of one pair measure only that pair better. Too few are no
+good either: on a shared host a round's ratio has an interquartile range of 15 %, which alone puts about 2.5 %
+on the median of thirty.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_a_pair_that_is_not_valid_is_replaced_by_another() -> None:
 def test_a_wide_interval_is_narrowed_by_more_pairs_within_bounds() -> None:
     machine = Machine(0, 0.0, bias=0.05)
     taken = take_pairs(machine.open_pair, machine.counters, Rules())
-    assert len(taken) == Rules().most_pairs
+    assert len(taken) == 16
 
 
 def test_noise_between_processes_is_not_taken_for_a_slowdown() -> None:

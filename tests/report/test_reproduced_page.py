@@ -80,7 +80,7 @@ def test_the_page_has_the_order_and_the_ratios_of_the_times() -> None:
     section = " ".join(page.split(f"## {heading}\n")[1].split("\n## ")[0].split())
     for number in (1, 2):
         (line,) = lines_of_table(number, "Order of the times")
-        _, tau, rows, p = re.findall(r"tau-(b) ([-+.0-9]+) over (\d+) rows \(p ([.0-9]+)", line)[0]
+        tau, rows, p = re.findall(r"tau-b ([-+.0-9]+) over (\d+) rows \(p ([.0-9]+)", line)[0]
         assert re.search(rf"{re.escape(tau)} over the {rows} (rows )?of Table {number} \(p {p}\)", section)
     _, *ratios = rows_of_page(heading)
     printed = lines_of_table(2, "* Time of lwrf-")
