@@ -51,9 +51,9 @@ class Rules:
 
     rounds: int = 60
     pairs: int = 5
-    most_pairs: int = 16
+    most_pairs: int = 24
     least_pairs: int = 3
-    give_up: int = 4
+    give_up: int = 8
     half_width: float = 0.0125
     sample: Protocol = field(default_factory=Protocol)
 

@@ -78,8 +78,8 @@ def test_other_programs_make_every_pair_not_valid_and_the_tries_are_bounded() ->
     machine.foreign = 0.5
     one = finding(machine)
     assert one.verdict == "not valid"
-    assert one.note.startswith("0 of 4 pairs of processes valid; other processes took 50% of the cores")
-    assert machine.pairs == 4
+    assert one.note.startswith("0 of 8 pairs of processes valid; other processes took 50% of the cores")
+    assert machine.pairs == 8
 
 
 def test_a_pair_that_is_not_valid_is_replaced_by_another() -> None:
@@ -98,7 +98,7 @@ def test_a_pair_that_is_not_valid_is_replaced_by_another() -> None:
 def test_a_wide_interval_is_narrowed_by_more_pairs_within_bounds() -> None:
     machine = Machine(0, 0.0, bias=0.05)
     taken = take_pairs(machine.open_pair, machine.counters, Rules())
-    assert len(taken) == 16
+    assert len(taken) == 24
 
 
 def test_noise_between_processes_is_not_taken_for_a_slowdown() -> None:
