@@ -190,9 +190,9 @@ def _print_table(records: list[Any]) -> None:
         f"{first['precision']}",
         box=box.SIMPLE_HEAD,
     )
-    table.add_column("model", no_wrap=True)
-    for column in ("median ms", "p90 ms", "p99 ms", "FPS", "GEMM bound ms", "of bound", "valid"):
-        table.add_column(column, justify="right")
+    table.add_column("model")  # gives way in a narrow terminal: a number cut short is none
+    for column in ("median\nms", "p90\nms", "p99\nms", "FPS", "GEMM\nbound ms", "of\nbound", "valid"):
+        table.add_column(column, justify="right", no_wrap=True)
     for record in records:
         values = record.values
         keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import psutil
+import torch
 
 from bench.models import available
 from bench.paper.cells import load_table
@@ -35,7 +36,7 @@ def rows_to_time(table: str) -> tuple[list[Candidate], list[Candidate]]:
 
 
 def groups_of(
-    table: str, chosen: Iterable[Candidate], free_mib: Callable[[], float] | None = None
+    table: str, chosen: Iterable[Candidate], free_mib: Callable[[], float]
 ) -> list[list[Candidate]]:
     """Return the rows in groups to be timed interleaved: one input size and number of classes each.
 
@@ -48,9 +49,9 @@ def groups_of(
     chosen
         In the order in which they are to be timed.
     free_mib
-        Says the memory that is free; None asks the system.
+        Says the memory that is free, see `free_mib_on`.
     """
-    limit_mib = _MEMORY_SHARE * (free_mib or _free_mib)()
+    limit_mib = _MEMORY_SHARE * free_mib()
     groups: list[list[Candidate]] = []
     for knot in _knots(table, list(chosen)):
         need_mib = sum(one.memory_mib for one in knot)
@@ -77,5 +78,8 @@ def _knots(table: str, chosen: Sequence[Candidate]) -> list[list[Candidate]]:
     return knots
 
 
-def _free_mib() -> float:
+def free_mib_on(device: torch.device) -> float:
+    """Return the memory that is free on a device, MiB: a CUDA device's own, else the system's."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0]) / _MIB
     return float(psutil.virtual_memory().available) / _MIB

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.reproduce.affordable import CALLS, Candidate, Clock, affordable, network_on
 from bench.reproduce.claimed import partners
-from bench.reproduce.grouped import groups_of, rows_to_time
+from bench.reproduce.grouped import free_mib_on, groups_of, rows_to_time
 from bench.reproduce.kept import kept_times
 from bench.results.provenance import package_root, repository_state
 from bench.results.store import add_record
@@ -175,7 +176,7 @@ class _Work:
         """Time the groups one after the other, each with its share of the time; return what is invalid."""
         invalid: set[str] = set()
         waiting_s = total_s = sum(one.need_s for one in chosen)
-        for group in groups_of(self.table, chosen):
+        for group in groups_of(self.table, chosen, partial(free_mib_on, self.device.torch_device)):
             need_s = sum(one.need_s for one in group)
             share = (1 - waiting_s / total_s, need_s / total_s) if total_s else (0.0, 1.0)
             invalid |= self._time_group(

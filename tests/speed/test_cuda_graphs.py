@@ -1,5 +1,7 @@
 """CUDA graphs, with a stand-in for torch.cuda."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ from torch import nn
 from bench.errors import RefusedInput
 from bench.speed.engines import cuda_graphs
 from bench.speed.engines.engine import Conditions
+from bench.speed.engines.module_copy import as_conditions
 
 HERE = Conditions(torch.device("cpu"), 1)
 
@@ -62,3 +65,36 @@ def test_what_a_cuda_graph_cannot_record_is_refused() -> None:
 
     with pytest.raises(RefusedInput, match="Conv2d: no CUDA graph of it: operation not permitted"):
         cuda_graphs.prepare(nn.Conv2d(3, 4, 1), torch.ones(1, 3, 8, 8), HERE, cuda=Refuses())
+
+
+def test_the_weights_that_a_cuda_graph_reads_live_as_long_as_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # on a GPU their memory was given to others, and the logits of CARNet in bf16 reached 1e18
+    copies = []
+
+    def copied(*arguments: Any) -> nn.Module:
+        own = as_conditions(*arguments)
+        copies.append(weakref.ref(own))
+        return own
+
+    monkeypatch.setattr(cuda_graphs, "as_conditions", copied)
+    prepared = cuda_graphs.prepare(nn.Conv2d(3, 4, 1), torch.ones(1, 3, 8, 8), HERE, cuda=FakeCuda())
+    gc.collect()
+    assert copies[0]() is not None
+    del prepared
+    gc.collect()
+    assert copies[0]() is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_on_a_gpu_a_cuda_graph_stays_right_when_other_networks_come_and_go(precision: str) -> None:
+    gpu = torch.device("cuda")
+    network = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 4, 1)).to(gpu).eval()
+    image = torch.rand(1, 3, 64, 64, device=gpu)
+    with torch.inference_mode():
+        prepared = cuda_graphs.prepare(network, image, Conditions(gpu, 1, precision))
+        wanted = network(image)
+        for _ in range(8):
+            torch.full((2**20,), float("nan"), device=gpu)  # takes what was freed
+            nn.Conv2d(64, 64, 3).to(gpu)
+            assert torch.allclose(prepared.infer(image), wanted, atol=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,9 +58,19 @@ def prepare(
     except RuntimeError as error:
         raise RefusedInput(f"{type(network).__name__}: no CUDA graph of it: {error}") from error
 
-    def infer(image: Tensor) -> Tensor:
-        static.copy_(image)
-        graph.replay()
-        return logits
+    return Prepared(_Replay(graph, static, logits, own), {})
 
-    return Prepared(infer, {})
+
+@dataclass(frozen=True)
+class _Replay:
+    """Replays a graph, and owns all memory that it reads: the graph itself knows no more than addresses."""
+
+    graph: Any
+    image: Tensor
+    logits: Tensor
+    network: nn.Module
+
+    def __call__(self, image: Tensor) -> Tensor:
+        self.image.copy_(image)
+        self.graph.replay()
+        return self.logits
