@@ -20,16 +20,17 @@ from carnet.encoder import InvertedResidual, MobileNetV2
 from carnet.exact_forms import pool_in_strips, separable_pool, sum_of_classifiers
 from carnet.model import CARNet
 from carnet.modules import CRP, WIDTH, Adjustment, CARModule, GlobalBranch
+from carnet.one_pass_pool import code, one_pass_pool, takes
 
-Pool = Literal["strips", "separable", "whole"]
-POOLS: tuple[Pool, ...] = ("strips", "separable", "whole")
+Pool = Literal["one_pass", "strips", "separable", "whole"]
+POOLS: tuple[Pool, ...] = ("one_pass", "strips", "separable", "whole")
 
 
 def deploy(
     model: CARNet,
     size_hw: tuple[int, int] | None = None,
     *,
-    pool: Pool = "strips",
+    pool: Pool = "one_pass",
     compose_classifier: bool | None = None,
 ) -> DeployedCARNet:
     """Return a network that computes what ``model.eval()`` does, in fewer operations.
@@ -47,10 +48,11 @@ def deploy(
         any size.
     pool
         CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same maximum
-        from 10 values instead of 25; or ``strips``, the separable one over a few rows at a time. On a CPU
-        torch's pool also writes 64-bit indices, twice the size of the map, and in strips they stay in the
-        cache. Strips are for eager execution on a CPU; elsewhere, and under a compiler or an export, the pool
-        is then the separable one.
+        from 10 values instead of 25; ``strips``, the separable one over a few rows at a time, because torch's
+        pool also writes 64-bit indices, and in strips they stay in the cache; or ``one_pass``, in C
+        (`carnet.one_pass_pool`), for 32-bit floats on a CPU that has a C compiler, elsewhere as ``strips``.
+        Strips are for eager execution on a CPU; elsewhere and under a compiler the pool is then the separable
+        one, and so it is in an exported graph.
     compose_classifier
         Whether the last convolution of the finest CRP and the 3x3 classifier become one beside the other;
         None does so where that saves operations.
@@ -104,6 +106,13 @@ class DeployedCARNet(nn.Module):
             last = cast("nn.ModuleList", self.levels[-1].convs).pop(-1)
             self.classifier_of_pooled = in_a_row(cast("nn.Conv2d", last), model.classifier)
             self.classifier_of_pooled.bias = None  # it is added once, by the classifier itself
+
+    @property
+    def c_compiler(self) -> str | None:
+        """The compiler that made the C of its pool; None where that is torch's."""
+        forms = {cast("Level", level).pool_form for level in self.levels}
+        found = code() if "one_pass" in forms else None
+        return None if found is None else found.compiler
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits at input size."""
@@ -177,7 +186,8 @@ class Level(nn.Module):
         self.attend = in_a_row(folded(attention.w1, attention.w1_bn), folded(attention.w2, attention.w2_bn))
         self.activation = copy.deepcopy(activation)
         self.convs = copy.deepcopy(crp.convs) if isinstance(crp, CRP) else nn.ModuleList()
-        self.pool_form = pool
+        # asked here once: no compiler can trace the asking
+        self.pool_form = "strips" if pool == "one_pass" and code() is None else pool
 
     def forward(
         self, maps: Sequence[Float[Tensor, "b _ h w"]], high: Float[Tensor, "b 256 _ _"]
@@ -200,6 +210,8 @@ class Level(nn.Module):
         """Return the maxima of 5x5 neighbourhoods."""
         if self.pool_form == "whole":
             return F.max_pool2d(x, 5, stride=1, padding=2)
+        if self.pool_form == "one_pass" and not torch.compiler.is_exporting() and takes(x):
+            return cast("Tensor", one_pass_pool(x))
         if self.pool_form == "separable" or x.device.type != "cpu" or torch.compiler.is_compiling():
             return separable_pool(x)
         return pool_in_strips(x)

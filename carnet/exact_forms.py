@@ -1,4 +1,4 @@
-"""Other forms of two of CARNet's operations, exactly equal, which a processor computes sooner.
+"""Other forms of two of CARNet's operations, exactly equal, which a processor computes sooner, in torch.
 
 CRP's 5x5 max-pool as a 5x1 and a 1x5 in a row, and the 3x3 classifier by its nine taps.
 """
@@ -71,4 +71,18 @@ def sum_by_taps(
         top, left = divmod(tap, 3)
         channels = slice(tap * classes, (tap + 1) * classes)
         total = total + padded[:, channels, top : top + height, left : left + width]
-    return total
+    return cast("Tensor", written_out(total))
+
+
+@torch.library.custom_op("carnet::written_out", mutates_args=(), schema="(Tensor x) -> Tensor")
+def written_out(x: Tensor) -> Tensor:
+    """Return a copy, which a compiler must have written before it goes on.
+
+    It would otherwise add up the taps anew for every pixel that the enlargement reads: 14 ms, not 7.
+    """
+    return x.clone()
+
+
+@written_out.register_fake
+def _(x: Tensor) -> Tensor:
+    return torch.empty_like(x)

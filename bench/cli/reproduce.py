@@ -94,7 +94,8 @@ def reproduce(
     Costs are counted now. Times and accuracies come from the records in HOME/results/records; with --data
     and --budget a network is trained and evaluated first, with --time every row with a time is timed at its
     printed size. Written are HOME/results/tables/TABLE.csv, HOME/reports/TABLE.md and, for table1,
-    HOME/reports/pareto.png and .svg.
+    HOME/reports/pareto.png and .svg. With times of another engine or precision the files are named after it,
+    TABLE-cudagraphs.md for example.
 
     A time is that of eager fp32 unless --engine, --precision or --deploy say otherwise. --time keeps what it
     has: stopped and started again it goes on with the rows that have no valid time of this machine and code.

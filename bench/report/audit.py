@@ -106,8 +106,10 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
             for path in sorted(folder.glob("*.npz"))
             if path.name not in named and not path.with_suffix(".json").exists()
         ]
-    tables = [home / "results" / "tables" / f"{name}.csv" for name in (*REPRODUCIBLE, *STUDIES)]
-    tables = [path for path in tables if path.is_file()]
+    folder = home / "results" / "tables"
+    names = [(name, f"{name}-*") for name in REPRODUCIBLE]  # with times of another form
+    patterns = [pattern for both in names for pattern in both] + list(STUDIES)
+    tables = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.csv"))]
     whole = all(not one.file.endswith(".json") for one in damage)
     for path in tables:
         progress(path.name)
@@ -128,7 +130,7 @@ def audit_table(path: Path, home: Path, records: dict[str, Record]) -> list[str]
     try:
         text, rows = _read(path, columns)
         lines = [dict(zip(columns, row, strict=True)) for row in rows[1:]]
-        expected = _made_again(path.stem, lines, home, records)
+        expected = _made_again(path.stem.partition("-")[0], lines, home, records)
     except BenchError as error:
         return [str(error)]
     if expected == text:

@@ -68,10 +68,11 @@ def to_markdown(reproduction: Reproduction, origin: Origin, plot: str | None = N
     table = reproduction.table
     footnotes: dict[str, int] = {}
     shows_size = table.name in _SHOWS_SIZE
+    form = f", times: {reproduction.form}" if reproduction.form else ""
     all_rows = "" if shows_size else f"All rows: {conditions(reproduction)}. "
     heads = ["Method", *(["Input size"] if shows_size else []), *(HEADINGS[name] for name in table.columns)]
     lines = [
-        f"# Table {table.name.removeprefix('table')}: {table.caption}",
+        f"# Table {table.name.removeprefix('table')}: {table.caption}{form}",
         "",
         "In each cell: the paper's number, ours with its unit, the verdict. "
         f"{all_rows}Sizes are height x width. † also trained with coarse annotations; "

@@ -16,6 +16,9 @@ _PLOTTED = "table1"
 def write_report(reproduction: Reproduction, home: Path, made_by: Origin | None = None) -> list[Path]:
     """Write ``results/tables/NAME.csv``, ``reports/NAME.md`` and, for Table 1, ``reports/pareto.*``.
 
+    A table with times of another form than eager fp32 has files of its own, ``table2-cudagraphs.md`` for
+    example, and no plot.
+
     Parameters
     ----------
     reproduction
@@ -35,7 +38,7 @@ def write_report(reproduction: Reproduction, home: Path, made_by: Origin | None 
         The disk refuses; the message names the file.
     """
     made_by = made_by or origin()
-    name = reproduction.table.name
+    name = reproduction.stem
     reports = home / "reports"
     plotted = name == _PLOTTED
     contents: dict[Path, str | bytes] = {

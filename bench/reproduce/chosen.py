@@ -11,10 +11,14 @@ from typing import Any
 from baselines.method import Method
 from bench.paper import Table
 from bench.reproduce.claimed import PAIRS, Claim, judge_claims
+from bench.reproduce.ranked import conditions_of
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated
 from bench.speed.variant import form_of
+
+Timed = tuple[str, tuple[int, int] | None, int | None]
+"""A row, its input size (height, width) and its classes."""
 
 # the options that degrade a CARNet, each with the value that does not (Section IV.A)
 _FULL: dict[str, Any] = {"modules": 4, "scloss": 4, "crp": True}
@@ -50,6 +54,9 @@ class Records:
     form
         Which times are shown: engine and precision as `bench.speed.variant.form_of` names them.
         Empty is eager in the device's own layout, fp32, not deployed.
+    timed
+        Rows whose times are shown together, each with its input size and classes: they are to be of one
+        machine as far as one has timed them.
 
     Raises
     ------
@@ -58,7 +65,12 @@ class Records:
     """
 
     def __init__(
-        self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = (), form: str = ""
+        self,
+        home: Path,
+        methods: Mapping[str, Method],
+        prefer: Collection[str] = (),
+        form: str = "",
+        timed: Sequence[Timed] = (),
     ) -> None:
         self._methods = methods
         self._form = form
@@ -66,6 +78,7 @@ class Records:
         self._sources: dict[str, dict[str, str] | None] = {}
         self._accuracy = read_records(home, "accuracy")
         self._speed = read_records(home, "speed")
+        self._prevailing = self._most_common_conditions(timed)
 
     def accuracy(self, row: str, table: Table) -> Choice:
         """Return the run nearest to the paper's protocol, with all its seeds.
@@ -109,11 +122,47 @@ class Records:
         )
 
     def speed(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> Choice:
-        """Return the latest time of one image at the table's size, on an accelerator if there is one.
+        """Return the latest time of one image at the table's size.
 
-        Preferred records come first. Only times of the wanted engine and precision are there: one cell must
-        not stand for eager and the next for another engine because somebody tried it.
+        Preferred records come first, then those of the machine and conditions that have timed most of the
+        rows (an accelerator's when another has as many), then those of any accelerator. Only times of the
+        wanted engine and precision are there: one cell must not stand for eager and the next for another
+        engine because somebody tried it.
         """
+        usable, refused = self._times(row, size_hw, classes)
+        if not usable:
+            return Choice(refused=refused)
+        latest = max(
+            usable,
+            key=lambda record: (
+                record.id in self._prefer,
+                conditions_of(record) == self._prevailing,
+                _is_of_accelerator(record),
+                _started(record),
+            ),
+        )
+        return Choice((latest,), refused)
+
+    def _most_common_conditions(self, timed: Sequence[Timed]) -> str | None:
+        """Return the conditions that have timed most of some rows, those of preferred records before all."""
+        by_conditions: dict[str, list[Record]] = {}
+        for row, size_hw, classes in timed:
+            if row in self._methods:
+                for record in self._times(row, size_hw, classes)[0]:
+                    by_conditions.setdefault(conditions_of(record), []).append(record)
+
+        def weight(conditions: str) -> tuple[Any, ...]:
+            records = by_conditions[conditions]
+            preferred = [record for record in records if record.id in self._prefer]
+            latest = max(map(_started, records))
+            return _rows_of(preferred), _rows_of(records), _is_of_accelerator(records[0]), latest
+
+        return max(by_conditions, key=weight, default=None)
+
+    def _times(
+        self, row: str, size_hw: tuple[int, int] | None, classes: int | None
+    ) -> tuple[list[Record], tuple[str, ...]]:
+        """Return a row's times of one image in the wanted form, and why others are left out."""
 
         def fits(record: Record) -> bool:
             found = record.identity
@@ -126,18 +175,7 @@ class Records:
                 and found.get("options") == dict(self._methods[row].options)
             )
 
-        usable, refused = self._usable(self._speed, row, fits)
-        if not usable:
-            return Choice(refused=refused)
-        latest = max(
-            usable,
-            key=lambda record: (
-                record.id in self._prefer,
-                record.identity.get("device") != "cpu",
-                _started(record),
-            ),
-        )
-        return Choice((latest,), refused)
+        return self._usable(self._speed, row, fits)
 
     def speed_record(self, record_id: str | None) -> Record | None:
         """Return the time with this id, or None."""
@@ -161,6 +199,14 @@ class Records:
             method = self._methods.get(row)
             self._sources[row] = None if method is None else current_sources(method)
         return self._sources[row]
+
+
+def _rows_of(records: Sequence[Record]) -> int:
+    return len({record.identity["model"] for record in records})
+
+
+def _is_of_accelerator(record: Record) -> bool:
+    return record.identity.get("device") != "cpu"
 
 
 def is_synthetic(record: Record) -> bool:

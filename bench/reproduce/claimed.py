@@ -15,7 +15,7 @@ from bench.paper import Cell, load_table
 from bench.reproduce import verdict as v
 from bench.results.record import Record
 from bench.results.store import why_not_tabulated
-from bench.speed.variant import form_of
+from bench.speed.variant import form_of, measured_on
 
 PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
     "table2": tuple((f"lwrf-{name}", f"carnet-{name}") for name in ("resnet50", "resnet101", "resnet152"))
@@ -49,6 +49,8 @@ class Claim:
         What the verdict leaves unsaid.
     records
         Ids of both records; none when it is not measured.
+    where
+        The device in words; empty when it is not measured.
     """
 
     slower: str
@@ -61,6 +63,7 @@ class Claim:
     verdict: str
     note: str
     records: tuple[str, ...] = ()
+    where: str = ""
 
     @property
     def printed_inside(self) -> bool | None:
@@ -76,7 +79,7 @@ class Claim:
         if self.ratio is None:
             return f"{what}; {self.verdict}, {self.note}"
         interval = f"95 % interval {self.low:.3f} to {self.high:.3f}, {self.rounds} rounds of one run"
-        return f"{what}, measured {self.ratio:.3f} ({interval}): {self.verdict}; {self.note}"
+        return f"{what}, measured {self.ratio:.3f} on {self.where} ({interval}): {self.verdict}; {self.note}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the claim as ``reproduce --json`` prints it."""
@@ -92,6 +95,7 @@ class Claim:
             "verdict": self.verdict,
             "note": self.note,
             "records": list(self.records),
+            "where": self.where or None,
         }
 
 
@@ -106,7 +110,7 @@ def judge_claims(
     sources: Mapping[str, Mapping[str, str] | None],
     form: str = "",
 ) -> tuple[Claim, ...]:
-    """Judge the ratios that a table's times claim.
+    """Judge the ratios that a table's times claim, once for each kind of device that timed both rows.
 
     Parameters
     ----------
@@ -126,7 +130,9 @@ def judge_claims(
         if why_not_tabulated(record, sources.get(str(record.identity.get("model")))) is None
     ]
     return tuple(
-        _claim(times[slower], times[faster], usable, form) for slower, faster in PAIRS.get(table, ())
+        claim
+        for slower, faster in PAIRS.get(table, ())
+        for claim in _claims(times[slower], times[faster], usable, form)
     )
 
 
@@ -137,12 +143,27 @@ def in_one_run(first: Iterable[Record], second: Iterable[Record]) -> tuple[Recor
     return max(pairs, key=lambda pair: str(pair[0].provenance.get("started_utc", "")), default=None)
 
 
-def _claim(slower: Cell, faster: Cell, usable: Sequence[Record], form: str) -> Claim:
-    printed = float(Decimal(slower.printed) / Decimal(faster.printed))
-    pair = in_one_run(_of(slower, usable, form), _of(faster, usable, form))
-    if pair is None:
-        reason = "no run holds valid times of both"
-        return Claim(slower.row, faster.row, printed, None, None, None, 0, v.NOT_MEASURED, reason)
+def _claims(slower: Cell, faster: Cell, usable: Sequence[Record], form: str) -> list[Claim]:
+    """Return the claim as each kind of device has it, accelerators first; one not measured where none has."""
+    first, second = _of(slower, usable, form), _of(faster, usable, form)
+    kinds = {str(record.identity["device"]) for record in first}
+    pairs = [
+        pair
+        for kind in sorted(kinds, key=lambda kind: (kind == "cpu", kind))
+        if (pair := in_one_run((one for one in first if one.identity["device"] == kind), second))
+    ]
+    if not pairs:
+        printed, reason = _printed(slower, faster), "no run holds valid times of both"
+        return [Claim(slower.row, faster.row, printed, None, None, None, 0, v.NOT_MEASURED, reason)]
+    return [_claim(slower, faster, pair) for pair in pairs]
+
+
+def _printed(slower: Cell, faster: Cell) -> float:
+    return float(Decimal(slower.printed) / Decimal(faster.printed))
+
+
+def _claim(slower: Cell, faster: Cell, pair: tuple[Record, Record]) -> Claim:
+    printed = _printed(slower, faster)
     logs = [
         math.log(one_ms / other_ms)
         for one_ms, other_ms in zip(*(record.values["samples_ms"] for record in pair), strict=False)
@@ -160,7 +181,8 @@ def _claim(slower: Cell, faster: Cell, usable: Sequence[Record], form: str) -> C
         f"(measured / printed = {ratio / printed:.2f})"
     )
     ids = tuple(record.id for record in pair)
-    return Claim(slower.row, faster.row, printed, ratio, low, high, len(logs), word, note, ids)
+    where = measured_on(pair[0].identity)
+    return Claim(slower.row, faster.row, printed, ratio, low, high, len(logs), word, note, ids, where)
 
 
 def _of(cell: Cell, records: Iterable[Record], form: str) -> list[Record]:

@@ -183,6 +183,9 @@ class Reproduction:
         Ratios of times that the table claims.
     plausibility
         What the printed times ask of the card that the paper names.
+    form
+        Engine and precision of the times shown, as `bench.speed.variant.form_of` names them; empty is eager
+        fp32.
     """
 
     table: Table
@@ -196,6 +199,12 @@ class Reproduction:
     ranks: Ranks | None = None
     claims: tuple[Claim, ...] = ()
     plausibility: tuple[Plausibility, ...] = ()
+    form: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Name of its files: the table's, and behind it the form of its times where that is not the usual."""
+        return "-".join([self.table.name, *self.form.split()])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -206,6 +215,7 @@ class Reproduction:
         """Return the document of ``reproduce --json``."""
         return {
             "table": self.table.name,
+            "form": self.form or None,
             "cells": [result.as_json() for result in self.results.values()],
             "beside": [number.as_json() for method in self.beside for number in method.numbers],
             "summary": self.summary,

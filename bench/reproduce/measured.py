@@ -9,6 +9,7 @@ from bench.paper import Cell, Table
 from bench.reproduce import verdict as v
 from bench.reproduce.chosen import Choice, has_several_views, is_synthetic, recipe_of
 from bench.results.record import Record
+from bench.speed.variant import measured_on
 
 Judged = tuple[float | None, str, str | None, str | None]
 """Measured in the printed unit, verdict, note, record id."""
@@ -61,14 +62,11 @@ def found_speed(column: str, choice: Choice, *, with_std: bool = False) -> Found
     value = values["median_ms"] if column == "time" else values.get("fps")
     if value is None:
         return Found(None, "the clock could not resolve this call", record.id)
-    machine = identity.get("machine", {})
-    where = machine.get("gpu") if identity.get("device") == "cuda" else machine.get("cpu")
-    threads = f", {_many(identity.get('threads', 0), 'thread')}" if identity.get("device") == "cpu" else ""
     bound_ms = values.get("gemm_bound_ms")
     bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(column, bound_ms)}"
     folded = " deployed" if identity.get("deploy") else ""
     engine = f"{identity['engine']} {identity['precision']}{folded}"
-    parts = [f"{where or identity.get('device')}{threads}, {engine}"]
+    parts = [f"{measured_on(identity)}, {engine}"]
     mean_ms, std_ms = values.get("mean_ms"), values.get("std_ms")
     if with_std and mean_ms is not None and std_ms is not None:
         parts.append(f"median of {values['samples']} samples, mean {mean_ms:.4g} ± {std_ms:.2g} ms")

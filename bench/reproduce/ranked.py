@@ -98,7 +98,7 @@ def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float
         Times by row, ms, each with its record. Those of the conditions (machine, threads, engine) that most
         rows share are compared.
     """
-    conditions = {row: _conditions(record) for row, (_, record) in measured.items() if row in printed}
+    conditions = {row: conditions_of(record) for row, (_, record) in measured.items() if row in printed}
     most = Counter(conditions.values()).most_common(1)
     rows = tuple(row for row, one in conditions.items() if most and one == most[0][0])
     left_out = tuple(row for row in conditions if row not in rows)
@@ -181,5 +181,6 @@ def _sign(number: float) -> int:
     return (number > 0) - (number < 0)
 
 
-def _conditions(record: Record) -> str:
+def conditions_of(record: Record) -> str:
+    """Return what must be equal for times to be set in an order: machine, device, engine and so on."""
     return json.dumps([record.identity.get(name) for name in _CONDITIONS], sort_keys=True)

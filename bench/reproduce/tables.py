@@ -77,7 +77,9 @@ def reproduce(
     """
     check_name(name)
     table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)
-    records = Records(home, with_these(methods, beside), prefer, form)
+    cells = (row.cells.get("time") for row in printed_rows)
+    timed = [(cell.row, cell.size_hw, cell.classes) for cell in cells if cell is not None]
+    records = Records(home, with_these(methods, beside), prefer, form, timed)
     results: dict[tuple[str, str], Result] = {}
     params_m: dict[str, float] = {}
     points: list[Point] = []
@@ -118,6 +120,7 @@ def reproduce(
         _ranks(times, records) if times else None,
         records.claims(name),
         judge_times(table, [result.cell for result in times], work_of),
+        form,
     )
 
 

@@ -75,6 +75,16 @@ def title(identity: Mapping[str, Any]) -> str:
     return f"{identity['model']} ({form})" if form else str(identity["model"])
 
 
+def measured_on(identity: Mapping[str, Any]) -> str:
+    """Return the device of a speed record in words: ``NVIDIA H200``, or a CPU with its threads."""
+    device, machine = identity.get("device"), identity.get("machine", {})
+    where = machine.get("gpu") if device == "cuda" else machine.get("cpu")
+    if device != "cpu":
+        return str(where or device)
+    threads = identity.get("threads", 0)
+    return f"{where or device}, {threads} thread{'' if threads == 1 else 's'}"
+
+
 def form_of_variant(variant: Variant, device: str) -> str:
     """Return a variant in the words of `form_of`, on the device of this name.
 

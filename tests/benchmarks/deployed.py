@@ -27,6 +27,7 @@ from carnet.deploy import deploy
 from carnet.exact_forms import pool_in_strips, separable_pool
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
+from carnet.one_pass_pool import code, one_pass_pool
 
 PARTS = ("inference", "pool", "training", "profile")
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -85,10 +86,10 @@ def inference(variant: str, asked: argparse.Namespace) -> None:
     last = plain.contiguous(memory_format=torch.channels_last)
     nchw, nhwc = drawn(variant), drawn(variant, torch.channels_last)
     calls: Calls = {"eager NCHW": lambda: nchw(plain), "eager channels_last": lambda: nhwc(last)}
-    for pool in ("whole", "separable", "strips"):
+    for pool in ("whole", "separable", "strips", "one_pass"):
         deployed = deploy(nchw, size_hw, pool=pool)
         calls[f"deployed, pool {pool}"] = lambda deployed=deployed: deployed(last)
-    for pool in () if asked.no_compile else ("whole", "separable"):
+    for pool in () if asked.no_compile else ("whole", "separable", "one_pass"):
         name = f"deployed + compile, pool {pool}"
         call = compiled(deploy(nchw, size_hw, pool=pool), last)
         if isinstance(call, str):
@@ -126,6 +127,8 @@ def pool(asked: argparse.Namespace) -> None:
         "pool, separable": lambda: separable_pool(last),
         "pool, strips": lambda: pool_in_strips(last),
     }
+    if code() is not None:
+        calls["pool, one pass in C"] = lambda: one_pass_pool(last)
     if not asked.no_compile:
         for name, function in (
             ("compiled whole", lambda x: nn.functional.max_pool2d(x, 5, stride=1, padding=2)),

@@ -67,7 +67,7 @@ def test_every_option_gives_the_same_logits_in_64_bits(options, size_hw):
     assert difference(model, deploy(model, size_hw), image(*size_hw).double()) < DOUBLE
 
 
-@pytest.mark.parametrize("pool", ["strips", "separable", "whole"])
+@pytest.mark.parametrize("pool", ["one_pass", "strips", "separable", "whole"])
 @pytest.mark.parametrize("compose", [False, True, None])
 @pytest.mark.parametrize("num_classes", [2, 40])
 def test_every_form_gives_the_same_logits_in_64_bits(pool, compose, num_classes):

@@ -25,14 +25,15 @@ from bench.results.record import Record, make_record
 from bench.results.store import add_record
 
 ROW = "carnet-mobile"
+ORIGIN = Origin("commit c0ffee", "Some CPU")
 
 
-def timed(median_ms: float) -> Record:
+def timed(median_ms: float, engine: str = "eager") -> Record:
     identity = {
         "model": ROW,
         "options": dict(METHODS[ROW].options),
         "num_classes": 40,
-        "engine": "eager",
+        "engine": engine,
         "device": "cpu",
         "memory_format": "channels_last",
         "precision": "32-true",
@@ -60,7 +61,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     add_record(
         make_record("accuracy", {"model": "another"}, {"miou": 0.5}, {}), tmp_path, {"counts": np.arange(3)}
     )
-    write_report(quick("table2", tmp_path), tmp_path, Origin("commit c0ffee", "Some CPU"))
+    write_report(quick("table2", tmp_path), tmp_path, ORIGIN)
     return tmp_path
 
 
@@ -93,6 +94,17 @@ def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
             "found": "carnet-mobile time ms: measured is '150.0', the records give '250.0'",
         }
     ]
+
+
+def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> None:
+    add_record(timed(40.0, "openvino"), home)
+    write_report(auditing.reproduce("table2", home, form="openvino"), home, ORIGIN)
+    assert run(home).stdout == "3 records and 2 tables looked at\n"
+    path = table(home).with_name("table2-openvino.csv")
+    assert ",40.0," in path.read_text()
+    path.write_text(path.read_text().replace(",40.0,", ",30.0,"))
+    (one,) = auditing.audit(home).damage
+    assert one.file == "results/tables/table2-openvino.csv"
 
 
 @pytest.mark.parametrize(

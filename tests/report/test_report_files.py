@@ -234,6 +234,18 @@ def test_table_4_has_no_plot(tmp_path: Path) -> None:
     assert "| Method | BS | CARModule | CRP | Others |" in written[0].read_text(encoding="utf-8")
 
 
+def test_times_of_another_engine_have_files_and_a_heading_of_their_own(
+    judged: Reproduction, tmp_path: Path
+) -> None:
+    written = write_report(replace(judged, form="openvino bf16 deployed"), tmp_path, ORIGIN)
+    assert [path.name for path in written] == [
+        f"table1-openvino-bf16-deployed.{end}" for end in ("md", "csv")
+    ]
+    head = written[0].read_text(encoding="utf-8").partition("\n")[0]
+    assert head.startswith("# Table 1: ")
+    assert head.endswith(", times: openvino bf16 deployed")
+
+
 def test_the_origin_names_commit_or_version_and_machine_but_no_host() -> None:
     import getpass
     import platform

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.paper import load_table
+from bench.reproduce.ranked import Ranks, judge_ranks
+from bench.results.record import Record
+from bench.results.store import read_records
+
 ROOT = Path(__file__).parents[2]
 TITLES = {
     "bs-mobile": "BS",
@@ -17,11 +22,12 @@ TITLES = {
 
 RATIO = (
     r"printed ([.0-9]+)",
-    r"measured ([.0-9]+) \(",
+    r"measured ([.0-9]+) on",
     r"interval ([.0-9]+ to [.0-9]+)",
     r"one run\): ([a-z ]+);",
 )
 """Printed, measured, interval and verdict in a line of a table's page."""
+TIMES = "Times: their order and their ratios"
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -74,23 +80,56 @@ def test_the_page_has_the_numbers_of_the_study() -> None:
         assert said[title] == expected
 
 
-def test_the_page_has_the_order_and_the_ratios_of_the_times() -> None:
-    heading = "Times: what a CPU can say"
+@pytest.mark.parametrize(
+    ("machine", "table", "device", "engine"),
+    [
+        ("Xeon", 1, "cpu", "eager"),
+        ("Xeon", 2, "cpu", "eager"),
+        ("H200", 1, "cuda", "eager"),
+        ("H200", 2, "cuda", "cudagraphs"),
+    ],
+)
+def test_the_page_has_the_order_of_the_times(machine: str, table: int, device: str, engine: str) -> None:
     page = (ROOT / "reports" / "reproduced.md").read_text(encoding="utf-8")
-    section = " ".join(page.split(f"## {heading}\n")[1].split("\n## ")[0].split())
-    for number in (1, 2):
-        (line,) = lines_of_table(number, "Order of the times")
-        tau, rows, p = re.findall(r"tau-b ([-+.0-9]+) over (\d+) rows \(p ([.0-9]+)", line)[0]
-        assert re.search(rf"{re.escape(tau)} over the {rows} (rows )?of Table {number} \(p {p}\)", section)
-    _, *ratios = rows_of_page(heading)
-    printed = lines_of_table(2, "* Time of lwrf-")
-    assert len(ratios) == len(printed) == 3
-    for (name, *said), line in zip(ratios, printed, strict=True):
-        assert f"/ carnet-{name.lower()}:" in line
-        assert [re.findall(said_there, line)[0] for said_there in RATIO] == said
+    section = " ".join(page.split(f"## {TIMES}\n")[1].split("\n## ")[0].split())
+    said = section.split(f"On the {machine}: ")[1].partition(". ")[0]
+    ranks = ranks_of(f"table{table}", device, engine)
+    order = rf"{ranks.tau_b:+.3f} over the {len(ranks.rows)} (rows )?of Table {table} \(p {ranks.p:.2g}\)"
+    assert re.search(order.replace("+", "[+]"), said)
 
 
-def lines_of_table(number: int, begin: str) -> list[str]:
+def ranks_of(name: str, device: str, engine: str) -> Ranks:
+    """Return the order of a table's valid times of one kind, the latest of each row."""
+    cells = {cell.row: cell for cell in load_table(name) if cell.column == "time"}
+    wanted = {"device": device, "engine": engine, "precision": "32-true", "batch": 1}
+    latest: dict[str, tuple[float, Record]] = {}
+    for record in sorted(read_records(ROOT, "speed"), key=lambda one: str(one.provenance["started_utc"])):
+        found = record.identity
+        cell = cells.get(found["model"])
+        if cell is None or cell.size_hw is None or not record.valid or "measured" in found:
+            continue
+        kind = {**wanted, "size": list(cell.size_hw), "num_classes": cell.classes}
+        if "deploy" not in found and all(found[key] == value for key, value in kind.items()):
+            latest[cell.row] = (record.values["median_ms"], record)
+    return judge_ranks({row: float(cell.value) for row, cell in cells.items()}, latest)
+
+
+def test_the_page_has_the_ratios_of_the_times() -> None:
+    _, *ratios = rows_of_page(TIMES)
+    on_xeon = [line for line in lines_of_table("table2", "* Time of lwrf-") if "Xeon" in line]
+    on_h200 = lines_of_table("table2-cudagraphs", "* Time of lwrf-")
+    assert len(ratios) == len(on_xeon) == len(on_h200) == 3
+    for (name, printed, *said), cpu, gpu in zip(ratios, on_xeon, on_h200, strict=True):
+        found = []
+        for line in (cpu, gpu):
+            assert f"/ carnet-{name.lower()}:" in line
+            said_there, *measured = [re.findall(part, line)[0] for part in RATIO]
+            assert said_there == printed
+            found += measured
+        assert found == said
+
+
+def lines_of_table(name: str, begin: str) -> list[str]:
     """Return the lines of a generated table's page that begin so."""
-    page = (ROOT / "reports" / f"table{number}.md").read_text(encoding="utf-8")
+    page = (ROOT / "reports" / f"{name}.md").read_text(encoding="utf-8")
     return [line for line in page.splitlines() if line.startswith(begin)]

@@ -263,3 +263,26 @@ def test_an_accelerator_is_shown_before_a_cpu(tmp_path: Path, source: dict[str, 
     assert record_id == gpu.id
     assert note is not None
     assert note.startswith("Some GPU, eager")
+
+
+def test_the_times_of_a_table_are_of_the_machine_that_timed_most_of_it(
+    tmp_path: Path, source: dict[str, str | None]
+) -> None:
+    other = "carnet-resnet50"
+    of_other = {"model": other, "options": dict(METHODS[other].options)}
+    gpu = {"device": "cuda", "machine": {"cpu": "C", "gpu": "Some GPU"}}
+    on_cpu = [add_record(speed_record(source, **more), tmp_path)[0] for more in ({}, of_other)]
+    on_gpu, _ = add_record(speed_record(source, **gpu), tmp_path)
+    timed = [(name, (512, 1024), 19) for name in (ROW, other)]
+
+    def shown(prefer: tuple[str, ...] = ()) -> list[str]:
+        records = Records(tmp_path, METHODS, prefer, timed=timed)
+        return [records.speed(*one).records[0].id for one in timed]
+
+    assert shown() == [record.id for record in on_cpu]
+    # what a command has just measured comes first, however little it is
+    assert shown((on_gpu.id,)) == [on_gpu.id, on_cpu[1].id]
+    # as many on both: the accelerator's
+    second, _ = add_record(speed_record(source, **gpu, **of_other), tmp_path)
+    assert shown() == [on_gpu.id, second.id]
+    assert shown((on_cpu[1].id,)) == [record.id for record in on_cpu]

@@ -20,6 +20,8 @@ def timed(row: str, samples_ms: list[float], run: str | None = "one", **more: An
         "model": row,
         "engine": "eager",
         "device": "cpu",
+        "machine": {"cpu": "Some CPU", "gpu": "Some GPU"},
+        "threads": 2,
         "memory_format": "channels_last",
         "precision": "32-true",
         "size": [468, 625],
@@ -111,6 +113,21 @@ def test_another_form_has_its_own_ratio() -> None:
     ]
     assert first(*records).verdict == "not measured"
     assert first(*records, form="onnxruntime").ratio == pytest.approx(1.0)
+
+
+def test_each_kind_of_device_has_its_own_ratio_the_accelerator_first() -> None:
+    gpu: dict[str, Any] = {"device": "cuda", "memory_format": "contiguous_format"}
+    records = [
+        timed("lwrf-resnet50", [9.0] * 3),
+        timed("carnet-resnet50", [10.0] * 3),
+        timed("lwrf-resnet50", [2.0] * 3, "two", identity=dict(gpu)),
+        timed("carnet-resnet50", [1.0] * 3, "two", identity=dict(gpu)),
+    ]
+    on_gpu, on_cpu = judge_claims("table2", records, SOURCES)[:2]
+    assert (on_gpu.ratio, on_gpu.verdict) == (pytest.approx(2.0), "reproduced")
+    assert (on_cpu.ratio, on_cpu.verdict) == (pytest.approx(0.9), "contradicted")
+    assert "printed 1.97, measured 2.000 on Some GPU (95 % interval" in on_gpu.line
+    assert "printed 1.97, measured 0.900 on Some CPU, 2 threads (95 % interval" in on_cpu.line
 
 
 def test_table_2_claims_three_ratios_and_table_1_none() -> None:

@@ -33,7 +33,16 @@ def cell_of(document: dict, row: str, column: str) -> dict:
 
 def test_thirteen_of_table_4s_sixteen_cells_are_equal_two_near_and_one_off(table4: Reproduction) -> None:
     document = table4.as_json()
-    assert list(document) == ["table", "cells", "beside", "summary", "ranks", "claims", "plausibility"]
+    assert list(document) == [
+        "table",
+        "form",
+        "cells",
+        "beside",
+        "summary",
+        "ranks",
+        "claims",
+        "plausibility",
+    ]
     assert document["beside"] == []
     assert document["table"] == "table4"
     assert document["summary"] == {"equal": 13, "within one digit": 2, "off": 1}

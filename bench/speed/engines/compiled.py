@@ -10,7 +10,7 @@ import torch
 
 from bench.errors import RefusedInput
 from bench.speed.engines.engine import DTYPES, Prepared
-from bench.speed.engines.module_copy import as_conditions
+from bench.speed.engines.module_copy import as_conditions, c_code_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,4 +53,4 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
             raise RefusedInput(
                 f"{type(network).__name__}: torch.compile fails: {type(error).__name__}: {said}"
             ) from error
-    return Prepared(infer, {})
+    return Prepared(infer, c_code_of(own, conditions))

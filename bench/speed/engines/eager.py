@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.speed.engines.engine import DTYPES, Prepared
-from bench.speed.engines.module_copy import as_conditions
+from bench.speed.engines.module_copy import as_conditions, c_code_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,5 +20,5 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     own = as_conditions(network, example, conditions)
     dtype = DTYPES[conditions.precision]
     if dtype == torch.float32:
-        return Prepared(own, {})
+        return Prepared(own, c_code_of(own, conditions))
     return Prepared(lambda image: own(image.to(dtype)).float(), {})

@@ -26,6 +26,13 @@ def as_conditions(network: nn.Module, example: Tensor, conditions: Conditions) -
         return own.to(DTYPES[conditions.precision]).to(memory_format=layout_of(example))
 
 
+def c_code_of(network: nn.Module, conditions: Conditions) -> dict[str, str]:
+    """Return what made the C that a deployed CARNet computes with, as a version of the engine."""
+    compiler = getattr(network, "c_compiler", None)
+    uses_it = compiler is not None and conditions.device.type == "cpu" and conditions.precision == "fp32"
+    return {"carnet.one_pass_pool": str(compiler)} if uses_it else {}
+
+
 def layout_of(image: Tensor) -> torch.memory_format:
     """Return channels_last or contiguous_format, whichever the image (b, 3, h, w) is in."""
     return torch.contiguous_format if image.is_contiguous() else torch.channels_last
