@@ -54,7 +54,7 @@ def open_device(name: str) -> Device:
     """
     device = launch_fabric(name).device
     heap = keep_heap() if device.type == "cpu" else "system"
-    return Device(device, _waiting_for(device), _memory_format(device), heap)
+    return Device(device, _waiting_for(device), layout_of_device(device), heap)
 
 
 def _waiting_for(device: torch.device) -> Callable[[], None]:
@@ -65,7 +65,8 @@ def _waiting_for(device: torch.device) -> Callable[[], None]:
     return lambda: None
 
 
-def _memory_format(device: torch.device) -> torch.memory_format:
+def layout_of_device(device: torch.device) -> torch.memory_format:
+    """Return the layout that a device of this kind computes faster in."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import unknown
 from bench.speed.engines.engine import PRECISIONS, Engine, find_engine, require
 
 if TYPE_CHECKING:
@@ -86,19 +87,32 @@ def measured_on(identity: Mapping[str, Any]) -> str:
 
 
 def form_of_variant(variant: Variant, device: str) -> str:
-    """Return a variant in the words of `form_of`, on the device of this name.
+    """Return a variant in the words of `form_of`, on a device of this name, whether or not there is one here.
+
+    ``auto`` is this machine's best, or for an engine that does not run there, a device that it does run on: a
+    table can be shown anywhere.
 
     Raises
     ------
     UsageError
-        No such device or engine here, or not in this precision.
+        No such device or engine, or an engine that has not this precision or device.
     """
-    from bench.speed.device import open_device  # noqa: PLC0415 - most callers have a record, and no device
+    import torch  # noqa: PLC0415 - most callers have a record, and no device
+
+    from bench.fabric import DEVICES  # noqa: PLC0415
+    from bench.speed.device import Device, layout_of_device, open_device  # noqa: PLC0415
 
     if variant == Variant():
         return ""
-    there = open_device(device)
-    return form_of({**variant.identity(there), "device": there.kind})
+    if device not in DEVICES:
+        raise unknown("device", device, list(DEVICES))
+    kind, runs_on = device, find_engine(variant.engine).devices
+    if kind == "auto":
+        here = open_device("auto").kind
+        kind = here if here in runs_on else runs_on[0]
+    there = torch.device(kind)
+    stand_in = Device(there, lambda: None, layout_of_device(there))
+    return form_of({**variant.identity(stand_in), "device": kind})
 
 
 def form_of(identity: Mapping[str, Any]) -> str:

@@ -71,6 +71,16 @@ def test_without_time_an_engine_only_says_which_records_are_shown(
     assert (asked["form"], "budget_s" in asked) == ("bf16", False)
 
 
+def test_times_of_an_engine_that_this_machine_has_not_can_be_shown(
+    asked: dict[str, Any], tmp_path: Path
+) -> None:
+    assert run(tmp_path, "table2", "--engine", "cudagraphs").exit_code == 0
+    assert asked["form"] == "cudagraphs"
+    assert (tmp_path / "reports" / "table2-cudagraphs.md").is_file()
+    assert run(tmp_path, "table2", "--engine", "channels_last", "--device", "cuda").exit_code == 0
+    assert asked["form"] == "eager channels_last"
+
+
 def test_a_table_without_times_says_so(asked: dict[str, Any], tmp_path: Path) -> None:
     done = run(tmp_path, "table3", "--time", "--json")
     assert done.exit_code == 0
@@ -92,6 +102,8 @@ def test_the_page_has_order_ratios_and_the_card(asked: dict[str, Any], tmp_path:
     [
         (("--time", "--data", "scenes"), "--time and --data scenes: give one of them"),
         (("--time", "--engine", "warp"), "no engine 'warp'"),
+        (("--engine", "compile", "--device", "tpu"), "no device 'tpu'; have auto, cpu, cuda, mps"),
+        (("--engine", "cudagraphs", "--device", "cpu"), "cudagraphs: runs on cuda, not on cpu"),
         (("--time", "--budget", "10"), "duration '10'"),
     ],
 )
