@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from carnet.encoder import InvertedResidual, MobileNetV2
-from carnet.exact_forms import pool_in_strips, separable_pool, sum_of_classifiers
+from carnet.exact_forms import separable_pool, sum_of_classifiers
 from carnet.model import CARNet
 from carnet.modules import CRP, WIDTH, Adjustment, CARModule, GlobalBranch
 from carnet.one_pass_pool import code, one_pass_pool, takes
 
-Pool = Literal["one_pass", "strips", "separable", "whole"]
-POOLS: tuple[Pool, ...] = ("one_pass", "strips", "separable", "whole")
+Pool = Literal["one_pass", "separable", "whole"]
+POOLS: tuple[Pool, ...] = ("one_pass", "separable", "whole")
 
 
 def deploy(
@@ -48,11 +48,8 @@ def deploy(
         any size.
     pool
         CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same maximum
-        from 10 values instead of 25; ``strips``, the separable one over a few rows at a time, because torch's
-        pool also writes 64-bit indices, and in strips they stay in the cache; or ``one_pass``, in C
-        (`carnet.one_pass_pool`), for 32-bit floats on a CPU that has a C compiler, elsewhere as ``strips``.
-        Strips are for eager execution on a CPU; elsewhere and under a compiler the pool is then the separable
-        one, and so it is in an exported graph.
+        from 10 values instead of 25; or ``one_pass``, in C (`carnet.one_pass_pool`), for 32-bit floats on a
+        CPU where there is a C compiler. Elsewhere, and in an exported graph, that is the separable one.
     compose_classifier
         Whether the last convolution of the finest CRP and the 3x3 classifier become one beside the other;
         None does so where that saves operations.
@@ -187,7 +184,7 @@ class Level(nn.Module):
         self.activation = copy.deepcopy(activation)
         self.convs = copy.deepcopy(crp.convs) if isinstance(crp, CRP) else nn.ModuleList()
         # asked here once: no compiler can trace the asking
-        self.pool_form = "strips" if pool == "one_pass" and code() is None else pool
+        self.pool_form = "separable" if pool == "one_pass" and code() is None else pool
 
     def forward(
         self, maps: Sequence[Float[Tensor, "b _ h w"]], high: Float[Tensor, "b 256 _ _"]
@@ -212,9 +209,7 @@ class Level(nn.Module):
             return F.max_pool2d(x, 5, stride=1, padding=2)
         if self.pool_form == "one_pass" and not torch.compiler.is_exporting() and takes(x):
             return cast("Tensor", one_pass_pool(x))
-        if self.pool_form == "separable" or x.device.type != "cpu" or torch.compiler.is_compiling():
-            return separable_pool(x)
-        return pool_in_strips(x)
+        return separable_pool(x)
 
 
 def folded(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:

@@ -15,23 +15,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from carnet.modules import WIDTH
 
-STRIP = 16  # rows: with its neighbours and the indices that torch's pool writes, a strip stays in the cache
-
 
 def separable_pool(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """Return the maxima of 5x5 neighbourhoods as those of 1x5 ones over those of 5x1 ones."""
     columns = F.max_pool2d(x, (5, 1), stride=1, padding=(2, 0))
     return F.max_pool2d(columns, (1, 5), stride=1, padding=(0, 2))
-
-
-def pool_in_strips(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Return what ``separable_pool`` does, a strip of rows at a time."""
-    pooled = torch.empty_like(x)
-    for top in range(0, x.shape[2], STRIP):
-        above = min(2, top)
-        strip = separable_pool(x[:, :, top - above : top + STRIP + 2])
-        pooled[:, :, top : top + STRIP] = strip[:, :, above : above + STRIP]
-    return pooled
 
 
 def sum_of_classifiers(

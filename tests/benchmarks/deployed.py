@@ -24,7 +24,7 @@ from bench.speed.engines.compiled import frozen
 from bench.speed.protocol import Protocol
 from bench.speed.roofline import gemm_bound_ms, measure_rates
 from carnet.deploy import deploy
-from carnet.exact_forms import pool_in_strips, separable_pool
+from carnet.exact_forms import separable_pool
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 from carnet.one_pass_pool import code, one_pass_pool
@@ -86,7 +86,7 @@ def inference(variant: str, asked: argparse.Namespace) -> None:
     last = plain.contiguous(memory_format=torch.channels_last)
     nchw, nhwc = drawn(variant), drawn(variant, torch.channels_last)
     calls: Calls = {"eager NCHW": lambda: nchw(plain), "eager channels_last": lambda: nhwc(last)}
-    for pool in ("whole", "separable", "strips", "one_pass"):
+    for pool in ("whole", "separable", "one_pass"):
         deployed = deploy(nchw, size_hw, pool=pool)
         calls[f"deployed, pool {pool}"] = lambda deployed=deployed: deployed(last)
     for pool in () if asked.no_compile else ("whole", "separable", "one_pass"):
@@ -125,7 +125,6 @@ def pool(asked: argparse.Namespace) -> None:
         "pool, whole, NCHW": lambda: nn.functional.max_pool2d(plain, 5, stride=1, padding=2),
         "pool, whole": lambda: nn.functional.max_pool2d(last, 5, stride=1, padding=2),
         "pool, separable": lambda: separable_pool(last),
-        "pool, strips": lambda: pool_in_strips(last),
     }
     if code() is not None:
         calls["pool, one pass in C"] = lambda: one_pass_pool(last)

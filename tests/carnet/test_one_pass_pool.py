@@ -91,14 +91,14 @@ def test_other_maps_are_refused() -> None:
 @pytest.mark.usefixtures("with_code")
 def test_a_deployed_network_uses_it_and_names_the_compiler() -> None:
     network, image = build(5).eval(), torch.randn(1, 3, 64, 96)
-    in_c, in_strips = deploy(network), deploy(network, pool="strips")
-    assert torch.equal(in_c(image), in_strips(image))
+    in_c, in_torch = deploy(network), deploy(network, pool="separable")
+    assert torch.equal(in_c(image), in_torch(image))
     found = code()
     assert found is not None
-    assert (in_c.c_compiler, in_strips.c_compiler) == (found.compiler, None)
+    assert (in_c.c_compiler, in_torch.c_compiler) == (found.compiler, None)
     versions = [
         find_engine("eager").prepare(one, image, Conditions(torch.device("cpu"), 1, precision)).versions
-        for one, precision in ((in_c, "fp32"), (in_c, "bf16"), (in_strips, "fp32"), (network, "fp32"))
+        for one, precision in ((in_c, "fp32"), (in_c, "bf16"), (in_torch, "fp32"), (network, "fp32"))
     ]
     assert versions == [{"carnet.one_pass_pool": found.compiler}, {}, {}, {}]
 
@@ -114,4 +114,4 @@ def test_without_a_compiler_that_works_the_pool_is_torchs(
     network, image = build(5).eval(), torch.randn(1, 3, 64, 96)
     deployed = deploy(network)
     assert deployed.c_compiler is None
-    assert torch.equal(deployed(image), deploy(network, pool="strips")(image))
+    assert torch.equal(deployed(image), deploy(network, pool="separable")(image))
