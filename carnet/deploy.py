@@ -2,7 +2,8 @@
 
 What is linear in a row becomes one convolution: a convolution and its BN, the cascaded 1x1 convolutions,
 W1 and W2 of Eq. 2, MobileNetV2's last projection and its adjustment, and CRP's last convolution and the
-classifier while 9*C < 256. The semantic branch of Eq. 6, which only training uses, is left out.
+classifier while 9*C < 256. At one fixed size means are taken before a map is enlarged. The semantic branch of
+Eq. 6, which only training uses, is left out.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from carnet.encoder import InvertedResidual, MobileNetV2
-from carnet.exact_forms import separable_pool, sum_of_classifiers
+from carnet.encoder import MobileNetV2
+from carnet.exact_forms import separable_pool, shares_in_mean, sum_of_classifiers
+from carnet.folding import (
+    compose_last_projection,
+    convolution,
+    folded,
+    folded_encoder,
+    folded_global,
+    folded_paths,
+    in_a_row,
+)
 from carnet.model import CARNet
-from carnet.modules import CRP, WIDTH, Adjustment, CARModule, GlobalBranch
+from carnet.modules import CRP, WIDTH, Adjustment, CARModule
 from carnet.one_pass_pool import code, one_pass_pool, takes
 
 Pool = Literal["one_pass", "separable", "whole"]
@@ -94,6 +104,11 @@ class DeployedCARNet(nn.Module):
             for paths, attention, crp in zip(adjustments, model.car_modules, model.crps, strict=False)
         )
         self.before_upsampling = copy.deepcopy(model.before_upsampling)
+        if size_hw is not None:
+            sizes_hw = [self._size_of(index, size_hw) for index in self.level_indices]
+            for n in range(1, len(self.levels)):
+                shares = shares_in_mean(sizes_hw[n - 1], sizes_hw[n], align_corners=self.align_corners)
+                self.register_buffer(f"shares_{n}", shares.to(model.classifier.weight), persistent=False)
         self.classifier = copy.deepcopy(model.classifier)
         self.classifier_of_pooled: nn.Conv2d | None = None
         if compose_classifier is None:
@@ -122,19 +137,30 @@ class DeployedCARNet(nn.Module):
         if self.baseline is not None or self.global_feature is None:
             return self._upsample(self.classifier(self.baseline(maps[3])), (height, width))  # type: ignore[misc]
         high = stage = self.global_feature(maps[3][self.global_index].mean((2, 3), keepdim=True))
+        mean = high
         for n, level in enumerate(self.levels):
             index = self.level_indices[n]
             if n > 0:
-                stride = 4 * 2**index  # a size that it does not divide is rounded up
-                size_hw = (-(-height // stride), -(-width // stride))
-                high = self._upsample(self.before_upsampling[n - 1](high), size_hw)
-            high, stage = level(maps[index], high)
+                high, mean = self._enlarged(n, self.before_upsampling[n - 1](high), (height, width))
+            high, stage = level(maps[index], high, mean)
         convs = [self.classifier]
         inputs = [high]
         if self.classifier_of_pooled is not None:
             convs.append(self.classifier_of_pooled)
             inputs.append(cast("Level", self.levels[-1]).pool(stage))
         return self._upsample(sum_of_classifiers(convs, inputs), (height, width))
+
+    def _enlarged(self, n: int, x: Tensor, image_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return a map at the size of level n, and its mean."""
+        enlarged = self._upsample(x, self._size_of(self.level_indices[n], image_hw))
+        if self.size_hw is None:
+            return enlarged, enlarged.mean((2, 3), keepdim=True)
+        return enlarged, (x * getattr(self, f"shares_{n}")).sum((2, 3), keepdim=True)
+
+    @staticmethod
+    def _size_of(index: int, image_hw: tuple[int, int]) -> tuple[int, int]:
+        stride = 4 * 2**index  # a size that it does not divide is rounded up
+        return -(-image_hw[0] // stride), -(-image_hw[1] // stride)
 
     def _upsample(self, x: Tensor, size_hw: tuple[int, int]) -> Tensor:
         return F.interpolate(x, size=size_hw, mode="bilinear", align_corners=self.align_corners)
@@ -187,15 +213,18 @@ class Level(nn.Module):
         self.pool_form = "separable" if pool == "one_pass" and code() is None else pool
 
     def forward(
-        self, maps: Sequence[Float[Tensor, "b _ h w"]], high: Float[Tensor, "b 256 _ _"]
+        self,
+        maps: Sequence[Float[Tensor, "b _ h w"]],
+        high: Float[Tensor, "b 256 _ _"],
+        mean_of_high: Float[Tensor, "b 256 1 1"],
     ) -> tuple[Float[Tensor, "b 256 h w"], Float[Tensor, "b 256 h w"]]:
         """Return CRP's sum and its last stage.
 
         ``high`` has the size of the level, or is 1x1 and is broadcast.
         """
         low = self.adjust(maps)
-        averaged = (*maps, high) if self.averages_maps else (low, high)
-        means = torch.cat([x.mean((2, 3), keepdim=True) for x in averaged], dim=1)
+        averaged = maps if self.averages_maps else (low,)
+        means = torch.cat([*(x.mean((2, 3), keepdim=True) for x in averaged), mean_of_high], dim=1)
         sigma_a = self.attend(self.squeeze(means).relu_()).sigmoid_()
         stage = total = self.activation(torch.addcmul(high, sigma_a, low, out=low))
         for conv in self.convs:
@@ -210,84 +239,3 @@ class Level(nn.Module):
         if self.pool_form == "one_pass" and not torch.compiler.is_exporting() and takes(x):
             return cast("Tensor", one_pass_pool(x))
         return separable_pool(x)
-
-
-def folded(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
-    """Return one convolution for a bias-free one and the BN after it, with the running statistics."""
-    mean, variance = cast("Tensor", bn.running_mean).double(), cast("Tensor", bn.running_var).double()
-    scale = (variance + bn.eps).rsqrt() * bn.weight.double()
-    bias = bn.bias.double() - mean * scale
-    return convolution(conv.weight.double() * scale[:, None, None, None], bias, conv)
-
-
-def in_a_row(first: nn.Conv2d, second: nn.Conv2d) -> nn.Conv2d:
-    """Return one convolution for a 1x1 one and the one after it.
-
-    If the second pads with zeros, the first must have no bias: its output outside of the map is 0 then too.
-    """
-    before, after = first.weight.flatten(1).double(), second.weight.double()
-    bias = None if second.bias is None else second.bias.double()
-    if first.bias is not None:
-        through = after.sum((2, 3)) @ first.bias.double()
-        bias = through if bias is None else bias + through
-    return convolution(torch.einsum("omhw,mi->oihw", after, before), bias, second)
-
-
-def convolution(weight: Tensor, bias: Tensor | None, like: nn.Conv2d) -> nn.Conv2d:
-    """Return a convolution with these weights, the geometry and the number type of another."""
-    out_channels, width_of_group = weight.shape[:2]
-    conv = nn.Conv2d(
-        width_of_group * like.groups,
-        out_channels,
-        like.kernel_size,  # type: ignore[arg-type]
-        like.stride,  # type: ignore[arg-type]
-        like.padding,  # type: ignore[arg-type]
-        groups=like.groups,
-        bias=bias is not None,
-        device="meta",  # no start to compute: the weights follow
-    )
-    conv.weight = nn.Parameter(weight.to(like.weight.dtype))
-    if bias is not None:
-        conv.bias = nn.Parameter(bias.to(like.weight.dtype))
-    return conv
-
-
-def folded_encoder(encoder: nn.Module) -> nn.Module:
-    """Return a copy whose every BN is in the convolution before it: the two are registered in that order."""
-    copied = copy.deepcopy(encoder)
-    for module in list(copied.modules()):
-        before: tuple[str, nn.Module] | None = None
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.BatchNorm2d) and before is not None and isinstance(before[1], nn.Conv2d):
-                setattr(module, before[0], folded(before[1], child))
-                setattr(module, name, nn.Identity())
-            before = name, child
-    return copied
-
-
-def folded_paths(adjustment: Adjustment) -> list[nn.Module]:
-    """Return an adjustment's paths, two convolutions in a row as one; with a ReLU between they stay two."""
-    paths = []
-    for path in adjustment.convs:
-        children = list(path.children())
-        is_cascade = len(children) == 2
-        paths.append(in_a_row(*cast("list[nn.Conv2d]", children)) if is_cascade else copy.deepcopy(path))
-    return paths
-
-
-def folded_global(branch: GlobalBranch) -> nn.Module:
-    """Return the global branch after its mean: one convolution, or two where that is cheaper."""
-    squeeze, expand = folded(branch.squeeze, branch.squeeze_bn), folded(branch.expand, branch.expand_bn)
-    one = in_a_row(squeeze, expand)
-    is_cheaper = one.weight.numel() <= squeeze.weight.numel() + expand.weight.numel()
-    return one if is_cheaper else nn.Sequential(squeeze, expand)
-
-
-def compose_last_projection(encoder: MobileNetV2, paths: list[nn.Module]) -> None:
-    """Compose the last block's projection, which is linear, has no shortcut and no other use, with its path.
-
-    The encoder's last map is the adjusted one then.
-    """
-    block = cast("InvertedResidual", cast("nn.Sequential", encoder.blocks[-1])[-1])
-    block.conv_pwl = in_a_row(block.conv_pwl, cast("nn.Conv2d", paths[-1]))
-    paths[-1] = nn.Identity()

@@ -1,6 +1,7 @@
-"""Other forms of two of CARNet's operations, exactly equal, which a processor computes sooner, in torch.
+"""Other forms of CARNet's operations, exactly equal, which a processor computes sooner, in torch.
 
-CRP's 5x5 max-pool as a 5x1 and a 1x5 in a row, and the 3x3 classifier by its nine taps.
+CRP's 5x5 max-pool as a 5x1 and a 1x5 in a row, the mean of an enlarged map from the small one, and the 3x3
+classifier by its nine taps.
 """
 
 from __future__ import annotations
@@ -20,6 +21,25 @@ def separable_pool(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """Return the maxima of 5x5 neighbourhoods as those of 1x5 ones over those of 5x1 ones."""
     columns = F.max_pool2d(x, (5, 1), stride=1, padding=(2, 0))
     return F.max_pool2d(columns, (1, 5), stride=1, padding=(0, 2))
+
+
+def shares_in_mean(
+    before_hw: tuple[int, int], after_hw: tuple[int, int], *, align_corners: bool
+) -> Float[Tensor, "h w"]:
+    """Return by how much each pixel of a map counts in the mean of the map enlarged bilinearly; the sum is 1.
+
+    An enlargement is linear along either side, so a pixel counts by what all enlarged ones take of it.
+    """
+    rows, columns = (
+        F.interpolate(
+            torch.eye(before, dtype=torch.float64)[None],
+            size=after,
+            mode="linear",
+            align_corners=align_corners,
+        ).mean(2)[0]
+        for before, after in zip(before_hw, after_hw, strict=True)
+    )
+    return rows[:, None] * columns
 
 
 def sum_of_classifiers(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from carnet.deploy import deploy
-from carnet.exact_forms import separable_pool, sum_by_taps
+from carnet.exact_forms import separable_pool, shares_in_mean, sum_by_taps
 from carnet.model import CARNet, build
 
 SINGLE, DOUBLE = 1e-4, 1e-11  # of the largest logit
@@ -161,6 +161,23 @@ def test_a_separable_pool_is_the_whole_one_to_the_last_bit(height, batch):
     x = torch.randn(batch, 3, height, 9).contiguous(memory_format=torch.channels_last)
     whole = nn.functional.max_pool2d(x, 5, stride=1, padding=2)
     assert torch.equal(separable_pool(x), whole)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"), [((2, 3), (4, 6)), ((4, 5), (7, 10)), ((1, 1), (2, 3)), ((3, 3), (3, 3))]
+)
+def test_the_mean_of_an_enlarged_map_is_had_from_the_small_one(before, after, align_corners):
+    x = torch.randn(2, 3, *before, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    enlarged = nn.functional.interpolate(x, size=after, mode="bilinear", align_corners=align_corners)
+    shares = shares_in_mean(before, after, align_corners=align_corners)
+    torch.testing.assert_close((x * shares).sum((2, 3)), enlarged.mean((2, 3)), rtol=0, atol=1e-14)
+
+
+def test_the_shares_are_worked_by_hand():
+    # of a line a b c to five pixels with aligned corners: a, (a + b) / 2, b, (b + c) / 2, c
+    shares = shares_in_mean((1, 3), (1, 5), align_corners=True)
+    assert shares.flatten().tolist() == pytest.approx([0.3, 0.4, 0.3])
 
 
 def test_all_maps_are_channels_last():

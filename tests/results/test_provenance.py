@@ -99,6 +99,7 @@ def test_the_sources_are_those_of_carnet_without_the_folding_and_the_methods_fil
     assert {"model.py", "modules.py", "encoder.py"} <= set(names)
     assert "deploy.py" not in names
     assert "exact_forms.py" not in names
+    assert "folding.py" not in names
     assert "one_pass_pool.py" not in names
     assert [(path.parent.name, path.name) for path in asked[1]] == [("carnet", "model.py")]
 
