@@ -107,9 +107,8 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
             if path.name not in named and not path.with_suffix(".json").exists()
         ]
     folder = home / "results" / "tables"
-    names = [(name, f"{name}-*") for name in REPRODUCIBLE]  # with times of another form
-    patterns = [pattern for both in names for pattern in both] + list(STUDIES)
-    tables = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.csv"))]
+    forms = [pattern for name in REPRODUCIBLE for pattern in (name, f"{name}-*")]  # of the times
+    tables = [path for pattern in (*forms, *STUDIES) for path in sorted(folder.glob(f"{pattern}.csv"))]
     whole = all(not one.file.endswith(".json") for one in damage)
     for path in tables:
         progress(path.name)

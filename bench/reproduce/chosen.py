@@ -17,7 +17,7 @@ from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated
 from bench.speed.variant import form_of
 
-Timed = tuple[str, tuple[int, int] | None, int | None]
+TimedRow = tuple[str, tuple[int, int] | None, int | None]
 """A row, its input size (height, width) and its classes."""
 
 # the options that degrade a CARNet, each with the value that does not (Section IV.A)
@@ -70,7 +70,7 @@ class Records:
         methods: Mapping[str, Method],
         prefer: Collection[str] = (),
         form: str = "",
-        timed: Sequence[Timed] = (),
+        timed: Sequence[TimedRow] = (),
     ) -> None:
         self._methods = methods
         self._form = form
@@ -143,7 +143,7 @@ class Records:
         )
         return Choice((latest,), refused)
 
-    def _most_common_conditions(self, timed: Sequence[Timed]) -> str | None:
+    def _most_common_conditions(self, timed: Sequence[TimedRow]) -> str | None:
         """Return the conditions that have timed most of some rows, those of preferred records before all."""
         by_conditions: dict[str, list[Record]] = {}
         for row, size_hw, classes in timed:
