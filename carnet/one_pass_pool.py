@@ -1,17 +1,12 @@
 """CRP's 5x5 max-pool on a CPU in one pass over the map, in C that the machine's compiler makes when wanted.
 
-torch's pool also writes 64-bit indices, and a separable one, compiled too, goes through memory twice. The C
-needs Linux, a compiler, and the OpenMP that torch computes with: a second one would fight it for the cores.
+torch's pool also writes 64-bit indices, and a separable one, compiled too, goes through memory twice.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import shutil
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from carnet.compiled_c import compiled_c
+
 _SOURCE = Path(__file__).with_suffix(".c")
-_COMPILERS = ("gcc", "cc")
-_FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp")
-_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,19 +38,13 @@ class Code:
 @functools.cache
 def code() -> Code | None:
     """Return the compiled C; None where it cannot be had."""
-    compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
-    if sys.platform != "linux" or compiler is None:
+    made = compiled_c(_SOURCE)
+    if made is None:
         return None
-    try:
-        with tempfile.TemporaryDirectory(prefix="carnet-") as folder:
-            library = ctypes.CDLL(str(_linked(compiler, Path(folder))))  # once loaded, the file may go
-        version = _run(compiler, "--version").partition("\n")[0]
-    except (OSError, subprocess.SubprocessError):
-        return None
-    pool = library.carnet_one_pass_pool
+    pool = made.library.carnet_one_pass_pool
     pool.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_long] * 3 + [ctypes.c_int]
     pool.restype = None
-    return Code(pool, version)
+    return Code(pool, made.compiler)
 
 
 def takes(x: Tensor) -> bool:
@@ -98,20 +86,3 @@ def one_pass_pool(x: Tensor) -> Tensor:
 @one_pass_pool.register_fake
 def _(x: Tensor) -> Tensor:
     return torch.empty_like(x, memory_format=torch.channels_last)
-
-
-def _linked(compiler: str, folder: Path) -> Path:
-    """Compile the C and link it against the OpenMP that torch brings, where it brings one."""
-    compiled, linked = folder / "pool.o", folder / "pool.so"
-    _run(compiler, *_FLAGS, "-c", str(_SOURCE), "-o", str(compiled))
-    own = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
-    openmp = [str(own[0])] if own else ["-fopenmp"]
-    _run(compiler, "-shared", "-Wl,--no-undefined", str(compiled), *openmp, "-o", str(linked))
-    return linked
-
-
-def _run(*words: str) -> str:
-    done = subprocess.run(
-        words, check=True, capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S
-    )
-    return done.stdout

@@ -36,8 +36,9 @@ PACKAGES = (
 )
 # what decides a measurement; a changed table or page in the working tree does not make it dirty
 TREE = ("carnet", "baselines", "bench", "pyproject.toml")
-# exact folding for inference: it changes no measurement of the plain model
-NOT_MEASURED = {"deploy.py", "exact_forms.py", "folding.py", "one_pass_pool.py"}
+# exact folding for inference and, in a folder of its own, the fast form of training: they change no measurement
+# of the plain model, whose function and gradients they compute
+NOT_MEASURED = {"compiled_c.py", "deploy.py", "exact_forms.py", "folding.py", "one_pass_pool.py"}
 
 
 def gather(command: Sequence[str], method: Method, started: datetime | None = None) -> dict[str, Any]:

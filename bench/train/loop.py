@@ -22,6 +22,7 @@ from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
 from bench.train.failures import Diverged, OutOfMemory, failures_named
 from bench.train.journals import Journal, Silent, epoch_row, step_row
+from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
 from bench.train.ranks import agreed
 from bench.train.recipe import Recipe
@@ -67,6 +68,8 @@ class Trainer:
         Where the run is.
     journal
         Is told every step and epoch; may be set until the run starts.
+    c_compiler
+        Of CARNet's fast form; None where torch computes everything.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Trainer:
         if recipe.sync_bn:
             network = synchronised(network, fabric.world_size, fabric.device.type)
         self.network = network.to(memory_format=torch.channels_last)
+        self.c_compiler = choose_kernels(self.network, criterion, fabric.device.type)
         if recipe.freeze_encoder_bn:
             freeze_encoder(self.network)
         self.model, self.optimiser = fabric.setup(self.network, build_optimiser(self.network, recipe))

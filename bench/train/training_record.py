@@ -36,6 +36,7 @@ def record_of(
         },
         "final_weights_sha256": None,
     }
+    provenance = {**provenance, "c_compiler": trainer.c_compiler}
     return make_record("training", identity, values, provenance, smoke=recipe.smoke, notes=notes)
 
 

@@ -25,6 +25,7 @@ from bench.speed.protocol import Protocol
 from bench.speed.roofline import gemm_bound_ms, measure_rates
 from carnet.deploy import deploy
 from carnet.exact_forms import separable_pool
+from carnet.fast_training import use_fast_training
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 from carnet.one_pass_pool import code, one_pass_pool
@@ -153,20 +154,24 @@ class Function(nn.Module):
 
 
 def training(asked: argparse.Namespace) -> None:
-    """Compare a training step of CARNet-Mobile in the two layouts, and show where the time goes."""
+    """Compare a training step of CARNet-Mobile in both layouts and in its fast form; show where time goes."""
     calls = {f"step {name}": training_step(layout, asked) for name, layout in LAYOUTS.items()}
+    calls["step fast"] = training_step(torch.channels_last, asked, use_fast_training)
     compare(f"training carnet-mobile, {asked.training_shape}", calls, "step NCHW", asked)
     for name, call in calls.items():
         print_operators(name, call)
 
 
-def training_step(layout: torch.memory_format, asked: argparse.Namespace) -> Callable[[], object]:
-    """Return one step of SGD on a drawn batch."""
+def training_step(
+    layout: torch.memory_format, asked: argparse.Namespace, prepare: Callable[..., None] = lambda *_: None
+) -> Callable[[], object]:
+    """Return one step of SGD on a drawn batch, the network and its loss prepared first."""
     batch, height, width = asked.training_shape
     network = drawn("mobile", layout).train()
     image = torch.randn(batch, 3, height, width).contiguous(memory_format=layout)
     label = torch.randint(19, (batch, height, width))
     criterion = CARNetLoss()
+    prepare(network, criterion)
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
 
     def step() -> None:

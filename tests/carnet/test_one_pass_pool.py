@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from bench.speed.engines.engine import Conditions, find_engine
-from carnet import one_pass_pool as module
+from carnet import compiled_c as module
 from carnet.deploy import deploy
 from carnet.exact_forms import written_out
 from carnet.model import build
@@ -22,8 +22,10 @@ from carnet.one_pass_pool import code, one_pass_pool
 def compiled() -> Iterator[None]:
     """Ask for the C anew in each test, and leave nothing of it behind."""
     code.cache_clear()
+    module.compiled_c.cache_clear()
     yield
     code.cache_clear()
+    module.compiled_c.cache_clear()
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+"""Whether CARNet trains on a CPU in its fast form, in C made by the machine's compiler, or by torch alone."""
+
+from __future__ import annotations
+
+import os
+
+from torch import nn
+
+from bench.errors import UsageError
+from carnet.fast_training import compiler_in_use, use_fast_training
+
+VARIABLE = "CARNET_TRAINING"
+"""Environment variable: ``torch`` leaves CARNet's modules as they are, ``fast`` is the default."""
+
+
+def choose_kernels(network: nn.Module, criterion: nn.Module, device: str) -> str | None:
+    """Give a CARNet and its loss their fast form where that is, and return the compiler of its C.
+
+    Parameters
+    ----------
+    network, criterion
+        What is trained; other networks stay as they are.
+    device
+        Kind of the device.
+
+    Returns
+    -------
+    None where torch computes everything.
+
+    Raises
+    ------
+    UsageError
+        `VARIABLE` is neither ``fast`` nor ``torch``.
+    """
+    wanted = os.environ.get(VARIABLE, "fast")
+    if wanted not in ("fast", "torch"):
+        raise UsageError(f"{VARIABLE} is '{wanted}'; have fast, torch")
+    if wanted == "torch" or device != "cpu":
+        return None
+    use_fast_training(network, criterion)
+    return compiler_in_use(network)

@@ -1,0 +1,74 @@
+"""C of ours that the machine's own compiler makes when it is first wanted, and that torch's threads run.
+
+It needs Linux, a compiler, and the OpenMP that torch computes with: a second one would fight it for the
+cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_COMPILERS = ("gcc", "cc")
+_FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp")
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class CompiledC:
+    """A library and what made it.
+
+    Attributes
+    ----------
+    library
+        What `ctypes` loaded.
+    compiler
+        The compiler's name and version, as it says them.
+    """
+
+    library: ctypes.CDLL
+    compiler: str
+
+
+@functools.cache
+def compiled_c(*sources: Path) -> CompiledC | None:
+    """Return the library that files in C make; None where it cannot be had."""
+    compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
+    if sys.platform != "linux" or compiler is None:
+        return None
+    try:
+        with tempfile.TemporaryDirectory(prefix="carnet-") as folder:
+            # once loaded, the file may go
+            library = ctypes.CDLL(str(_linked(compiler, sources, Path(folder))))
+        version = _run(compiler, "--version").partition("\n")[0]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return CompiledC(library, version)
+
+
+def _linked(compiler: str, sources: Sequence[Path], folder: Path) -> Path:
+    """Compile the C and link it against the OpenMP that torch brings, where it brings one."""
+    objects = [str(folder / f"{source.stem}.o") for source in sources]
+    for source, made in zip(sources, objects, strict=True):
+        _run(compiler, *_FLAGS, "-c", str(source), "-o", made)
+    own = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    openmp = [str(own[0])] if own else ["-fopenmp"]
+    linked = folder / "linked.so"
+    _run(compiler, "-shared", "-Wl,--no-undefined", *objects, *openmp, "-lm", "-o", str(linked))
+    return linked
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run(
+        words, check=True, capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S
+    )
+    return done.stdout
