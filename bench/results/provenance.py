@@ -36,8 +36,8 @@ PACKAGES = (
 )
 # what decides a measurement; a changed table or page in the working tree does not make it dirty
 TREE = ("carnet", "baselines", "bench", "pyproject.toml")
-# exact folding for inference and, in a folder of its own, the fast form of training: they change no measurement
-# of the plain model, whose function and gradients they compute
+# exact folding for inference, and in a folder of its own the fast form of training: they compute the plain
+# model's function and gradients, and change no measurement of it
 NOT_MEASURED = {"compiled_c.py", "deploy.py", "exact_forms.py", "folding.py", "one_pass_pool.py"}
 
 

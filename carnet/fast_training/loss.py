@@ -7,19 +7,23 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from carnet.fast_training.library import computes_in_c
 from carnet.loss import IGNORE, CARNetLoss, classes_present, semantic_context_loss
 from carnet.model import TrainingOutput
 
 
 class FastCARNetLoss(CARNetLoss):
-    """A `CARNetLoss` that takes the pixels of channels-last logits as rows of one matrix."""
+    """A `CARNetLoss` that takes the pixels of channels-last logits as rows of one matrix.
+
+    It needs no C, but is for the same maps, so that without a compiler all is torch's to the last bit.
+    """
 
     def forward(
         self, output: TrainingOutput, label: Integer[Tensor, "b h w"]
     ) -> dict[str, Float[Tensor, ""]]:
         """Return what `CARNetLoss` does."""
         logits = output.logits
-        if logits.is_contiguous() or not logits.is_contiguous(memory_format=torch.channels_last):
+        if not computes_in_c(logits):
             return super().forward(output, label)
         pixel = pixel_loss_of_rows(logits.permute(0, 2, 3, 1).flatten(0, 2), label.flatten())
         semantic = pixel.new_zeros(())

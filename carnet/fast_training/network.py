@@ -56,10 +56,11 @@ class FastCARNet(CARNet):
             return super().forward(image)
         maps = self.encoder(image)
         semantics = []
+        low = self.adjust[0](maps[3])
         high = self.global_branch(maps[3][self.global_index])
         for n, car_module in enumerate(self.car_modules):
-            low = self.adjust[n](maps[self.levels[n]])
             if n > 0:
+                low = self.adjust[n](maps[self.levels[n]])
                 high = self._upsample(self.before_upsampling[n - 1](high), low.shape[-2:])
             high, squeezed = refined(cast("CARModule", car_module), low, high, self.activation)
             if n < self.scloss:
@@ -120,17 +121,17 @@ class FastBottleneck(Bottleneck):
         y = normed(self.bn3, self.conv3(y))
         if self.downsample is not None:
             conv, bn = cast("Sequence[nn.Module]", self.downsample)
-            x = normed(cast("nn.BatchNorm2d", bn), conv(x))
+            x = normed(bn, conv(x))
         return cast("Tensor", self.relu(y + x))
 
 
 def normed(
-    bn: nn.BatchNorm2d, x: Float[Tensor, "b c h w"], activation: nn.Module | None = None
+    bn: nn.Module, x: Float[Tensor, "b c h w"], activation: nn.Module | None = None
 ) -> Float[Tensor, "b c h w"]:
     """Return the activation of the batch-norm, as one operation where that can be."""
     bounds = _BOUNDS.get(type(activation))
     if bounds is not None and takes(bn, x):
-        return norm_and_clamp(bn, x, *bounds)
+        return norm_and_clamp(cast("nn.BatchNorm2d", bn), x, *bounds)
     y = bn(x)
     return cast("Tensor", y if activation is None else activation(y))
 
