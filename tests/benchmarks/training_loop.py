@@ -32,6 +32,7 @@ from bench.errors import BenchError
 from bench.fabric import launch_fabric
 from bench.train.criterion import build_criterion
 from bench.train.journals import open_journal
+from bench.train.kernels import choose_kernels
 from bench.train.loop import Trainer
 from bench.train.recipe import Recipe, from_table
 from bench.train.schedule import lr_scale
@@ -66,6 +67,7 @@ def bare_step(recipe: Recipe, epoch_steps: int) -> Callable[[Batch], float]:
     method = METHODS[recipe.model]
     network = method.build(19).to(memory_format=torch.channels_last).train()
     criterion = build_criterion(recipe, method)
+    choose_kernels(network, criterion, "cpu")  # the arithmetic is the same on both sides
     encoder = list(network.encoder.parameters())  # type: ignore[union-attr]
     known = {id(parameter) for parameter in encoder}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]

@@ -19,6 +19,7 @@ from bench.results.store import read_records
 from bench.train import checkpoint
 from bench.train import run as runs
 from bench.train.loop import Diverged, Trainer
+from carnet.fast_training.library import library
 
 KILLED_AT = 5  # of 9 steps, in the middle of the second epoch
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,7 @@ def test_a_killed_run_resumes_to_the_same_losses_and_weights_bit_for_bit(
     run = runs.train(tiny_recipe, settings_in(tmp_path))
     # the kill came before the checkpoint of its own step
     assert run.record.provenance["resumed_at_step"] == KILLED_AT - 1
+    assert run.record.provenance["c_compiler"] == getattr(library(), "compiler", None)
     assert outcome_of(run) == expected
     assert run.record.values["steps"] == 9
     assert [entry["epoch"] for entry in run.record.values["curve"]] == [1, 2, 3]
