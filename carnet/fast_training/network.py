@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from carnet.encoder import Bottleneck, InvertedResidual, Levels, MobileNetV2, ResNet, pad_after
+from carnet.fast_training.classifier import convolve_to_few
 from carnet.fast_training.fusion import refine_and_clamp
 from carnet.fast_training.library import computes_in_c, library
 from carnet.fast_training.loss import FastCARNetLoss
@@ -29,6 +30,8 @@ _BOUNDS: dict[type, tuple[float, float]] = {
     nn.ReLU: (0.0, math.inf),
     nn.ReLU6: (0.0, 6.0),
 }
+
+_FEW = 64  # classes; from here on a 3x3 convolution fills vectors well
 
 
 def use_fast_training(*modules: nn.Module) -> None:
@@ -66,7 +69,8 @@ class FastCARNet(CARNet):
             if n < self.scloss:
                 semantics.append(car_module.semantics(squeezed))  # type: ignore[operator]
             high = self.crps[n](high)
-        return TrainingOutput(self._upsample(self.classifier(high), image.shape[-2:]), tuple(semantics))
+        logits = classified(self.classifier, high)
+        return TrainingOutput(self._upsample(logits, image.shape[-2:]), tuple(semantics))
 
 
 class FastCRP(CRP):
@@ -148,6 +152,13 @@ def refined(
         return refine_and_clamp(module, low, high, bounds)
     fused, squeezed = module(low, high)
     return activation(fused), squeezed
+
+
+def classified(classifier: nn.Conv2d, x: Float[Tensor, "b 256 h w"]) -> Float[Tensor, "b c h w"]:
+    """Return the classifier's output, which to few classes has faster gradients."""
+    if classifier.out_channels < _FEW and classifier.bias is not None and computes_in_c(x):
+        return convolve_to_few(x, classifier.weight, classifier.bias)
+    return cast("Tensor", classifier(x))
 
 
 _FAST: dict[type, type] = {
