@@ -8,10 +8,9 @@ them anew, and the system's zeroing of pages takes as long as much of the arithm
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import Literal
 
-from bench.errors import UsageError
+from bench.environment import chosen
 
 Heap = Literal["kept", "system"]
 VARIABLE = "CARNET_HEAP"
@@ -35,9 +34,7 @@ def keep_heap() -> Heap:
     UsageError
         `VARIABLE` is neither ``kept`` nor ``system``.
     """
-    wanted = os.environ.get(VARIABLE, "kept")
-    if wanted not in ("kept", "system"):
-        raise UsageError(f"{VARIABLE} is '{wanted}'; have kept, system")
+    wanted = chosen(VARIABLE, "kept", "system")
     mallopt = _of_glibc("mallopt")
     if wanted == "system" or mallopt is None:
         return "system"

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,15 @@ import torch
 _COMPILERS = ("gcc", "cc")
 _FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp")
 _PATIENCE_S = 60.0
+_TYPES = {
+    "p": ctypes.c_void_p,
+    "l": ctypes.c_long,
+    "f": ctypes.c_float,
+    "d": ctypes.c_double,
+    "i": ctypes.c_int,
+    "b": ctypes.c_bool,
+    "v": None,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,22 @@ def compiled_c(*sources: Path) -> CompiledC | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return CompiledC(library, version)
+
+
+def declare(made: CompiledC, signatures: Mapping[str, str]) -> None:
+    """Tell `ctypes` what functions of a library return and take.
+
+    Parameters
+    ----------
+    made
+        The library.
+    signatures
+        For each function the letter of what it returns, ``v`` for nothing, and those of its arguments: ``p``
+        pointer, ``l`` long, ``f`` float, ``d`` double, ``i`` int, ``b`` bool. Spaces do not count.
+    """
+    for name, signature in signatures.items():
+        function = getattr(made.library, name)
+        function.restype, *function.argtypes = (_TYPES[letter] for letter in signature.replace(" ", ""))
 
 
 def _linked(compiler: str, sources: Sequence[Path], folder: Path) -> Path:

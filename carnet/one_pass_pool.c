@@ -4,6 +4,8 @@
    is made from it: what is read twice is still in the cache. A NaN is passed on, as torch's pool does; only rows
    near one are compared with that care, which takes twice as long. */
 
+#include "maps.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -52,14 +54,6 @@ static inline void pool_row(const float *x, float *out, long height, long width,
             maximum(out + here * channels, values, count, channels, careful);
         }
     }
-}
-
-static bool has_nan(const float *row, long count)
-{
-    int found = 0;
-    for (long i = 0; i < count; i++)
-        found |= row[i] != row[i];
-    return found;
 }
 
 static void pool_rows(const float *x, float *out, long height, long width, long channels, long top, long bottom)

@@ -5,46 +5,24 @@ torch's pool also writes 64-bit indices, and a separable one, compiled too, goes
 
 from __future__ import annotations
 
-import ctypes
 import functools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from carnet.compiled_c import compiled_c
+from carnet.compiled_c import CompiledC, compiled_c, declare
 
 _SOURCE = Path(__file__).with_suffix(".c")
 
 
-@dataclass(frozen=True)
-class Code:
-    """The compiled C.
-
-    Attributes
-    ----------
-    pool
-        ``carnet_one_pass_pool`` of the file in C.
-    compiler
-        Its name and version, as it says them.
-    """
-
-    pool: Any
-    compiler: str
-
-
 @functools.cache
-def code() -> Code | None:
+def code() -> CompiledC | None:
     """Return the compiled C; None where it cannot be had."""
     made = compiled_c(_SOURCE)
-    if made is None:
-        return None
-    pool = made.library.carnet_one_pass_pool
-    pool.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_long] * 3 + [ctypes.c_int]
-    pool.restype = None
-    return Code(pool, made.compiler)
+    if made is not None:
+        declare(made, {"carnet_one_pass_pool": "v pp lll i"})
+    return made
 
 
 def takes(x: Tensor) -> bool:
@@ -79,7 +57,9 @@ def one_pass_pool(x: Tensor) -> Tensor:
     maps = x.permute(0, 2, 3, 1).contiguous()  # a view where it is in channels last
     pooled = torch.empty_like(maps)
     for one, out in zip(maps, pooled, strict=True):
-        found.pool(one.data_ptr(), out.data_ptr(), *one.shape, torch.get_num_threads())
+        found.library.carnet_one_pass_pool(
+            one.data_ptr(), out.data_ptr(), *one.shape, torch.get_num_threads()
+        )
     return pooled.permute(0, 3, 1, 2)
 
 

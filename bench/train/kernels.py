@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
-
 from torch import nn
 
-from bench.errors import UsageError
+from bench.environment import chosen
 from carnet.fast_training import compiler_in_use, use_fast_training
 
 VARIABLE = "CARNET_TRAINING"
 """Environment variable: ``torch`` leaves CARNet's modules as they are, ``fast`` is the default."""
 
 
-def choose_kernels(network: nn.Module, criterion: nn.Module, device: str) -> str | None:
+def choose_kernels(
+    network: nn.Module, criterion: nn.Module, device: str, precision: str = "32-true"
+) -> str | None:
     """Give a CARNet and its loss their fast form where that is, and return the compiler of its C.
 
     Parameters
     ----------
     network, criterion
         What is trained; other networks stay as they are.
-    device
-        Kind of the device.
+    device, precision
+        Kind of the device, and the precision as Fabric names it: the C is for 32-bit floats.
 
     Returns
     -------
@@ -32,10 +32,8 @@ def choose_kernels(network: nn.Module, criterion: nn.Module, device: str) -> str
     UsageError
         `VARIABLE` is neither ``fast`` nor ``torch``.
     """
-    wanted = os.environ.get(VARIABLE, "fast")
-    if wanted not in ("fast", "torch"):
-        raise UsageError(f"{VARIABLE} is '{wanted}'; have fast, torch")
-    if wanted == "torch" or device != "cpu":
+    wanted = chosen(VARIABLE, "fast", "torch")
+    if wanted == "torch" or device != "cpu" or precision != "32-true":
         return None
     use_fast_training(network, criterion)
     return compiler_in_use(network)

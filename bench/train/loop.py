@@ -92,7 +92,7 @@ class Trainer:
         if recipe.sync_bn:
             network = synchronised(network, fabric.world_size, fabric.device.type)
         self.network = network.to(memory_format=torch.channels_last)
-        self.c_compiler = choose_kernels(self.network, criterion, fabric.device.type)
+        self.c_compiler = choose_kernels(self.network, criterion, fabric.device.type, recipe.precision)
         if recipe.freeze_encoder_bn:
             freeze_encoder(self.network)
         self.model, self.optimiser = fabric.setup(self.network, build_optimiser(self.network, recipe))

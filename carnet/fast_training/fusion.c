@@ -1,18 +1,13 @@
 /* Eq. 1 in training, activation included, of maps in channels last: out = clamp(high + sigma_a * low), sigma_a one
    number for each image and channel. Whether the clamp let a value through is seen from out. */
 
+#include "../maps.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 32 };
-
-static inline long smaller_of(long a, long b) { return a < b ? a : b; }
-
-static inline float let_through(float gradient, float out, float low_end, float high_end)
-{
-    return (out <= low_end) | (out >= high_end) ? 0 : gradient;
-}
 
 /* Maps are (images, pixels, channels), sigma (images, channels). True, as it needs no memory. */
 bool carnet_fusion(const float *low, const float *high, const float *sigma, float *out, float low_end, float high_end,
@@ -23,11 +18,8 @@ bool carnet_fusion(const float *low, const float *high, const float *sigma, floa
         const float *restrict l = low + p * channels, *restrict h = high + p * channels;
         const float *restrict s = sigma + p / pixels * channels;
         float *restrict to = out + p * channels;
-        for (long i = 0; i < channels; i++) {
-            float y = h[i] + s[i] * l[i];
-            y = y < low_end ? low_end : y; /* a NaN is neither below nor above */
-            to[i] = y > high_end ? high_end : y;
-        }
+        for (long i = 0; i < channels; i++)
+            to[i] = clamped(h[i] + s[i] * l[i], low_end, high_end);
     }
     return true;
 }

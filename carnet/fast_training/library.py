@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from carnet.compiled_c import CompiledC, compiled_c
+from carnet.compiled_c import CompiledC, compiled_c, declare
 
 _FOLDER = Path(__file__).parent
 _SOURCES = tuple(_FOLDER / name for name in ("fusion.c", "norm.c", "pool.c"))
-_TYPES = {
-    "p": ctypes.c_void_p,
-    "l": ctypes.c_long,
-    "f": ctypes.c_float,
-    "d": ctypes.c_double,
-    "i": ctypes.c_int,
-}
-# the C's arguments, the number of threads last; each function returns whether it had the memory it needs
+# the number of threads is the last argument; each function returns whether it had the memory it needs
 _SIGNATURES = {
-    "carnet_fusion": "pppp ff lll i",
-    "carnet_fusion_sums": "pppp ff lll i",
-    "carnet_fusion_backward": "ppppppp ff lll i",
-    "carnet_norm": "ppppp fd ppp ff ll i",
-    "carnet_norm_backward": "ppppppp ff ll i",
-    "carnet_pool": "pppp llll i",
-    "carnet_pool_backward": "ppppp llll i",
+    "carnet_fusion": "b pppp ff lll i",
+    "carnet_fusion_sums": "b pppp ff lll i",
+    "carnet_fusion_backward": "b ppppppp ff lll i",
+    "carnet_norm": "b ppppp fd ppp ff ll i",
+    "carnet_norm_backward": "b ppppppp ff ll i",
+    "carnet_pool": "b pppp llll i",
+    "carnet_pool_backward": "b ppppp llll i",
 }
 
 
@@ -37,10 +29,7 @@ def library() -> CompiledC | None:
     """Return the compiled C; None where it cannot be had."""
     made = compiled_c(*_SOURCES)
     if made is not None:
-        for name, signature in _SIGNATURES.items():
-            function = getattr(made.library, name)
-            function.argtypes = [_TYPES[letter] for letter in signature.replace(" ", "")]
-            function.restype = ctypes.c_bool
+        declare(made, _SIGNATURES)
     return made
 
 

@@ -5,14 +5,14 @@
    precision and of those in double, each thread's in its own place, so that they depend on the number of threads
    alone. */
 
+#include "../maps.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 32 };
-
-static inline long smaller_of(long a, long b) { return a < b ? a : b; }
 
 /* Mean and sum of squared deviations of each channel; false where there is no memory. */
 static bool moments(const float *x, long pixels, long channels, double *mean, double *deviations, int threads)
@@ -67,31 +67,21 @@ static bool moments(const float *x, long pixels, long channels, double *mean, do
 
 /* out = x * scale + shift, not below low and not above high. */
 static void apply(const float *x, float *out, const float *restrict scale, const float *restrict shift, float low,
-                       float high, long pixels, long channels, int threads)
+                  float high, long pixels, long channels, int threads)
 {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (long p = 0; p < pixels; p++) {
         const float *restrict from = x + p * channels;
         float *restrict to = out + p * channels;
-        for (long i = 0; i < channels; i++) {
-            float y = from[i] * scale[i] + shift[i];
-            y = y < low ? low : y; /* a NaN is neither below nor above */
-            to[i] = y > high ? high : y;
-        }
+        for (long i = 0; i < channels; i++)
+            to[i] = clamped(from[i] * scale[i] + shift[i], low, high);
     }
-}
-
-/* What the clamp let through of a gradient; as in torch, nothing where the value lies on a bound or beyond. */
-static inline float let_through(float gradient, float x, float scale, float shift, float low, float high)
-{
-    float y = x * scale + shift;
-    return (y <= low) | (y >= high) ? 0 : gradient;
 }
 
 /* The sums over pixels of the gradient let through, and of it times (x - mean). */
 static bool sums_of(const float *x, const float *gradient, const float *restrict scale, const float *restrict shift,
-                      const float *restrict mean, float low, float high, long pixels, long channels, double *sum,
-                      double *sum_of_products, int threads)
+                    const float *restrict mean, float low, float high, long pixels, long channels, double *sum,
+                    double *sum_of_products, int threads)
 {
     double *parts = calloc((size_t)threads * 2 * channels, sizeof(double));
     float *sums = malloc((size_t)threads * 2 * channels * sizeof(float));
@@ -108,7 +98,7 @@ static bool sums_of(const float *x, const float *gradient, const float *restrict
                 const float *restrict v = x + q * channels, *restrict g = gradient + q * channels;
 #pragma GCC ivdep
                 for (long i = 0; i < channels; i++) {
-                    float through = let_through(g[i], v[i], scale[i], shift[i], low, high);
+                    float through = let_through(g[i], v[i] * scale[i] + shift[i], low, high);
                     of_chunk[i] += through;
                     products[i] += through * (v[i] - mean[i]);
                 }
@@ -139,7 +129,7 @@ static void input_gradient(const float *x, const float *gradient, float *out, co
         const float *restrict v = x + p * channels, *restrict g = gradient + p * channels;
         float *restrict to = out + p * channels;
         for (long i = 0; i < channels; i++) {
-            float through = let_through(g[i], v[i], scale[i], shift[i], low, high);
+            float through = let_through(g[i], v[i] * scale[i] + shift[i], low, high);
             to[i] = scale[i] * (through - offset[i] - (v[i] - mean[i]) * slope[i]);
         }
     }

@@ -5,6 +5,8 @@
    order and a NaN is passed on, both as in torch's pool. The gradient goes back the same way, across the rows and
    then along them; as every sum is gathered where it belongs, no two threads write to one place. */
 
+#include "../maps.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 
 enum { REACH = 2, WINDOW = 5 };
 
-static inline long smaller_of(long a, long b) { return a < b ? a : b; }
 static inline long larger_of(long a, long b) { return a > b ? a : b; }
 
 /* Where `next` is larger than the maximum, or is no number, it takes its place, and `code` is noted. */
@@ -48,14 +49,6 @@ static void first_maximum_of_five(const float *const *values, float *restrict ma
         max[i] = most;
         codes[i] = (uint8_t)(after_a + after_b + after_c + after_d);
     }
-}
-
-static bool has_nan(const float *values, long count)
-{
-    int found = 0;
-    for (long i = 0; i < count; i++)
-        found |= values[i] != values[i];
-    return found;
 }
 
 /* Each pixel's maximum within its row, and its column there, 0 to 4. */

@@ -26,6 +26,12 @@ def test_on_other_devices_all_stays_as_it_is(device: str) -> None:
     assert type(network) is CARNet
 
 
+def test_in_16_bits_torch_computes_and_no_compiler_is_named() -> None:
+    network = build(3)
+    assert choose_kernels(network, CARNetLoss(), "cpu", "bf16-mixed") is None
+    assert type(network) is CARNet
+
+
 def test_other_networks_stay_as_they_are() -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.BatchNorm2d(3))
     assert choose_kernels(network, torch.nn.Identity(), "cpu") is None
