@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.options import DataRoot, Device, Home, Json, Threads
-from bench.cli.output import log, print_json
+from bench.cli.output import command_line, log, print_json
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import watching
 from bench.cli.spread import SpreadCommand
-from bench.cli.training import command_line
 
 Values = list[str] | None
 
@@ -107,13 +106,13 @@ def ablate(
       carnet-bench ablate --scloss-form paper bce --backbone mobile resnet50
     """  # noqa: D301
     from bench.errors import NotMeasured
-    from bench.reproduce.ablation.axes import axes_of
-    from bench.reproduce.ablation.estimate import Estimates
-    from bench.reproduce.ablation.execute import execute, look, measure_left
-    from bench.reproduce.ablation.found import DONE, FAILED, Ledger
-    from bench.reproduce.ablation.listing import document_of, plan_document, plan_lines, result_lines
-    from bench.reproduce.ablation.outcome import outcomes
-    from bench.reproduce.ablation.runs import experiment_of, require_one_backbone
+    from bench.experiments.grid import experiment_of, require_one_backbone
+    from bench.experiments.grid_axes import axes_of
+    from bench.experiments.grid_cost import Estimates
+    from bench.experiments.grid_execution import execute, look, measure_left
+    from bench.experiments.grid_result import outcomes
+    from bench.experiments.grid_state import DONE, FAILED, Ledger
+    from bench.experiments.grid_text import document_of, plan_document, plan_lines, result_lines
     from bench.train.run import Settings
 
     axes = axes_of(

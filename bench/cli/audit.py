@@ -32,7 +32,7 @@ def audit_home(home: Home = Path(), as_json: Json = False) -> None:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    from bench.report.audit import audit
+    from bench.audit import audit
 
     if not (home / "results").is_dir():
         raise RefusedInput(f"{home / 'results'}: no such folder", then="name a home with --home")

@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.options import DataHome, DataRoot
-from bench.cli.output import print_json
-from bench.cli.parsing import parse_size
-from bench.cli.progress import timing
-from bench.cli.trained import (
+from bench.cli.engine_options import (
     Calibrate,
     CalibrationMethod,
     Data,
@@ -18,6 +14,10 @@ from bench.cli.trained import (
     Weights,
     what_is_wanted,
 )
+from bench.cli.options import DataHome, DataRoot
+from bench.cli.output import print_json
+from bench.cli.parsing import parse_size
+from bench.cli.progress import timing
 from bench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -20,3 +20,18 @@ def print_json(document: Any) -> None:
 def log(line: str) -> None:
     """Write a line for the reader to stderr."""
     print(line, file=sys.stderr, flush=True)
+
+
+def command_line() -> list[str]:
+    """Return what was typed, as a record keeps it."""
+    return ["carnet-bench", *sys.argv[1:]]
+
+
+def print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
+    """Print an evaluation: a line a class, the mean, the notes."""
+    print(f"{data['name']} {data['split']}, {values['images']} images")
+    for name, iou in values["iou"].items():
+        print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
+    print(f"  {'mIoU':<14} {100 * values['miou']:6.2f} %")
+    for note in notes:
+        print(f"  note: {note}")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import timing, watching
-from bench.cli.study import STUDIES, print_study, refuse_options
+from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def reproduce(
     """  # noqa: D301
     from bench.report.terminal import terminal_tables
     from bench.report.write import write_report
-    from bench.reproduce.beside import methods_beside
-    from bench.reproduce.tables import check_name
-    from bench.reproduce.tables import reproduce as judge
+    from bench.reproduce.extra_methods import methods_beside
+    from bench.reproduce.table import check_name
+    from bench.reproduce.table import reproduce as judge
     from bench.speed.variant import Variant, form_of_variant
 
     check_name(table, also=STUDIES)
@@ -186,7 +186,7 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
 
 def _measure(table: str, data: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
     """Train and evaluate what fits the budget, then time; return the ids of the records."""
-    from bench.reproduce.budget import run_within_budget
+    from bench.experiments.train_budget import run_within_budget
 
     timed_s = _TIMED_SHARE * left_s if _has_times(table) else 0.0
     with watching() as watch:
@@ -196,7 +196,7 @@ def _measure(table: str, data: str, left_s: float, settings: "Settings", variant
 
 def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
     """Time the rows that have no valid time yet; return the ids of the records to show."""
-    from bench.reproduce.timed import time_table, warn_of_changes
+    from bench.experiments.table_times import time_table, warn_of_changes
 
     if not _has_times(table):
         log(f"{table} prints no times: nothing is timed")

@@ -22,7 +22,7 @@ from bench.errors import BenchError
 from bench.evaluate.differences import compare
 from bench.evaluate.neighbours import blocks_of_split
 from bench.gate.findings import Finding
-from bench.reproduce.ablation.variant import Variant, variant_of
+from bench.paper.variant import Variant, variant_of
 from bench.results.record import Record, record_id
 from bench.results.store import read_arrays, read_records
 

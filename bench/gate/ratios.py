@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from bench.clock.machine_state import CpuReading, foreign_share
+from bench.clock.protocol import Protocol, reasons_against
 from bench.evaluate.student import student_quantile
-from bench.speed.machine_state import CpuReading, foreign_share
-from bench.speed.protocol import Protocol, reasons_against
 
 Sample = Callable[[], float]
 """Takes one sample, ms a call."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from bench.clock.machine_state import CpuReading, read_cpu
 from bench.errors import BenchError
 from bench.gate.exactly import unlike
 from bench.gate.findings import Finding
@@ -28,7 +29,6 @@ from bench.gate.ratios import (
     take_pairs,
     valid_logs,
 )
-from bench.speed.machine_state import CpuReading, read_cpu
 
 CLASSES = 19
 _SAMPLE_MS = 10.0

@@ -10,7 +10,7 @@ import io
 import math
 
 from bench.report.origin import Origin
-from bench.reproduce.judged import Reproduction
+from bench.reproduce.table_result import Reproduction
 
 COLUMNS = (
     "table", "row", "column", "printed", "std", "unit", "measured", "verdict", "note", "record", "commit",

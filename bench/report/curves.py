@@ -9,8 +9,8 @@ from typing import Any
 from bench.errors import NotMeasured
 from bench.files import write_atomic
 from bench.models import available
+from bench.report.figure import render
 from bench.report.origin import Origin, origin
-from bench.report.picture import render
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated

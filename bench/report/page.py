@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.paper import Cell, Row
 from bench.report.origin import Origin
 from bench.report.times import times_section
-from bench.reproduce.judged import Beside, Measured, Reproduction, Result
-from bench.reproduce.verdict import NOT_MEASURED
+from bench.reproduce.table_result import Beside, Measured, Reproduction, Result
+from bench.reproduce.verdict.words import NOT_MEASURED
 
 HEADINGS = {
     "flops": "FLOPs (G)",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.paper import Row
+from bench.report.figure import render
 from bench.report.labels import Label, write_labels
 from bench.report.origin import Origin
 from bench.report.page import title
-from bench.report.picture import render
-from bench.reproduce.judged import Point, Reproduction
+from bench.reproduce.table_result import Point, Reproduction
 
 _CARNET, _OTHER, _MEASURED, _CONTEXT = "#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2"
 _COLOUR = {"carnet": _CARNET, "other": _OTHER, "measured": _MEASURED, "context": _CONTEXT}

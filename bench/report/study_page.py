@@ -19,7 +19,7 @@ from bench.report.study_rows import (
     statement_line,
     summary_line,
 )
-from bench.reproduce.ablation.judged import JudgedStudy, Panel
+from bench.reproduce.study_result import JudgedStudy, Panel
 
 COLUMNS = (
     "table", "panel", "row", "column", "over", "printed", "unit", "measured", "measured_std", "low", "high",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bench.evaluate.differences import Difference, Interval
-from bench.reproduce.ablation.judged import Gain, JudgedStudy, Level, Panel
+from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel
 
 NOTHING = "-"
 

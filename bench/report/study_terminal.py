@@ -16,8 +16,8 @@ from bench.report.study_rows import (
     statement_line,
     summary_line,
 )
-from bench.reproduce import verdict as v
-from bench.reproduce.ablation.judged import JudgedStudy, Panel
+from bench.reproduce.study_result import JudgedStudy, Panel
+from bench.reproduce.verdict import words as v
 
 _STYLES = {v.REPRODUCED: "green", v.CONTRADICTED: "red", v.NOT_MEASURED: "dim"}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bench.files import write_atomic
 from bench.report.origin import Origin, origin
+from bench.report.study_figure import draw_study
 from bench.report.study_page import study_to_csv, study_to_markdown
-from bench.report.study_picture import draw_study
-from bench.reproduce.ablation.judged import JudgedStudy
+from bench.reproduce.study_result import JudgedStudy
 
 
 def write_study(study: JudgedStudy, home: Path, made_by: Origin | None = None) -> list[Path]:

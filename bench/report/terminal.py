@@ -10,9 +10,9 @@ from rich.text import Text
 
 from bench.report.page import HEADINGS, beside_title, conditions, number, printed_text, tally_line, title
 from bench.report.times import times_notes
-from bench.reproduce import verdict as v
-from bench.reproduce.judged import Beside, Reproduction, Result
-from bench.reproduce.tables import NO_NETWORK
+from bench.reproduce.table import NO_NETWORK
+from bench.reproduce.table_result import Beside, Reproduction, Result
+from bench.reproduce.verdict import words as v
 
 _STYLES = {
     v.EQUAL: "green",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.reproduce.judged import Reproduction
-from bench.reproduce.plausible import CAVEAT, IMPLAUSIBLE, Plausibility, Share
+from bench.reproduce.table_result import Reproduction
+from bench.reproduce.verdict.plausibility import CAVEAT, IMPLAUSIBLE, Plausibility, Share
 
 CLAIMS = {
     "table2": "The paper calls the operations of these rows comparable and prints times that differ by 1.8 "

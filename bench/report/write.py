@@ -8,7 +8,7 @@ from bench.files import write_atomic
 from bench.report.csv_table import to_csv
 from bench.report.origin import Origin, origin
 from bench.report.page import to_markdown
-from bench.reproduce.judged import Reproduction
+from bench.reproduce.table_result import Reproduction
 
 _PLOTTED = "table1"
 

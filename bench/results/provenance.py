@@ -36,9 +36,6 @@ PACKAGES = (
 )
 # what decides a measurement; a changed table or page in the working tree does not make it dirty
 TREE = ("carnet", "baselines", "bench", "pyproject.toml")
-# exact folding for inference, and in a folder of its own the fast form of training: they compute the plain
-# model's function and gradients, and change no measurement of it
-NOT_MEASURED = {"compiled_c.py", "deploy.py", "exact_forms.py", "folding.py", "one_pass_pool.py"}
 
 
 def gather(command: Sequence[str], method: Method, started: datetime | None = None) -> dict[str, Any]:
@@ -83,7 +80,7 @@ def current_sources(method: Method) -> dict[str, str]:
     With a baseline's file go those of ``baselines`` that it imports. The digests are of the syntax trees
     without docstrings: a comment, a docstring or the formatting makes no record stale.
     """
-    carnet = sorted(path for path in package_root("carnet").glob("*.py") if path.name not in NOT_MEASURED)
+    carnet = sorted(package_root("carnet").glob("*.py"))
     return {"carnet": source_digest(carnet), "method": source_digest(_files_of(method))}
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench.clock.protocol import PROTOCOL_VERSION
 from bench.results.provenance import machine
-from bench.speed.protocol import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from baselines.method import Method

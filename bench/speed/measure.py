@@ -9,22 +9,22 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bench.clock.clock import Samples, time_models
+from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.clock.protocol import Protocol
+from bench.clock.statistics import drift, spread
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
-from bench.speed.clock import Samples, time_models
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.engines.engine import find_engine
 from bench.speed.engines.quantised import require_calibration
 from bench.speed.identity import speed_identity
-from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.speed.parity import as_values
-from bench.speed.protocol import Protocol
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
-from bench.speed.statistics import drift, spread
 from bench.speed.subjects import Ready, build_network, prepare_subjects
 from bench.speed.variant import Variant, title
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from baselines.method import Method
-    from bench.speed.clock import Progress
+    from bench.clock.clock import Progress
     from bench.speed.device import Device
     from bench.speed.trained_subject import TrainedSubject
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from torch.nn.functional import interpolate
 
+from bench.clock.clock import Samples, time_models
+from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.clock.protocol import Protocol
+from bench.clock.statistics import drift, spread
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
-from bench.speed.clock import Samples, time_models
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.identity import speed_identity
-from bench.speed.machine_state import CpuReading, cpu_mhz, read_cpu
-from bench.speed.protocol import Protocol
-from bench.speed.statistics import drift, spread
 from bench.speed.subjects import build_network, prepare_subjects
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from baselines.method import Method
-    from bench.speed.clock import Progress
+    from bench.clock.clock import Progress
     from bench.speed.engines.engine import Infer
     from bench.speed.variant import Variant
 

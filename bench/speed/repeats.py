@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from bench.speed.clock import time_models
-from bench.speed.protocol import Protocol
-from bench.speed.statistics import quantile
+from bench.clock.clock import time_models
+from bench.clock.protocol import Protocol
+from bench.clock.statistics import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.clock.machine_state import CpuReading
     from bench.speed.device import Device
-    from bench.speed.machine_state import CpuReading
 
 REPEATED_AT_LEAST = 0.90
 """A repeated input may take this share of a fresh one's time, not less (MLPerf inference, TEST04)."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.speed.trained_subject import TrainedSubject
     from bench.speed.variant import Variant
 
-DEPLOY = "carnet.deploy:deploy"
+DEPLOY = "carnet.fast.deploy:deploy"
 _SHIFT = 0.01  # small beside a random network's maps, or they would be all shift and no image
 
 

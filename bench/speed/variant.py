@@ -27,7 +27,7 @@ class Variant:
     precision
         ``fp32``, ``bf16``, ``fp16`` or ``int8``.
     deploy
-        Whether the network is folded for inference first (``carnet.deploy``).
+        Whether the network is folded for inference first (``carnet.fast.deploy``).
     """
 
     engine: str = "eager"

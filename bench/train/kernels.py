@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from bench.environment import chosen
-from carnet.fast_training import compiler_in_use, use_fast_training
+from carnet.fast.training import compiler_in_use, use_fast_training
 
 VARIABLE = "CARNET_TRAINING"
 """Environment variable: ``torch`` leaves CARNet's modules as they are, ``fast`` is the default."""

@@ -16,19 +16,19 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from bench.clock.clock import time_models
+from bench.clock.protocol import Protocol
 from bench.cost.counters import flop_counter_macs
 from bench.heap import VARIABLE, keep_heap
-from bench.speed.clock import time_models
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.engines.compiled import frozen
-from bench.speed.protocol import Protocol
 from bench.speed.roofline import gemm_bound_ms, measure_rates
-from carnet.deploy import deploy
-from carnet.exact_forms import separable_pool
-from carnet.fast_training import use_fast_training
+from carnet.fast.deploy import deploy
+from carnet.fast.exact_forms import separable_pool
+from carnet.fast.one_pass_pool import code, one_pass_pool
+from carnet.fast.training import use_fast_training
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
-from carnet.one_pass_pool import code, one_pass_pool
 
 PARTS = ("inference", "pool", "training", "profile")
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}

@@ -13,10 +13,10 @@ import torch
 
 from baselines.registry import METHODS
 from bench.cli.parsing import parse_size
+from bench.clock.protocol import Protocol
 from bench.results.record import Record
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.measure import measure_speed
-from bench.speed.protocol import Protocol
 from bench.speed.roofline import measure_rates
 from bench.speed.variant import Variant, title
 

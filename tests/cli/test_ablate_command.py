@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bench.reproduce.ablation import estimate
-from bench.reproduce.budget import StepCost
+from bench.experiments import grid_cost as estimate
+from bench.experiments.train_budget import StepCost
 
 TINY = """
 model = "carnet-mobile"

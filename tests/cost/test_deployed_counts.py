@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bench.cost.counters import aten_macs, flop_counter_macs
-from carnet.deploy import deploy
+from carnet.fast.deploy import deploy
 from carnet.model import build
 
 # pixels of L1..L4 at 512x1024

@@ -14,7 +14,7 @@ from bench.data.catalogue import open_data
 from bench.data.cityscapes import LABEL_IDS
 from bench.data.statistics import IMAGENET
 from bench.evaluate.evaluate import evaluate, predictions
-from bench.evaluate.submit import export_predictions
+from bench.predict.submit import export_predictions
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from bench.evaluate.student import student_quantile
-from bench.reproduce.verdict import interval_95
+from bench.reproduce.verdict.words import interval_95
 
 
 @pytest.mark.parametrize(("degrees", "quantile"), [(1, 12.706), (2, 4.303), (4, 2.776), (28, 2.048)])

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from bench.clock.machine_state import CpuReading
 from bench.gate.ratios import Rules, interval, interval_between, take_pair, take_pairs, valid_logs
 from bench.gate.speed import Asked, judged
-from bench.speed.machine_state import CpuReading
 
 
 class Machine:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.clock.machine_state import CpuReading
 from bench.errors import RefusedInput
 from bench.gate import speed
 from bench.gate.speed import Asked, compare_trees, compare_with_file, conditions, measure_ratios
-from bench.speed.machine_state import CpuReading
 
 ASKED = Asked()
 NOW = (Path("now"), "now")

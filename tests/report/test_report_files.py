@@ -14,8 +14,8 @@ from bench.report.origin import Origin, origin
 from bench.report.page import number, to_markdown
 from bench.report.pareto import Mark, draw, marks, without_both
 from bench.report.write import write_report
-from bench.reproduce.judged import Point, Reproduction, Result
-from bench.reproduce.tables import FITTED, reproduce
+from bench.reproduce.table import FITTED, reproduce
+from bench.reproduce.table_result import Point, Reproduction, Result
 
 ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 NONE: dict[str, Method] = {}

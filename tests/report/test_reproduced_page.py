@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.paper import load_table
-from bench.reproduce.ranked import Ranks, judge_ranks
+from bench.reproduce.verdict.order import Ranks, judge_ranks
 from bench.results.record import Record
 from bench.results.store import read_records
 

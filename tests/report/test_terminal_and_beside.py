@@ -15,9 +15,9 @@ from bench.report.origin import Origin
 from bench.report.page import to_markdown
 from bench.report.pareto import Mark, draw, marks
 from bench.report.terminal import terminal_tables
-from bench.reproduce import verdict as v
-from bench.reproduce.judged import Beside, Measured, Point, Reproduction, Result
-from bench.reproduce.tables import FITTED, reproduce
+from bench.reproduce.table import FITTED, reproduce
+from bench.reproduce.table_result import Beside, Measured, Point, Reproduction, Result
+from bench.reproduce.verdict import words as v
 
 ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 NONE: dict[str, Method] = {}

@@ -8,8 +8,8 @@ import pytest
 from baselines.registry import METHODS
 from bench.evaluate.protocol import Protocol
 from bench.paper import TABLES, load_table
-from bench.reproduce.chosen import Records
-from bench.reproduce.measured import judge_miou
+from bench.reproduce.record_cells import judge_miou
+from bench.reproduce.record_choice import Records
 from bench.results.provenance import current_sources
 from bench.results.record import Record, make_record
 from bench.results.store import add_record

@@ -14,6 +14,7 @@ from torch import nn
 
 from baselines.method import Method
 from baselines.registry import METHODS
+from bench.clock.protocol import Protocol
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
 from bench.results.record import Record
@@ -21,7 +22,6 @@ from bench.speed.device import Device
 from bench.speed.engines.engine import ENGINES, Conditions, Prepared, import_extra
 from bench.speed.measure import measure_speed
 from bench.speed.parity import outputs_on, parity_inputs, require_parity
-from bench.speed.protocol import Protocol
 from bench.speed.subjects import deployed, stir_norms
 from bench.speed.variant import Variant, title
 

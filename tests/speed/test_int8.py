@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.clock.protocol import Protocol
 from bench.data.statistics import Statistics, normalise
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
@@ -18,7 +19,6 @@ from bench.speed.engines.onnx_graph import onnx_bytes
 from bench.speed.engines.quantised import CALIBRATION_METHODS, Calibration, quantised_bytes
 from bench.speed.export import export_network
 from bench.speed.measure import measure_speed
-from bench.speed.protocol import Protocol
 from bench.speed.trained_subject import TrainedSubject, Wanted, open_subject
 from bench.speed.variant import Variant
 from bench.train.recipe import from_table

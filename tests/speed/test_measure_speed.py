@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from baselines.method import Method
+from bench.clock.machine_state import CpuReading
+from bench.clock.protocol import Protocol
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
 from bench.results.record import Record
 from bench.results.store import add_record, read_record
 from bench.speed.device import Device
-from bench.speed.machine_state import CpuReading
 from bench.speed.measure import measure_speed
-from bench.speed.protocol import Protocol
 from bench.speed.repeats import FreshInputs
 from bench.speed.roofline import measure_rates
 

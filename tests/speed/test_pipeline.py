@@ -14,16 +14,16 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from baselines.registry import METHODS
-from bench.cli import timing
+from bench.cli import time as timing
+from bench.clock.machine_state import CpuReading
+from bench.clock.protocol import Protocol
 from bench.data.statistics import IMAGENET
 from bench.errors import NotMeasured, RefusedInput, UsageError
-from bench.reproduce.chosen import Records
+from bench.reproduce.record_choice import Records
 from bench.results.store import add_record
 from bench.speed import pipeline
 from bench.speed.device import open_device
-from bench.speed.machine_state import CpuReading
 from bench.speed.pipeline import Pipeline, measure_end_to_end
-from bench.speed.protocol import Protocol
 from bench.speed.variant import Variant
 
 SIZE_HW = (32, 64)

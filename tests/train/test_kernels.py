@@ -6,7 +6,7 @@ import torch
 from bench.errors import UsageError
 from bench.train.kernels import VARIABLE, choose_kernels
 from bench.train.ohem import HardPixels
-from carnet.fast_training.library import library
+from carnet.fast.training.library import library
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 

@@ -19,7 +19,7 @@ from bench.results.store import read_records
 from bench.train import checkpoint
 from bench.train import run as runs
 from bench.train.loop import Diverged, Trainer
-from carnet.fast_training.library import library
+from carnet.fast.training.library import library
 
 KILLED_AT = 5  # of 9 steps, in the middle of the second epoch
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,37 @@
+"""``carnet-bench curves``: learning curves of the recorded runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import Home, Json
+from bench.cli.output import print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command."""
+    app.command("curves")(curves)
+
+
+def curves(
+    data: Annotated[str, typer.Option("--data", help="Data set.")],
+    home: Home = Path(),
+    as_json: Json = False,
+) -> None:
+    """Draw validation mIoU and training loss over epochs, from the training records of a data set.
+
+    \b
+    Example:
+      carnet-bench curves --data camvid
+    """  # noqa: D301
+    from bench.report.curves import write_curves
+
+    paths = write_curves(data, home)
+    if as_json:
+        print_json({"written": [str(path) for path in paths]})
+    else:
+        for path in paths:
+            typer.echo(str(path))

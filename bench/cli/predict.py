@@ -1,0 +1,105 @@
+"""``carnet-bench predict``: label maps and overlays of images."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.data_report import progress_bars
+from bench.cli.options import Device, Json, OwnModel, Threads
+from bench.cli.output import log, print_json
+
+_MOST_CLASSES = 6  # of one image on a line of text
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command."""
+    app.command("predict")(predict)
+
+
+def predict(
+    weights: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
+    source: Annotated[Path, typer.Argument(metavar="IMAGE|FOLDER", help="PNG or JPEG, or a folder of them.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    model: OwnModel = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Segment images: NAME_labels.png and NAME_overlay.png for each, of the image's own size.
+
+    The labels are an indexed PNG: its stored values are train ids 0..n-1, its palette the data set's colours.
+    The overlay has a legend of the classes that occur. Of a folder the files named .png, .jpg or .jpeg are
+    taken, not those of folders in it; what else is there is listed.
+
+    \b
+    Example:
+      carnet-bench predict results/weights/carnet-mobile-0123456789ab.safetensors photos --out segmented
+    """  # noqa: D301
+    from bench.data.classes import class_list
+    from bench.data.unlabelled import ImageFiles, find_images
+    from bench.models import resolve
+    from bench.predict.overlay import percent
+    from bench.predict.predict import predict_files, require_free
+    from bench.train.trained import open_weights
+
+    found = find_images(source)
+    require_free(found.images, out, overwrite)
+    trained = open_weights(weights)
+    files = ImageFiles(trained.recipe.data, *class_list(trained.recipe.data), found.images)
+    where = _device(device, threads)
+    method = resolve(model or trained.recipe.model)
+    network = trained.network(method, files, where)
+    for name, why in found.skipped:
+        log(f"skipped {name}: {why}")
+    with progress_bars() as progress:
+        bar = progress.add_task("images", total=len(files))
+        done = predict_files(
+            network,
+            files,
+            trained.statistics,
+            where,
+            out,
+            sizes=method.sizes,
+            overwrite=overwrite,
+            progress=lambda count: progress.update(bar, completed=count),
+        )
+    if as_json:
+        print_json(
+            {
+                "weights_sha256": trained.sha256,
+                "model": trained.identity["model"],
+                "data": trained.recipe.data,
+                "classes": list(files.classes),
+                "files": [_row(one) for one in done],
+                "skipped": [{"name": name, "why": why} for name, why in found.skipped],
+                "notes": list(trained.notes),
+            }
+        )
+        return
+    for one in done:
+        shares = ", ".join(f"{share.title} {percent(share.share)}" for share in one.shares[:_MOST_CLASSES])
+        more = len(one.shares) - _MOST_CLASSES
+        typer.echo(f"{one.overlay}: {shares}" + (f" and {more} more" if more > 0 else ""))
+
+
+def _device(name: str, threads: int | None) -> Any:
+    import torch
+
+    from bench.fabric import launch_fabric
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return launch_fabric(name).device
+
+
+def _row(one: Any) -> dict[str, Any]:
+    return {
+        "image": str(one.image),
+        "labels": str(one.labels),
+        "overlay": str(one.overlay),
+        "size_hw": list(one.size_hw),
+        "shares": {share.title: share.share for share in one.shares},
+    }

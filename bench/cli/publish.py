@@ -1,0 +1,36 @@
+"""``carnet-bench publish``: a run's final weights among the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import Home, Json
+from bench.cli.output import print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command."""
+    app.command("publish")(publish)
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    home: Home = Path(),
+    as_json: Json = False,
+) -> None:
+    """Put a run's final weights into results/weights, named after their record, and list them there.
+
+    \b
+    Example:
+      carnet-bench publish runs/camvid-quick-0123456789ab
+    """  # noqa: D301
+    from bench.train.publish import publish as publish_weights
+
+    path = publish_weights(run, home)
+    if as_json:
+        print_json({"weights": str(path)})
+    else:
+        typer.echo(str(path))

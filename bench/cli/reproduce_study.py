@@ -1,0 +1,44 @@
+"""``carnet-bench reproduce table5 | fig8 | fig9 | fig10``: the paper's ablations, from the records."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cli.output import log, print_json
+from bench.errors import UsageError
+
+STUDIES = ("table5", "fig8", "fig9", "fig10")
+"""What `print_study` takes; names alone, as ``--help`` must not import what judges them."""
+
+
+def refuse_options(name: str, **given: object) -> None:
+    """Raise UsageError for an option that a study does not take; ``given`` is its value by its name."""
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"{name} takes no --{option}: it is made from the accuracy records",
+                then="carnet-bench ablate --help says how to train its runs",
+            )
+
+
+def print_study(name: str, home: Path, *, as_json: bool) -> None:
+    """Judge a study, write its page, table and figure, and print it."""
+    from bench.report.study_terminal import study_tables
+    from bench.report.study_write import write_study
+    from bench.reproduce.study import reproduce_study
+
+    judged = reproduce_study(name, home)
+    written = write_study(judged, home)
+    if as_json:
+        print_json(judged.as_json())
+    else:
+        console = Console()
+        panels, last = study_tables(judged)
+        for table, below in panels:
+            console.print(table)
+            for line in below:
+                console.print(line, markup=False, highlight=False)
+        for line in last:
+            console.print(line, markup=False, highlight=False)
+    for path in written:
+        log(f"wrote {path}")

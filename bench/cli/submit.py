@@ -1,0 +1,147 @@
+"""``carnet-bench submit``: the label files and the zip of a test server, written or checked."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.data_report import progress_bars
+from bench.cli.options import DataHome, DataRoot, Device, Json, OwnModel, Threads
+from bench.cli.output import log, print_json
+from bench.errors import RefusedInput, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command."""
+    app.command("submit")(submit)
+
+
+def submit(
+    data: Annotated[
+        str | None, typer.Argument(help="Data set of the server: cityscapes or ade20k.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Argument(help="A run's folder, or a weights file that a run wrote.", show_default=False),
+    ] = None,
+    *,
+    split: Annotated[
+        str, typer.Option("--split", help="test; another split is for your own scoring.")
+    ] = "test",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the label files and the zip.")] = None,
+    msc: Annotated[
+        bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each mirrored too.")
+    ] = False,
+    validate: Annotated[
+        Path | None, typer.Option("--validate", help="Check this zip instead of making one.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The folder holds a part of the split, as NAME_sample does.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another submission's files in the folder.")
+    ] = False,
+    model: OwnModel = None,
+    home: DataHome = Path(),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Write a test server's label files and their zip, and check it; or check a zip with --validate.
+
+    Cityscapes: label ids (never train ids), CITY_SEQUENCE_FRAME_labelIds.png of 1024x2048, 1525 for test;
+    cityscapesScripts finds the files of another split too (CITYSCAPES_RESULTS). ADE20K: ids 1..150 under the
+    image's own name. An interrupted call goes on with the same command. A zip that is wrong exits with 3.
+
+    \b
+    Example:
+      carnet-bench submit cityscapes runs/cityscapes-paper-0123456789ab --out submission
+      carnet-bench submit --validate submission/cityscapes-test.zip
+    """  # noqa: D301
+    if validate is not None:
+        if weights is not None or out is not None:
+            raise UsageError("--validate looks at a zip: it takes no weights and no --out")
+        from bench.predict.submission_zip import format_of
+        from bench.predict.submit import images_at
+
+        data = data or format_of(validate).data
+        images = None if data_root is None else images_at(data, split, data_root)
+        report = _validated(validate, data, split, images)
+        if as_json:
+            print_json(report)
+        else:
+            _print_report(report)
+        _require_sound(report)
+        return
+    if data is None or weights is None or out is None:
+        raise UsageError(
+            "submit needs a data set, weights and --out, or --validate FILE.zip",
+            then="carnet-bench submit --help",
+        )
+    from bench.evaluate.views import MSC, SINGLE
+    from bench.predict.submit_run import submit_run
+    from bench.train.run import Settings
+
+    settings = Settings(home, data_root, device=device, threads=threads)
+    with progress_bars() as progress:
+        bar = progress.add_task("images", total=None)
+        done, identity = submit_run(
+            weights,
+            data,
+            split,
+            out,
+            settings=settings,
+            views=MSC if msc else SINGLE,
+            progress=lambda count, total: progress.update(bar, completed=count, total=total),
+            model=model,
+            partial=partial,
+            overwrite=overwrite,
+        )
+    log(f"{out}: {len(done.files) - done.kept} files written, {done.kept} were there")
+    report = _validated(done.archive, data, split, done.images)
+    if as_json:
+        print_json({"identity": identity, "written": len(done.files) - done.kept, "check": report})
+    else:
+        _print_report(report)
+    _require_sound(report)
+
+
+def _validated(archive: Path, name: str | None, split: str, images: Any) -> dict[str, Any]:
+    """Return the report on a zip; ``images`` are those whose labels must be in it, where they are known."""
+    from dataclasses import asdict
+
+    from bench.predict.submission_format import submission_format
+    from bench.predict.validate_submission import validate_submission
+
+    with progress_bars() as progress:
+        bar = progress.add_task("checking", total=None)
+        return asdict(
+            validate_submission(
+                archive,
+                submission_format(name) if name else None,
+                split,
+                images=images,
+                progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            )
+        )
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    wanted = "" if report["wanted"] is None else f" of {report['wanted']}"
+    groups = ", ".join(f"{group} {count}" for group, count in report["groups"].items())
+    typer.echo(f"{report['data']} {report['split']}: {report['files']}{wanted} label files ({groups or '-'})")
+    typer.echo(f"  sha256 {report['sha256']}, {report['size_bytes']} bytes")
+    for kind in ("problem", "note"):
+        for line in report[f"{kind}s"]:
+            typer.echo(f"  {kind}: {line}")
+    if not report["problems"]:
+        typer.echo("  no problems")
+
+
+def _require_sound(report: dict[str, Any]) -> None:
+    if report["problems"]:
+        raise RefusedInput(
+            f"{report['archive']}: {len(report['problems'])} problems, first: {report['problems'][0]}",
+            then="mend the files and zip them flat, or write them with carnet-bench submit",
+        )

@@ -1,0 +1,112 @@
+"""``carnet-bench time MODEL --end-to-end IMAGES``: from image files to label maps, part by part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.measurements import log_written, measurements
+from bench.cli.output import print_json
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from baselines.method import Method
+    from bench.clock.protocol import Protocol
+    from bench.results.record import Record
+    from bench.speed.variant import Variant
+
+EndToEnd = Annotated[
+    Path | None,
+    typer.Option(
+        "--end-to-end",
+        metavar="IMAGES",
+        help="An image or a folder of images: time decoding, normalising, model and argmax too.",
+    ),
+]
+
+
+def time_end_to_end(
+    source: Path,
+    methods: Sequence[Method],
+    size_hw: tuple[int, int],
+    variants: Sequence[Variant],
+    *,
+    classes: int,
+    threads: int | None,
+    device: str,
+    protocol: Protocol,
+    command: Sequence[str],
+    home: Path,
+    as_json: bool,
+) -> None:
+    """Time one network from files to labels, write the record and print the parts.
+
+    Raises
+    ------
+    UsageError
+        More than one network or engine.
+    RefusedInput
+        No images there.
+    NotMeasured
+        The measurement is not valid.
+    """
+    from bench.cli.progress import timing
+    from bench.data.unlabelled import find_images
+    from bench.results.store import add_record
+    from bench.speed.pipeline import measure_end_to_end
+
+    if len(methods) != 1 or len(variants) != 1:
+        raise UsageError(
+            f"--end-to-end: {len(methods)} models and {len(variants)} engines; allowed is one of each"
+        )
+    found = find_images(source)
+    with timing() as show:
+        record = measure_end_to_end(
+            methods[0],
+            size_hw,
+            found.images,
+            variant=variants[0],
+            num_classes=classes,
+            threads=threads,
+            device=device,
+            protocol=protocol,
+            command=command,
+            progress=show,
+        )
+    record, path = add_record(record, home)
+    if as_json:
+        print_json(measurements([record]))
+    else:
+        _print_parts(record)
+    log_written([(record, path)])
+
+
+def _print_parts(record: Record) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.speed.variant import title
+
+    height, width = record.identity["size"]
+    whole_ms = record.values["median_ms"]
+    table = Table(
+        title=f"{title(record.identity)}, {record.identity['images']['count']} images to {height}x{width}, "
+        f"{record.identity['device']}, {record.identity['threads']} threads",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("part", no_wrap=True)
+    for column in ("median ms", "p90 ms", "of the whole", "images/s"):
+        table.add_column(column, justify="right")
+    for name, values in record.values["parts"].items():
+        share = "-" if whole_ms <= 0 else f"{100 * values['median_ms'] / whole_ms:.0f} %"
+        rate = "-" if values["fps"] is None else f"{values['fps']:.4g}"
+        table.add_row(name, f"{values['median_ms']:.4g}", f"{values['p90_ms']:.4g}", share, rate)
+    console = Console()
+    console.print(table)
+    for line in (*(f"not valid: {reason}" for reason in record.reasons), *record.notes):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -1,0 +1,1 @@
+"""Taking times: the clock, its protocol, statistics and the state of the machine; no torch."""

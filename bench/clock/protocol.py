@@ -1,0 +1,98 @@
+"""The rules of a timing: how long, and what makes it valid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.clock.statistics import drift, quantile, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROTOCOL_VERSION = 1
+"""Part of a speed record's identity; to be raised when a rule below changes what a number means."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long to measure, and what makes a measurement valid.
+
+    Attributes
+    ----------
+    samples
+        Wanted samples of each model.
+    budget_s
+        Seconds for everything, all models, warm-up and further attempts included. The last round started
+        may end a little later.
+    least_samples
+        Fewer are not valid: a third of them must hold a median.
+    least_window_s
+        Sampling goes on beyond ``samples`` until it took this long: the system counts other processes' CPU
+        time in ticks of 10 ms, and over a shorter window their share would be noise.
+    warmup_calls
+        Most warm-up calls of one model.
+    warmup_share
+        Most of the budget that warm-up may take, all models together.
+    warmup_tolerance
+        Warm is: the medians of the last two groups of three calls differ by no more than this share.
+    drift, spread, foreign
+        Most that a valid measurement may show: drift of the median from the first third to the last,
+        interquartile range over median, share of the cores that other processes took.
+    attempts
+        Most attempts at a set of models that are all valid.
+    """
+
+    samples: int = 100
+    budget_s: float = 60.0
+    least_samples: int = 9
+    least_window_s: float = 0.5
+    warmup_calls: int = 30
+    warmup_share: float = 0.2
+    warmup_tolerance: float = 0.05
+    drift: float = 0.05
+    spread: float = 0.10
+    foreign: float = 0.25
+    attempts: int = 3
+
+
+def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Protocol) -> tuple[str, ...]:
+    """Say what makes samples not valid, each reason with what was found and what is allowed.
+
+    Parameters
+    ----------
+    times_ms
+        At least one sample in ms, in the order taken.
+    share
+        Share of the cores that other processes took meanwhile; None when it is not known.
+    allowed
+        The limits.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Empty when the samples are valid.
+    """
+    found = []
+    if len(times_ms) < allowed.least_samples:
+        found.append(
+            f"{len(times_ms)} samples before the time was up, at least {allowed.least_samples} needed"
+        )
+    if quantile(times_ms, 0.5) <= 0.0:
+        return (*found, "median 0 ms: the clock cannot resolve this call")
+    if abs(drift(times_ms)) > allowed.drift:
+        found.append(
+            f"drift {drift(times_ms):+.1%} from the first third of the samples to the last, "
+            f"allowed {allowed.drift:.0%}"
+        )
+    if spread(times_ms) > allowed.spread:
+        found.append(
+            f"spread {spread(times_ms):.1%} (interquartile range / median), allowed {allowed.spread:.0%}"
+        )
+    if share is None:
+        found.append("the share of other processes is not known: the system's CPU counters stand still")
+    elif share > allowed.foreign:
+        found.append(
+            f"other processes took {share:.0%} of the cores during the samples, allowed {allowed.foreign:.0%}"
+        )
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""What to train or time: decides it, does it, and writes the records."""

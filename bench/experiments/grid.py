@@ -1,0 +1,172 @@
+"""The runs of a grid: which recipe each variant and seed trains, and on which split it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.data.catalogue import entry
+from bench.errors import RefusedInput, UsageError
+from bench.experiments.grid_axes import Axes, Grid, grid_of
+from bench.paper.variant import BACKBONES, Variant
+from bench.train import recipe as recipes
+from bench.train.recipe import Recipe
+
+_PREFIX = "carnet-"
+_WEIGHTS = {
+    "mobile": "timm-mobilenetv2_100",
+    **{name: f"torchvision-{name}" for name in BACKBONES if name.startswith("resnet")},
+}
+"""ImageNet weights of a backbone that is not the recipe's own."""
+
+
+@dataclass(frozen=True)
+class GridRun:
+    """One variant with one seed.
+
+    Attributes
+    ----------
+    variant
+        Canonical.
+    seed
+        Of initial weights, order and augmentation.
+    recipe
+        Follows from both within a grid.
+    """
+
+    variant: Variant
+    seed: int
+    recipe: Recipe = field(compare=False)
+
+    @property
+    def title(self) -> str:
+        """Name of the run for a reader."""
+        return f"{name_of(self.variant)}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A grid with everything that decides its runs.
+
+    Attributes
+    ----------
+    recipe
+        The one that the variants are laid over.
+    grid
+        Its places.
+    seeds
+        Of each variant.
+    scored
+        The split that results are of; no weights are selected on it.
+    """
+
+    recipe: Recipe
+    grid: Grid
+    seeds: tuple[int, ...]
+    scored: str
+
+    @property
+    def runs(self) -> tuple[GridRun, ...]:
+        """Every run once, all variants of a seed before the next, so that a part of them is balanced."""
+        return tuple(
+            GridRun(variant, seed, recipe_of(self.recipe, variant, seed))
+            for seed in self.seeds
+            for variant in self.grid.variants
+        )
+
+    @property
+    def selection(self) -> str:
+        """Say which weights are kept, and that it is never the scored split that decides."""
+        rule = "the best epoch on val" if self.recipe.selection == "best" else "the last epoch"
+        return f"weights of {rule}, scored on {self.scored}, which selects nothing"
+
+
+def name_of(variant: Variant) -> str:
+    """Return a variant's name with its backbone, e.g. ``mobile BS+CARModule``."""
+    return f"{variant.backbone} {variant.title}"
+
+
+def experiment_of(
+    axes: Axes,
+    *,
+    name_or_path: str | None = None,
+    data: str | None = None,
+    seeds: int = 3,
+) -> Experiment:
+    """Return the experiment that is asked for.
+
+    Parameters
+    ----------
+    axes
+        What is varied.
+    name_or_path
+        Recipe name or ``.toml`` file; None: ``DATA-ablation``.
+    data
+        Data set; None: the recipe's, or CamVid.
+    seeds
+        How many: 0, 1, ...
+
+    Raises
+    ------
+    UsageError
+        No such recipe or data set, a recipe of other data, no CARNet, or no possible combination.
+    RefusedInput
+        A recipe that is not valid, or that selects weights on the images that are scored.
+    """
+    if data is not None:
+        entry(data)
+    recipe = recipes.load(name_or_path or _default_recipe(data or "camvid"))
+    if data is not None and recipe.data != data:
+        raise UsageError(f"recipe {recipe.name} is of {recipe.data}, not of {data}; give one of both")
+    backbone = recipe.model.removeprefix(_PREFIX)
+    if backbone not in BACKBONES:
+        have = ", ".join(_PREFIX + name for name in BACKBONES)
+        raise UsageError(f"recipe {recipe.name} trains {recipe.model}; ablated are {have}")
+    scored = scored_split_of(recipe)
+    if scored == "val" and not recipe.smoke and (recipe.selection == "best" or recipe.stop_after):
+        key = "selection = 'best'" if recipe.selection == "best" else f"stop_after = {recipe.stop_after}"
+        raise RefusedInput(
+            f"recipe {recipe.name}: {key} selects on {recipe.data} val, which is what a study scores there",
+            then="set selection = 'last' and stop_after = 0",
+        )
+    return Experiment(recipe, grid_of(axes, backbone), tuple(range(seeds)), scored)
+
+
+def recipe_of(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
+    """Return the recipe of one run.
+
+    A backbone that is not the recipe's has its own ImageNet weights (unless the recipe starts from chance)
+    and none of the recipe's model options, which are of another encoder.
+    """
+    own = recipe.model == f"{_PREFIX}{variant.backbone}"
+    changes = variant.changes(recipe.model_options if own else {})
+    weights = recipe.weights if own or recipe.weights == "none" else _WEIGHTS[variant.backbone]
+    return replace(recipe, **changes, weights=weights, seed=seed)
+
+
+def scored_split_of(recipe: Recipe) -> str:
+    """Return ``test``, or ``val`` where the set's test split is none of its own or has no public labels.
+
+    Asked of the catalogue alone, so that a study is known without its data.
+    """
+    known = entry(recipe.data)
+    return "test" if "test" in known.splits and "test" not in known.unlabelled else "val"
+
+
+def require_one_backbone(runs: Sequence[GridRun], weights_file: Path | None) -> None:
+    """Refuse one file of encoder weights for several backbones."""
+    backbones = list(dict.fromkeys(run.variant.backbone for run in runs))
+    if weights_file is not None and len(backbones) > 1:
+        raise UsageError(
+            f"--weights-file fits one encoder, the grid has {', '.join(backbones)}; "
+            "allowed is one backbone, or files in CARNET_DATA/weights"
+        )
+
+
+def _default_recipe(data: str) -> str:
+    name = f"{data}-ablation"
+    if name not in recipes.names():
+        have = [other for other in recipes.names() if other.endswith("-ablation")]
+        raise UsageError(f"no recipe '{name}'; have {', '.join(have)}", then="name one with --recipe")
+    return name

@@ -1,0 +1,177 @@
+"""What a grid will take: from step times on record here, else from a few steps measured now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.errors import BenchError
+from bench.experiments.grid import GridRun
+from bench.experiments.grid_state import PARTLY, TO_DO, TRAINED, Ledger, State
+from bench.experiments.train_budget import StepCost, measure_step
+from bench.paper.variant import Variant, variant_of
+from bench.results.provenance import machine
+from bench.results.record import Record
+from bench.train.recipe import Recipe
+from bench.train.run import prepare
+from bench.train.splits import open_split
+
+_DECIDES_STEP = (
+    "crop",
+    "batch",
+    "precision",
+    "accumulate",
+    "ema_decay",
+    "freeze_encoder_bn",
+    "ohem_threshold",
+)
+"""Keys of a recipe that change what a step costs, besides the variant."""
+
+MEASURED, RECORDED = "measured now", "on record here"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step and an evaluated image of a variant take on this machine.
+
+    Attributes
+    ----------
+    step_s, image_s
+        Seconds; None where neither is on record nor could be measured.
+    source
+        `MEASURED`, `RECORDED`, or why there is none.
+    """
+
+    step_s: float | None
+    image_s: float | None
+    source: str
+
+
+class Estimates:
+    """Costs of the variants of a grid, each found once.
+
+    Parameters
+    ----------
+    ledger
+        Knows the records, and the settings of the training.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._settings = ledger.settings
+        self._measured: dict[Variant, Cost] = {}
+
+    def measure(
+        self, runs: Iterable[GridRun], progress: Callable[[int, int], None] = lambda *_: None
+    ) -> None:
+        """Measure a few steps of each variant that has no step time on record here; nothing is written.
+
+        Parameters
+        ----------
+        runs
+            Those that are to do.
+        progress
+            Is told variants done and variants in all.
+        """
+        wanted = {_alike(run.variant): run.recipe for run in runs if self._recorded(run.recipe) is None}
+        for count, (variant, recipe) in enumerate(wanted.items(), start=1):
+            if variant not in self._measured:
+                self._measured[variant] = self._measure(recipe)
+            progress(count, len(wanted))
+
+    def cost(self, run: GridRun) -> Cost:
+        """Return what a variant costs here."""
+        recorded = self._recorded(run.recipe)
+        if recorded is not None:
+            return recorded
+        return self._measured.get(_alike(run.variant), Cost(None, None, "not measured"))
+
+    def left_s(self, run: GridRun, state: State) -> float | None:
+        """Return the seconds that a run still needs; None where no cost is known."""
+        if state.status not in (TO_DO, PARTLY, TRAINED):
+            return 0.0
+        cost = self.cost(run)
+        if cost.step_s is None or cost.image_s is None or state.steps is None:
+            return None
+        trained_s = 0.0
+        if state.status != TRAINED:
+            left = 1 - (state.step or 0) / state.steps
+            validated = _validations(run.recipe)
+            images = validated * self._images(run.recipe, "val") if validated else 0
+            trained_s = left * (cost.step_s * state.steps + cost.image_s * images)
+        return trained_s + cost.image_s * self._images(run.recipe, self._ledger.scored)
+
+    def _measure(self, recipe: Recipe) -> Cost:
+        # where the encoder starts does not change what a step costs, and a hub is not asked for it
+        probe = replace(recipe, weights="none")
+        try:
+            scored = open_split(probe, self._ledger.scored, self._settings.data_root, self._settings.home)
+            found: StepCost = measure_step(prepare(probe, self._settings), scored)
+        except BenchError as error:
+            return Cost(None, None, f"could not be measured: {error}")
+        return Cost(found.step_s, found.image_s, MEASURED)
+
+    def _recorded(self, recipe: Recipe) -> Cost | None:
+        step_s = _latest(self._ledger.training, lambda one: self._step_s(one, recipe))
+        image_s = _latest(self._ledger.accuracy, lambda one: self._image_s(one, recipe))
+        return None if step_s is None or image_s is None else Cost(step_s, image_s, RECORDED)
+
+    def _step_s(self, record: Record, recipe: Recipe) -> float | None:
+        seconds = record.values.get("mean_step_s")
+        return seconds if seconds and self._costs_alike(record, record.identity, recipe) else None
+
+    def _image_s(self, record: Record, recipe: Recipe) -> float | None:
+        wall_s, images = record.values.get("wall_s"), record.values.get("images")
+        protocol = record.identity["protocol"]
+        single = protocol["scales"] == [1.0] and not protocol["flip"] and not protocol.get("window")
+        if not wall_s or not images or not single:
+            return None
+        return wall_s / images if self._costs_alike(record, record.identity["run"], recipe) else None
+
+    def _costs_alike(self, record: Record, identity: dict[str, object], recipe: Recipe) -> bool:
+        """Say whether a record is of the same variant, size and batch on this very machine."""
+        there, here = identity["recipe"], recipe.identity()
+        if not isinstance(there, dict) or there["data"] != here["data"]:
+            return False
+        same = all(there.get(key) == here.get(key) for key in _DECIDES_STEP)
+        return (
+            same
+            and identity.get("device") == self._ledger.device
+            and identity.get("threads") == self._ledger.threads
+            and record.provenance.get("machine") == machine()
+            and _variant_alike(there) == _variant_alike(here)
+        )
+
+    def _images(self, recipe: Recipe, split: str) -> int:
+        return len(open_split(recipe, split, self._settings.data_root, self._settings.home))
+
+
+def total_s(left: Sequence[float | None]) -> float | None:
+    """Return the sum; None when the seconds of a run are not known."""
+    known = [seconds for seconds in left if seconds is not None]
+    return sum(known) if len(known) == len(left) else None
+
+
+def _alike(variant: Variant) -> Variant:
+    """Return one variant for all whose steps cost the same: the weight and form of SCLoss decide nothing."""
+    return replace(variant, scloss_weight=0.2, scloss_form="paper") if variant.scloss else variant
+
+
+def _variant_alike(recipe: Mapping[str, Any]) -> Variant | None:
+    variant = variant_of(recipe)
+    return None if variant is None else _alike(variant)
+
+
+def _validations(recipe: Recipe) -> int:
+    """Return how often a run validates: each so many epochs, and the last."""
+    return -(-recipe.epochs // recipe.validate_every) if recipe.validate_every else 0
+
+
+def _latest(records: Iterable[Record], seconds_of: Callable[[Record], float | None]) -> float | None:
+    found = [
+        (str(record.provenance.get("started_utc", "")), seconds)
+        for record in records
+        if record.valid and (seconds := seconds_of(record)) is not None
+    ]
+    return max(found)[1] if found else None

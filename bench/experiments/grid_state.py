@@ -1,0 +1,224 @@
+"""What is done of a grid already: asked of the records first, then of the runs' folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.data.dataset import manifest_digest
+from bench.data.loader import steps_per_epoch
+from bench.errors import RefusedInput
+from bench.experiments.grid import GridRun
+from bench.fabric import launch_fabric
+from bench.models import resolve
+from bench.results.provenance import current_sources
+from bench.results.record import Record
+from bench.results.store import read_records, why_not_tabulated
+from bench.train.checkpoint import checkpoints, marker_of, step_of
+from bench.train.recipe import Recipe
+from bench.train.run import Settings
+from bench.train.splits import open_split
+
+DONE, TRAINED, PARTLY, FAILED, TO_DO = "done", "trained", "partly", "failed", "to do"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run is.
+
+    Attributes
+    ----------
+    status
+        ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged: it would again) or
+        ``to do``.
+    step, steps
+        Where the newest checkpoint is, and of how many; None where that is not known.
+    training, accuracy
+        The records, where there are some.
+    remark
+        What a reader must know of them, e.g. that they are of a smoke run; or None.
+    """
+
+    status: str
+    step: int | None = None
+    steps: int | None = None
+    training: Record | None = None
+    accuracy: Record | None = None
+    remark: str | None = None
+
+    def __str__(self) -> str:
+        """Return the state for a list of runs."""
+        text = self.status
+        if self.status == PARTLY:
+            text = f"partly, step {self.step} of {'?' if self.steps is None else self.steps}"
+        elif self.status == TRAINED:
+            text = "trained, to be scored"
+        return f"{text} ({self.remark})" if self.remark else text
+
+
+class Ledger:
+    """The records and run folders of a home, asked for the runs of a grid.
+
+    A run is recognised by everything that defines it except the digest of its initial weights, which follow
+    from recipe, seed and code, so that nothing is built to look, and a run is known by its records alone.
+    The digest of the data is compared where the data is here. A stale record (the code has changed since)
+    counts as none.
+
+    Parameters
+    ----------
+    settings
+        Home, data root, device and threads.
+    scored
+        The split whose accuracy records count.
+    """
+
+    def __init__(self, settings: Settings, scored: str) -> None:
+        self.settings = settings
+        self.scored = scored
+        self.device = launch_fabric(settings.device).device.type
+        self.threads = settings.threads or torch.get_num_threads()
+        self._sources: dict[str, dict[str, str]] = {}
+        self._manifests: dict[str, str | None] = {}
+        self._lengths: dict[str, int | None] = {}
+
+    @cached_property
+    def training(self) -> list[Record]:
+        """Every training record."""
+        return read_records(self.settings.home, "training")
+
+    @cached_property
+    def accuracy(self) -> list[Record]:
+        """Every accuracy record."""
+        return read_records(self.settings.home, "accuracy")
+
+    def reread(self) -> None:
+        """Forget what was read of the records."""
+        for name in ("training", "accuracy"):
+            self.__dict__.pop(name, None)
+
+    def state(self, run: GridRun) -> State:
+        """Return where a run is."""
+        sources = self._sources_of(run.recipe.model)
+        trained = [one for one in self.training if self._is_of(one.identity, run.recipe)]
+        scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
+        stale = [one for one in [*scored, *trained] if _is_stale(one, sources)]
+        training = _newest([one for one in trained if one.valid and one not in stale])
+        accuracy = _newest([one for one in scored if one.valid and one not in stale])
+        steps = self.steps(run.recipe)
+        if accuracy is not None:
+            remark = why_not_tabulated(accuracy, sources)
+            return State(DONE, steps, steps, training, accuracy, remark)
+        if training is not None and self._weights(training, run.recipe) is not None:
+            return State(TRAINED, steps, steps, training)
+        remark = "a record is stale: the code has changed" if stale else None
+        failed = _newest([one for one in trained if not one.valid and one not in stale])
+        if failed is not None and failed.reasons[0].startswith("diverged"):
+            return State(FAILED, failed.values.get("steps"), steps, failed, remark=failed.reasons[0])
+        folder = self.folder(run.recipe)
+        step = newest_step(folder) if folder else None
+        if step:
+            return State(PARTLY, step, steps, remark=remark)
+        return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
+
+    def weights(self, run: GridRun, training: Record) -> Path | None:
+        """Return a file of a run's final weights: in its folder, or published; None when it is gone."""
+        return self._weights(training, run.recipe)
+
+    def folder(self, recipe: Recipe) -> Path | None:
+        """Return the folder of a run that was begun here."""
+        for path in sorted((self.settings.home / "runs").glob(f"{recipe.name}-*/run.json")):
+            try:
+                identity = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise RefusedInput(f"{path}: not JSON ({error})", then=f"remove {path.parent}") from error
+            if self._is_of(identity, recipe):
+                return path.parent
+        return None
+
+    def steps(self, recipe: Recipe) -> int | None:
+        """Return the steps of a whole run; None without the data."""
+        if recipe.data not in self._lengths:
+            try:
+                data = open_split(recipe, "train", self.settings.data_root, self.settings.home)
+                self._lengths[recipe.data] = len(data)
+            except RefusedInput:
+                self._lengths[recipe.data] = None
+        length = self._lengths[recipe.data]
+        if length is None:
+            return None
+        return recipe.epochs * steps_per_epoch(length, recipe.batch * recipe.accumulate)
+
+    def _sources_of(self, model: str) -> dict[str, str]:
+        if model not in self._sources:
+            self._sources[model] = current_sources(resolve(model))
+        return self._sources[model]
+
+    def _weights(self, training: Record, recipe: Recipe) -> Path | None:
+        folder = self.folder(recipe)
+        published = f"{training.identity['model']}-{training.id[:12]}.safetensors"
+        places = [
+            *([folder / "final.safetensors"] if folder else []),
+            self.settings.home / "results" / "weights" / published,
+        ]
+        return next((place for place in places if place.is_file()), None)
+
+    def _is_score_of(self, record: Record, recipe: Recipe) -> bool:
+        protocol = record.identity["protocol"]
+        single = protocol["scales"] == [1.0] and not protocol["flip"] and not protocol.get("window")
+        # a smoke run is scored on whatever split a sample has
+        split = recipe.smoke or record.identity["data"]["split"] == self.scored
+        return single and split and self._is_of(record.identity["run"], recipe)
+
+    def _is_of(self, identity: Mapping[str, Any], recipe: Recipe) -> bool:
+        """Say whether an identity is of this recipe, on this device, with these threads, of this data."""
+        here = {"device": self.device, "threads": self.threads, "engine": "eager"}
+        if not self._is_of_recipe(identity, recipe):
+            return False
+        if any(identity.get(key) != value for key, value in here.items()) or identity.get("devices"):
+            return False
+        manifest = self._manifest(recipe)
+        return manifest is None or identity["data"]["manifest_sha256"] == manifest
+
+    @staticmethod
+    def _is_of_recipe(identity: Mapping[str, Any], recipe: Recipe) -> bool:
+        return bool(identity.get("recipe") == recipe.identity())
+
+    def _manifest(self, recipe: Recipe) -> str | None:
+        if recipe.data not in self._manifests:
+            try:
+                data = open_split(recipe, "train", self.settings.data_root, self.settings.home)
+                self._manifests[recipe.data] = manifest_digest(data)
+            except RefusedInput:
+                self._manifests[recipe.data] = None
+        return self._manifests[recipe.data]
+
+    def _elsewhere(self, recipe: Recipe) -> str | None:
+        """Say of a run that is on record with other threads, or on another device, how to use it."""
+        for record in self.training:
+            identity = record.identity
+            if record.valid and self._is_of_recipe(identity, recipe):
+                device, threads = identity["device"], identity["threads"]
+                if (device, threads) != (self.device, self.threads):
+                    return f"on record with --device {device} --threads {threads}"
+        return None
+
+
+def newest_step(folder: Path) -> int:
+    """Return the step of a run's newest complete checkpoint; 0 when there is none."""
+    complete = [path for path in checkpoints(folder / "checkpoints") if marker_of(path).exists()]
+    return step_of(complete[-1]) if complete else 0
+
+
+def _is_stale(record: Record, sources: Mapping[str, str]) -> bool:
+    measured = record.provenance.get("source")
+    return isinstance(measured, dict) and measured != dict(sources)
+
+
+def _newest(records: Sequence[Record]) -> Record | None:
+    return max(records, key=lambda one: str(one.provenance.get("started_utc", "")), default=None)

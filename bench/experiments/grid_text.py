@@ -1,0 +1,156 @@
+"""A grid for its reader: the lines of a dry run and of the result, and both as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.experiments.grid import name_of
+from bench.experiments.grid_cost import Estimates, total_s
+from bench.experiments.grid_execution import Progress
+from bench.experiments.grid_result import Outcome
+from bench.experiments.grid_state import DONE
+
+
+def plan_lines(progress: Progress, estimates: Estimates) -> list[str]:
+    """Return what a dry run prints: each run with its state and time, the costs, the total."""
+    lines = _head(progress)
+    left = _left_s(progress, estimates)
+    width = max(len(run.title) for run in progress.states)
+    for (run, state), seconds in zip(progress.states.items(), left, strict=True):
+        time = "" if seconds == 0 else f", {duration(seconds)}"
+        lines.append(f"  {run.title:<{width}}  {state}{time}")
+    lines += _shared_and_skipped(progress)
+    if to_do := dict.fromkeys(run.variant for run in progress.states if run not in progress.of(DONE)):
+        lines.append("a step of training, an evaluated image:")
+        for variant in to_do:
+            cost = estimates.cost(next(run for run in progress.states if run.variant == variant))
+            known = cost.step_s is not None and cost.image_s is not None
+            text = f"{cost.step_s:.3g} s, {cost.image_s:.3g} s, {cost.source}" if known else cost.source
+            lines.append(f"  {name_of(variant)}: {text}")
+    done = len(progress.of(DONE))
+    lines.append(f"{done} of {len(progress.states)} runs done; left to do: {duration(total_s(left))}")
+    return lines
+
+
+def plan_document(progress: Progress, estimates: Estimates) -> dict[str, Any]:
+    """Return what ``ablate --dry-run --json`` prints; seconds are null where nothing says them."""
+    left = _left_s(progress, estimates)
+    document = document_of(progress)
+    for run, seconds in zip(document["runs"], left, strict=True):
+        run["left_s"] = seconds
+    costs = []
+    for variant in progress.experiment.grid.variants:
+        cost = estimates.cost(next(run for run in progress.states if run.variant == variant))
+        costs.append(
+            {
+                "name": name_of(variant),
+                "step_s": cost.step_s,
+                "image_s": cost.image_s,
+                "source": cost.source,
+            }
+        )
+    return {**document, "costs": costs, "left_s": total_s(left)}
+
+
+def document_of(progress: Progress) -> dict[str, Any]:
+    """Return the runs of a grid with their states and records, and what was skipped."""
+    experiment = progress.experiment
+    recipe = experiment.recipe
+    return {
+        "recipe": recipe.name,
+        "data": recipe.data,
+        "scored": experiment.scored,
+        "selection": recipe.selection,
+        "epochs": recipe.epochs,
+        "seeds": list(experiment.seeds),
+        "finished": progress.finished,
+        "not_begun": progress.unfit,
+        "runs": [
+            {
+                "name": name_of(run.variant),
+                "seed": run.seed,
+                "places": list(experiment.grid.places(run.variant)),
+                "status": state.status,
+                "step": state.step,
+                "steps": state.steps,
+                "training_record": state.training.id if state.training else None,
+                "accuracy_record": state.accuracy.id if state.accuracy else None,
+                "miou": state.accuracy.values["miou"] if state.accuracy else None,
+                "remark": state.remark,
+            }
+            for run, state in progress.states.items()
+        ],
+        "skipped": [{"place": place, "reason": why} for place, why in experiment.grid.skipped],
+    }
+
+
+def result_lines(progress: Progress, found: Sequence[Outcome]) -> list[str]:
+    """Return what a grid prints at its end: a line a variant, failed runs, what is left."""
+    lines = _head(progress)
+    width = max(len(name_of(one.variant)) for one in found)
+    for one in found:
+        mean = "not measured" if one.mean is None else f"{100 * one.mean:.2f} %"
+        spread = "" if one.std is None else f" +- {100 * one.std:.2f}"
+        seeds = f", {len(one.accuracy)} {'seed' if len(one.accuracy) == 1 else 'seeds'}"
+        lines.append(f"  {name_of(one.variant):<{width}}  {mean}{spread}{seeds}")
+        lines += [f"    {line}" for line in _difference_lines(one)]
+    lines += _shared_and_skipped(progress)
+    for run, state in progress.states.items():
+        # that all are smoke runs is said above
+        if state.status != DONE or (state.remark and not run.recipe.smoke):
+            lines.append(f"  {run.title}: {state}")
+    if progress.unfit:
+        lines.append(progress.unfit)
+    if not progress.finished:
+        lines.append("not finished: the same command goes on where this one stopped")
+    return lines
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds for a reader, e.g. ``about 2 h 05 min``."""
+    if seconds is None:
+        return "nothing says how long"
+    if seconds < 60:
+        return f"about {seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min"
+
+
+def _difference_lines(one: Outcome) -> list[str]:
+    lines = []
+    if one.difference is not None:
+        found = one.difference
+        low, high = 100 * found.low, 100 * found.high
+        lines.append(
+            f"{100 * found.mean:+.2f} to the first, {100 * found.level:.0f} % interval "
+            f"{low:+.2f} to {high:+.2f} over {found.covers}"
+        )
+    if one.printed is not None:
+        lines.append(f"the paper {one.printed:+} on nyudv2: {one.verdict}")
+    if one.note:
+        lines.append(one.note)
+    return lines
+
+
+def _head(progress: Progress) -> list[str]:
+    experiment = progress.experiment
+    recipe = experiment.recipe
+    seeds = ", ".join(map(str, experiment.seeds))
+    return [
+        f"{recipe.name}: {recipe.data}, {recipe.epochs} epochs, seeds {seeds}; {experiment.selection}",
+        *(["smoke runs, which only show that the parts fit"] if recipe.smoke else []),
+    ]
+
+
+def _shared_and_skipped(progress: Progress) -> list[str]:
+    grid = progress.experiment.grid
+    shared = [places for variant in grid.variants if len(places := grid.places(variant)) > 1]
+    return [
+        *(f"one run: {'; '.join(places)}" for places in shared),
+        *(f"skipped: {place} ({why})" for place, why in grid.skipped),
+    ]
+
+
+def _left_s(progress: Progress, estimates: Estimates) -> list[float | None]:
+    return [estimates.left_s(run, state) for run, state in progress.states.items()]

@@ -1,0 +1,1 @@
+"""A trained network's pictures and the files of a test server."""

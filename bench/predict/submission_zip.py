@@ -1,0 +1,112 @@
+"""The files of a submission's zip by their names, before any of them is opened."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+from bench.errors import RefusedInput
+from bench.predict.submission_format import FORMATS, SubmissionFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What reading a zip raises where it is not whole."""
+
+_MOST_MEMBERS = 100_000
+_LISTED = 5  # problems of one kind that are named
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Problems:
+    """Problems by kind: a zip that is wrong is mostly wrong 1525 times in one way."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, list[str]] = {}
+
+    def add(self, kind: str, text: str) -> None:
+        """Note one problem; ``kind`` is what those after the first few are counted as."""
+        self._by_kind.setdefault(kind, []).append(text)
+
+    def lines(self) -> list[str]:
+        """Return the first few of each kind, and how many more there are."""
+        lines = []
+        for kind, texts in self._by_kind.items():
+            lines += texts[:_LISTED]
+            if len(texts) > _LISTED:
+                lines.append(f"{len(texts) - _LISTED} more files: {kind}")
+        return lines
+
+
+def members_of(archive: Path) -> list[zipfile.ZipInfo]:
+    """Return what a zip says that is in it.
+
+    Raises
+    ------
+    RefusedInput
+        No such file, not a zip, or more files than any submission has.
+    """
+    if not archive.is_file():
+        raise RefusedInput(f"{archive}: no such file")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
+    except DAMAGE as error:
+        raise RefusedInput(f"{archive}: not a whole zip archive ({error})") from error
+    if len(members) > _MOST_MEMBERS:
+        raise RefusedInput(f"{archive}: {len(members)} files, allowed are {_MOST_MEMBERS}")
+    return members
+
+
+def format_of(archive: Path) -> SubmissionFormat:
+    """Return the format of which the first well-named file in a zip is.
+
+    Raises
+    ------
+    RefusedInput
+        Not a zip, or no file in it is named as any format wants.
+    """
+    members = members_of(archive)
+    for info in members:
+        base = re.split(r"[/\\]", info.orig_filename)[-1]
+        for candidate in FORMATS.values():
+            if candidate.pattern.fullmatch(base):
+                return candidate
+    examples = " or ".join(candidate.example for candidate in FORMATS.values())
+    raise RefusedInput(f"{archive}: none of its {len(members)} files is named like {examples}")
+
+
+def label_members(
+    members: list[zipfile.ZipInfo], wanted: SubmissionFormat, problems: Problems
+) -> dict[str, zipfile.ZipInfo]:
+    """Return {frame: member} of the files whose name and kind are right, each frame once."""
+    frames: dict[str, zipfile.ZipInfo] = {}
+    for info in members:
+        name = info.orig_filename
+        if _unsafe(name):
+            problems.add("unsafe path", f"{name[:200]!r}: a path that leaves the folder it is unpacked in")
+        elif info.is_dir() or "/" in name or "\\" in name:
+            problems.add("in a folder", f"{name[:200]}: in a folder; allowed are files at the top of the zip")
+        elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.flag_bits & 1:
+            problems.add("no plain file", f"{name[:200]}: a link, special or encrypted; allowed: plain files")
+        elif (match := wanted.pattern.fullmatch(name)) is None:
+            problems.add("wrong name", f"{name[:200]}: wrong name; one that is right is {wanted.example}")
+        elif match["frame"] in frames:
+            other = frames[match["frame"]].orig_filename
+            problems.add("twice", f"{name}: a second file of {match['frame']}, beside {other}")
+        else:
+            frames[match["frame"]] = info
+    return frames
+
+
+def _unsafe(name: str) -> bool:
+    return (
+        name.startswith(("/", "\\"))
+        or _DRIVE.match(name) is not None
+        or "\0" in name
+        or ".." in re.split(r"[/\\]", name)
+    )

@@ -1,0 +1,289 @@
+"""Table 5 and Figs. 8 to 10 again: the paper's statements against the runs on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from baselines.method import Method
+from baselines.registry import METHODS
+from bench.errors import NotMeasured, unknown
+from bench.evaluate.differences import Difference, Interval, compare, interval
+from bench.paper import Cell, rows
+from bench.paper.studies import (
+    Labelled,
+    fig8_variants,
+    fig9_variants,
+    fig10_variants,
+    table5_variants,
+)
+from bench.reproduce.record_cells import own_notes
+from bench.reproduce.record_choice import is_synthetic, recipe_of
+from bench.reproduce.study_records import AblationRecords, Comparable
+from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Statement, combined
+from bench.reproduce.table_result import joined
+from bench.reproduce.verdict import words as v
+from bench.results.record import Record
+
+_TITLES = {
+    "resnet50": "ResNet50-based model",
+    "mobile": "MobileNet-based model",
+    "resnet101": "ResNet101-based model",
+    "resnet152": "ResNet152-based model",
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One table or figure of the paper.
+
+    Attributes
+    ----------
+    heading, caption
+        What it is and what it shows.
+    variants
+        Of a backbone, in the paper's order.
+    dataset, split
+        The paper's.
+    backbones
+        The paper's first; without runs of it, the first of the others that has some.
+    every
+        One panel for each backbone, as in Table 5.
+    best
+        Label of the variant that the paper finds best; None where each row improves on the one before.
+    statement
+        What is checked.
+    """
+
+    heading: str
+    caption: str
+    variants: Callable[[str], list[Labelled]]
+    statement: str
+    dataset: str = "nyudv2"
+    split: str = "test"
+    backbones: tuple[str, ...] = ("resnet50", "mobile", "resnet101", "resnet152")
+    every: bool = False
+    best: str | None = None
+
+
+STUDIES: dict[str, Study] = {
+    "table5": Study(
+        "Table 5",
+        "What each component of CARNet adds",
+        table5_variants,
+        "each component's gain is positive",
+        backbones=("resnet50", "mobile"),
+        every=True,
+    ),
+    "fig8": Study(
+        "Fig. 8",
+        "mIoU by the number N of CARModules, without SCLoss and CRP",
+        fig8_variants,
+        "N = 4 is best",
+        best="N = 4",
+    ),
+    "fig9": Study(
+        "Fig. 9",
+        "mIoU by the number of SCLoss terms in the full network",
+        fig9_variants,
+        "four SCLoss terms are best",
+        best="4 SCLoss terms",
+    ),
+    "fig10": Study(
+        "Fig. 10",
+        "mIoU by the weight lambda of SCLoss in the full network",
+        fig10_variants,
+        "lambda = 0.2 is best",
+        dataset="cityscapes",
+        split="val",
+        best="lambda = 0.2",
+    ),
+}
+"""By the name that ``carnet-bench reproduce`` takes."""
+
+
+def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHODS) -> JudgedStudy:
+    """Judge a study from the accuracy records there are.
+
+    Parameters
+    ----------
+    name
+        A key of `STUDIES`.
+    home
+        Holds ``results/records``.
+    methods
+        By registry name.
+
+    Raises
+    ------
+    UsageError
+        No such study; the message lists the choices.
+    RefusedInput
+        A damaged record; the message names its file.
+    """
+    if name not in STUDIES:
+        raise unknown("study", name, list(STUDIES))
+    study, records = STUDIES[name], AblationRecords(home, methods)
+    backbones = study.backbones if study.every else (_backbone(study, records),)
+    panels = tuple(_panel(name, backbone, records) for backbone in backbones)
+    return JudgedStudy(name, study.heading, study.caption, study.best is None, panels)
+
+
+def _backbone(study: Study, records: AblationRecords) -> str:
+    for backbone in study.backbones:
+        if _comparable(study, backbone, records) is not None:
+            return backbone
+    return study.backbones[0]
+
+
+def _comparable(study: Study, backbone: str, records: AblationRecords) -> Comparable | None:
+    variants = [variant for _, variant in study.variants(backbone)]
+    return records.of_study(variants, study.dataset, study.split)
+
+
+def _panel(name: str, backbone: str, records: AblationRecords) -> Panel:
+    study = STUDIES[name]
+    runs = _comparable(study, backbone, records)
+    labelled = study.variants(backbone)
+    levels = [
+        _level(study, one, cell, runs, records)
+        for one, cell in zip(labelled, _cells(name, backbone, len(labelled)), strict=True)
+    ]
+    if study.best is None:
+        pairs = [(after, before) for before, after in zip(range(3), range(1, 4), strict=True)]
+    else:
+        best = [label for label, _ in labelled].index(study.best)
+        pairs = [(best, other) for other in range(len(labelled)) if other != best]
+    gains = tuple(_gain(levels[after], levels[before], study, runs) for after, before in pairs)
+    return Panel(
+        _TITLES[backbone],
+        _about(study, backbone, runs),
+        tuple(levels),
+        gains,
+        _statement(study, backbone, gains, runs),
+        () if runs is None else tuple(own_notes(tuple(run.record for run in runs.runs))),
+    )
+
+
+def _cells(name: str, backbone: str, count: int) -> Sequence[Cell | None]:
+    """Return the printed cells of a panel; a figure has none in the text."""
+    if name != "table5":
+        return [None] * count
+    return [row.cells["miou"] for row in rows(name) if row.name.endswith(f"-{backbone}")]
+
+
+def _level(
+    study: Study, one: Labelled, cell: Cell | None, runs: Comparable | None, records: AblationRecords
+) -> Level:
+    label, variant = one
+    found = {} if runs is None else runs.of(variant)
+    if runs is None or not found:
+        reasons = records.refused(variant)
+        reason = "no accuracy record"
+        if reasons:
+            reason = f"no accuracy record that may be tabulated: {'; '.join(reasons)}"
+        elif runs is not None:
+            reason = "no accuracy record under this recipe"
+        return Level(label, cell, None, (), (), (), v.NOT_MEASURED, reason)
+    seeds, ids = tuple(found), tuple(record.id for record in found.values())
+    by_seed = tuple(float(record.values["miou"]) for record in found.values())
+    try:
+        measured = interval([runs.matrices(record) for record in found.values()], runs.blocks)
+    except NotMeasured as error:
+        return Level(label, cell, None, seeds, by_seed, ids, v.NOT_MEASURED, str(error))
+    verdict, note = (None, None) if cell is None else _judge_cell(cell, measured, study, runs)
+    only = "one seed: its interval covers other images, not other seeds" if len(seeds) == 1 else None
+    return Level(label, cell, measured, seeds, by_seed, ids, verdict, joined(note, only))
+
+
+def _judge_cell(cell: Cell, found: Interval, study: Study, runs: Comparable) -> tuple[str, str | None]:
+    data = runs.example.identity["data"]
+    if data["name"] != study.dataset:
+        return v.OTHER_DATA, f"{data['name']} {data['split']}; the paper: {study.dataset} {study.split}"
+    if data["split"] != study.split:
+        return v.OTHER_SPLIT, f"{data['split']}; the paper: {study.split}"
+    if found.seeds < v.FEWEST_SEEDS:
+        return v.NOT_DISTINGUISHABLE, f"at least {v.FEWEST_SEEDS} seeds needed"
+    inside = 100 * found.low <= float(cell.value) <= 100 * found.high
+    return (v.REPRODUCED if inside else v.CONTRADICTED), None
+
+
+def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> Gain:
+    printed = None
+    if level.cell is not None and over.cell is not None:
+        printed = f"{level.cell.value - over.cell.value:+}"
+    missing = [one.label for one in (over, level) if one.interval is None]
+    if runs is None or missing:
+        note = f"{' and '.join(missing)} not measured"
+        return Gain(level.label, over.label, printed, None, v.NOT_MEASURED, note)
+    difference, seeds = _difference(level, over, runs)
+    judged = v.judge_difference(difference, Decimal(printed or "+1"))
+    remarks = joined(judged.note, seeds, _elsewhere(study, runs))
+    return Gain(level.label, over.label, printed, difference, judged.verdict, remarks)
+
+
+def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference, str | None]:
+    """Return the difference, seed by seed where both have two seeds in common, and what it leaves out."""
+    by_id = {run.record.id: run.record for run in runs.runs}
+    shared = [seed for seed in over.seeds if seed in level.seeds]
+    paired = len(shared) > 1 or list(over.seeds) == list(level.seeds)
+
+    def matrices(one: Level) -> list[Record]:
+        kept = zip(one.seeds, one.records, strict=True)
+        return [by_id[record] for seed, record in kept if not paired or seed in shared]
+
+    before, after = ([runs.matrices(record) for record in matrices(one)] for one in (over, level))
+    left_out = sorted({*over.seeds, *level.seeds} - set(shared)) if paired else []
+    note = f"without seed {', '.join(map(str, left_out))}, which only one side has" if left_out else None
+    return compare(before, after, runs.blocks, paired=paired), note
+
+
+def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Comparable | None) -> Statement:
+    verdict = combined(gains)
+    by_verdict: dict[str, list[str]] = {}
+    for gain in gains:
+        name = gain.over if study.best is not None else gain.label.rpartition("+")[2]
+        by_verdict.setdefault(gain.verdict, []).append(name)
+    against = "" if study.best is None else "against "
+    decides = [
+        f"{found}: {against}{', '.join(names)}"
+        for found, names in by_verdict.items()
+        if verdict in (found, v.NOT_DISTINGUISHABLE)
+    ]
+    note = joined(*([] if verdict == v.REPRODUCED else decides), _elsewhere(study, runs))
+    if runs is not None and backbone != study.backbones[0] and not study.every:
+        note = joined(note, f"with another backbone, the paper: {_TITLES[study.backbones[0]]}")
+    return Statement(study.statement, verdict, note)
+
+
+def _elsewhere(study: Study, runs: Comparable | None) -> str | None:
+    """Say on which data it was measured, where that is not the paper's."""
+    if runs is None:
+        return None
+    data = runs.example.identity["data"]
+    if (data["name"], data["split"]) == (study.dataset, study.split):
+        return None
+    return f"measured on {data['name']} {data['split']}, the paper on {study.dataset} {study.split}"
+
+
+def _about(study: Study, backbone: str, runs: Comparable | None) -> str:
+    paper = f"the paper: {study.dataset} {study.split}"
+    if backbone != study.backbones[0] and not study.every:
+        paper += f", {_TITLES[study.backbones[0]]}"
+    if runs is None:
+        return f"nothing measured; {paper}"
+    record, recipe = runs.example, recipe_of(runs.example)
+    data = record.identity["data"]
+    kind = "synthetic (drawn) images" if is_synthetic(record) else "images"
+    parts = [f"{data['name']} {data['split']}", f"{record.values['images']} {kind}"]
+    parts.append(f"{record.identity['num_classes']} classes")
+    if "epochs" in recipe:
+        parts.append(f"{recipe['epochs']} epochs")
+    if "crop" in recipe:
+        parts.append("crops of {}x{}".format(*recipe["crop"]))
+    if "batch" in recipe:
+        parts.append(f"batch {recipe['batch']}")
+    parts.append(f"the {record.identity.get('selection', 'last')} weights")
+    return f"measured on {', '.join(parts)}; {paper}"

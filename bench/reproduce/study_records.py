@@ -1,0 +1,190 @@
+"""The records that one study may compare: all alike but for components and seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from baselines.method import Method
+from bench.errors import UsageError
+from bench.evaluate.image_counts import Matrices
+from bench.evaluate.neighbours import Blocks, blocks_of_split
+from bench.paper.variant import Variant, variant_of
+from bench.reproduce.record_choice import has_several_views, is_synthetic, recipe_of
+from bench.reproduce.verdict.words import FEWEST_SEEDS
+from bench.results.provenance import current_sources
+from bench.results.record import Record
+from bench.results.store import read_arrays, read_records, why_not_tabulated
+
+_COMPONENTS = ("modules", "crp", "scloss", "between_convs")
+_VARIED = ("name", "seed", "model", "model_options", "scloss_weight", "scloss_form")
+"""Keys of a recipe that may differ; the backbone and the model's other options are compared apart."""
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """One accuracy record of a variant."""
+
+    variant: Variant
+    seed: int
+    record: Record
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Runs of several variants of one backbone under one recipe, on one data set, by one protocol.
+
+    Attributes
+    ----------
+    home
+        Holds ``results/records``.
+    runs
+        At least one; at most one of each variant and seed.
+    """
+
+    home: Path
+    runs: tuple[MeasuredRun, ...]
+
+    def of(self, variant: Variant) -> dict[int, Record]:
+        """Return the records of a variant by seed, in the order of the seeds."""
+        found = {run.seed: run.record for run in self.runs if run.variant == variant.canonical()}
+        return dict(sorted(found.items()))
+
+    def matrices(self, record: Record) -> Matrices:
+        """Return the record's confusion matrix of each image."""
+        return read_arrays(record, self.home)
+
+    @property
+    def example(self) -> Record:
+        """A record, for what all have in common."""
+        return self.runs[0].record
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The block of neighbours that each image is in."""
+        data = self.example.identity["data"]
+        return blocks_of_split(data["name"], data["split"], self.example.values["images"])
+
+
+class AblationRecords:
+    """The accuracy records of CARNets below a home folder, sorted into what may be compared and what not.
+
+    Parameters
+    ----------
+    home
+        Holds ``results/records``.
+    methods
+        By registry name.
+
+    Raises
+    ------
+    RefusedInput
+        A record is damaged; the message names its file.
+    """
+
+    def __init__(self, home: Path, methods: Mapping[str, Method]) -> None:
+        self._home = home
+        self._alike: dict[str, list[MeasuredRun]] = {}
+        self._refused: list[tuple[Variant, str]] = []
+        sources: dict[str, dict[str, str] | None] = {}
+        for record in read_records(home, "accuracy"):
+            run = _run(record)
+            if run is None:
+                continue
+            name = str(record.identity["model"])
+            if name not in sources:
+                sources[name] = current_sources(methods[name]) if name in methods else None
+            reason = why_not_tabulated(record, sources[name])
+            if reason is None and record.sidecar is None:
+                reason = "no confusion matrices of its images"
+            if reason is None:
+                self._alike.setdefault(_likeness(run), []).append(run)
+            else:
+                self._refused.append((run.variant, reason))
+
+    def of_study(
+        self, variants: Collection[Variant], dataset: str | None, split: str | None
+    ) -> Comparable | None:
+        """Return the comparable runs that tell most of a study, or None when there is no run of it.
+
+        By rule, never by score. First comes the paper's data set, then its split, images shown once before
+        several views of each, photographs before drawn images; then most variants of three seeds, then most
+        runs; then an encoder with ImageNet weights, more epochs, the latest run.
+
+        Parameters
+        ----------
+        variants
+            Of the study.
+        dataset, split
+            The paper's.
+        """
+        wanted = {variant.canonical() for variant in variants}
+        kept = [_one_a_seed([run for run in runs if run.variant in wanted]) for runs in self._alike.values()]
+        found = [Comparable(self._home, runs) for runs in kept if runs]
+        return max(found, key=lambda one: _worth(one, wanted, dataset, split), default=None)
+
+    def refused(self, variant: Variant) -> tuple[str, ...]:
+        """Return why records of a variant are left out, each reason once."""
+        reasons = [reason for other, reason in self._refused if other == variant.canonical()]
+        return tuple(dict.fromkeys(reasons))
+
+
+def _run(record: Record) -> MeasuredRun | None:
+    recipe = recipe_of(record)
+    if not {"model", "model_options", "scloss_weight", "scloss_form"} <= set(recipe):
+        return None
+    try:
+        variant = variant_of(recipe)
+    except UsageError:  # a network that no longer exists
+        return None
+    return None if variant is None else MeasuredRun(variant, int(recipe.get("seed", 0)), record)
+
+
+def _likeness(run: MeasuredRun) -> str:
+    """Return what comparable runs have in common, as text."""
+    identity, recipe = run.record.identity, recipe_of(run.record)
+    options = recipe["model_options"]
+    common = ("data", "protocol", "selection", "num_classes", "precision")
+    return json.dumps(
+        {
+            "backbone": run.variant.backbone,
+            "options": {key: options[key] for key in options if key not in _COMPONENTS},
+            "recipe": {key: recipe[key] for key in recipe if key not in _VARIED},
+            "trained on": (identity.get("run") or {}).get("data"),
+            **{key: identity.get(key) for key in common},
+        },
+        sort_keys=True,
+    )
+
+
+def _one_a_seed(runs: Sequence[MeasuredRun]) -> tuple[MeasuredRun, ...]:
+    """Return the first take of each variant and seed: a repetition of a run is not another sample."""
+    kept: dict[tuple[Variant, int], MeasuredRun] = {}
+    for run in sorted(runs, key=lambda run: (run.record.identity["take"], _started(run), run.record.id)):
+        kept.setdefault((run.variant, run.seed), run)
+    return tuple(kept[key] for key in sorted(kept))
+
+
+def _worth(
+    found: Comparable, wanted: set[Variant], dataset: str | None, split: str | None
+) -> tuple[Any, ...]:
+    data, recipe = found.example.identity["data"], recipe_of(found.example)
+    return (
+        data["name"] == dataset,
+        data["name"] == dataset and data["split"] == split,
+        not has_several_views(found.example),
+        not is_synthetic(found.example),
+        sum(len(found.of(variant)) >= FEWEST_SEEDS for variant in wanted),
+        len(found.runs),
+        recipe.get("weights", "none") != "none",
+        recipe.get("epochs", 0),
+        max(_started(run) for run in found.runs),
+    )
+
+
+def _started(run: MeasuredRun) -> str:
+    return str(run.record.provenance.get("started_utc", ""))

@@ -1,0 +1,1 @@
+"""What a measured number says about a printed one."""

@@ -1,0 +1,82 @@
+import pytest
+
+from bench.errors import Interrupted, NotMeasured, RefusedInput
+from bench.experiments import train_budget as budget
+from bench.experiments.train_budget import StepCost, run_within_budget
+from bench.train import recipe as recipes
+from bench.train.run import Settings
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A quick recipe of 2 steps an epoch on 4 + 4 drawn images (synthetic), each step said to cost 1 s."""
+    table = {
+        "name": "scenes-quick",
+        "model": "carnet-mobile",
+        "data": "scenes",
+        "data_options": {"count": 4, "size_hw": [64, 64]},
+        "crop": [64, 64],
+        "batch": 2,
+        "epochs": 99,
+        "encoder_lr": 0.01,
+        "decoder_lr": 0.01,
+        "clip_norm": 5.0,
+        "smoke": True,
+    }
+    monkeypatch.setattr(recipes, "load", lambda _name: recipes.from_table(table, "scenes-quick"))
+    monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=100.0, image_s=1.0))
+    return Settings(tmp_path, device="cpu", threads=1)
+
+
+def test_the_epochs_that_fit_are_trained_and_scored(tiny):
+    # 0.9 x 600 s, less 4 test and 4 x 4 validation images of 1 s, over 2 steps of 100 s: 2 epochs
+    said = []
+    record = run_within_budget("scenes", 600.0, tiny, log=said.append)
+    assert record.identity["run"]["recipe"]["epochs"] == 2
+    assert record.values["images"] == 4
+    assert said == ["scenes-quick: 100.00 s a step, 2 epochs fit the budget"]
+    assert not list((tiny.home / "runs").glob("plan-*"))
+
+
+def test_a_budget_too_small_for_one_epoch_measures_nothing_and_says_what_is_needed(tiny):
+    with pytest.raises(NotMeasured, match="one epoch of scenes-quick needs 200 s here") as refused:
+        run_within_budget("scenes", 60.0, tiny)
+    assert refused.value.exit_code == 4
+    assert refused.value.then == "give --budget 274s"  # (200 + 20) / 0.9 + 30
+
+
+def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_longer(tiny, monkeypatch):
+    import os
+    import signal
+
+    def stop(kind, done, _total, _loss):
+        if (kind, done) == ("train", 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        run_within_budget("scenes", 600.0, tiny, stop)
+    monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=250.0, image_s=1.0))
+    record = run_within_budget("scenes", 600.0, tiny)
+    assert record.identity["run"]["recipe"]["epochs"] == 2
+    assert len(list((tiny.home / "runs").iterdir())) == 1
+
+
+def test_a_damaged_plan_is_refused_by_name(tiny):
+    plan = tiny.home / "runs" / "plan-scenes-quick-600s.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text("{")
+    with pytest.raises(RefusedInput, match=r"plan-scenes-quick-600s\.json: not a plan"):
+        run_within_budget("scenes", 600.0, tiny)
+
+
+def test_a_step_and_an_image_are_really_measured(tiny):
+    from bench.data.catalogue import open_data
+    from bench.train.run import prepare
+
+    monkey = recipes.load("scenes-quick")
+    cost = _real_measure(prepare(monkey, tiny), open_data("scenes", "test", count=4, size_hw=(64, 64)))
+    assert cost.step_s > 0
+    assert cost.image_s > 0
+
+
+_real_measure = budget.measure_step

@@ -1,0 +1,288 @@
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baselines.registry import METHODS
+from bench.paper import TABLES, Cell, load_table
+from bench.reproduce.record_cells import judge_miou, judge_speed
+from bench.reproduce.record_choice import Choice, Records
+from bench.results.provenance import current_sources
+from bench.results.record import Record, make_record
+from bench.results.store import add_record
+
+TABLE = TABLES["table1"]
+ROW = "carnet-mobile"
+MIOU, TIME, FPS = (
+    next(cell for cell in load_table("table1") if cell.row == ROW and cell.column == column)
+    for column in ("miou", "time", "fps")
+)
+
+
+@pytest.fixture(scope="module")
+def source() -> dict[str, str | None]:
+    return current_sources(METHODS[ROW])
+
+
+@pytest.fixture
+def add(tmp_path: Path, source: dict[str, str | None]) -> Any:
+    """Write an accuracy record; each a minute later than the one before."""
+    minutes = itertools.count()
+
+    def add(
+        miou: float = 0.5,
+        data: str = "camvid",
+        split: str = "test",
+        *,
+        recipe: dict[str, Any] | None = None,
+        provenance: dict[str, Any] | None = None,
+        **flags: Any,
+    ) -> Record:
+        full = {"weights": "imagenet", "epochs": 36, "scloss_weight": 0.2, "seed": 0, **(recipe or {})}
+        seed = full["seed"]
+        identity = {
+            "model": ROW,
+            "num_classes": 11,
+            "run": {"recipe": full, "initial_weights_sha256": f"initial {seed}"},
+            "weights_sha256": f"weights {seed} {full}",
+            "data": {"name": data, "split": split, "manifest_sha256": "m"},
+            "protocol": {"scales": [1.0]},
+        }
+        made = {
+            "source": source,
+            "dirty": False,
+            "started_utc": f"2026-01-01T00:{next(minutes):02d}:00Z",
+            **(provenance or {}),
+        }
+        record = make_record("accuracy", identity, {"miou": miou, "images": 233}, made, **flags)
+        return add_record(record, tmp_path)[0]
+
+    return add
+
+
+def choose(home: Path, **options: Any) -> Choice:
+    return Records(home, METHODS, **options).accuracy(ROW, TABLE)
+
+
+def judge(home: Path, cell: Cell = MIOU) -> tuple[float | None, str, str | None, str | None]:
+    return judge_miou(cell, TABLE, choose(home))
+
+
+def test_accuracy_on_other_data_stands_beside_the_print_in_percent_and_names_the_data(
+    tmp_path: Path, add: Any
+) -> None:
+    record = add(0.5712, notes=["encoder weights: dequantised int8"])
+    measured, verdict, note, record_id = judge(tmp_path)
+    assert measured == pytest.approx(57.12)
+    assert verdict == "other data"
+    assert note == (
+        "camvid test, 233 images, 11 classes, 1 seed, 36 epochs; encoder weights: dequantised int8; "
+        "the paper: cityscapes test"
+    )
+    assert record_id == record.id
+
+
+def test_drawn_images_are_called_synthetic(tmp_path: Path, add: Any) -> None:
+    add(data="scenes", notes=["synthetic data"])
+    _, verdict, note, _ = judge(tmp_path)
+    assert verdict == "other data"
+    assert note is not None
+    assert "scenes test, 233 synthetic (drawn) images" in note
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ({"smoke": True}, "smoke run"),
+        ({"reasons": ["diverged"]}, "not valid: diverged"),
+        ({"provenance": {"dirty": True}}, "dirty tree"),
+        (
+            {"provenance": {"source": {"carnet": "another", "method": "another"}}},
+            "stale: changed since carnet, method",
+        ),
+    ],
+)
+def test_a_record_that_may_not_be_tabulated_is_not_and_the_note_says_why(
+    tmp_path: Path, add: Any, flags: dict[str, Any], reason: str
+) -> None:
+    add(**flags)
+    measured, verdict, note, record_id = judge(tmp_path)
+    assert (measured, verdict, record_id) == (None, "not measured", None)
+    assert note == f"no accuracy record that may be tabulated: {reason}"
+
+
+def test_a_smoke_record_does_not_hide_a_good_one(tmp_path: Path, add: Any) -> None:
+    good = add(0.5)
+    add(0.9, data="cityscapes", smoke=True)
+    assert [record.id for record in choose(tmp_path).records] == [good.id]
+
+
+@pytest.mark.parametrize(
+    ("far", "near"),
+    [
+        ({"data": "camvid"}, {"data": "cityscapes", "split": "val"}),
+        ({"data": "cityscapes", "split": "val"}, {"data": "cityscapes", "split": "test"}),
+        ({"data": "scenes"}, {"data": "camvid"}),
+        ({"recipe": {"weights": "none", "epochs": 90}}, {"recipe": {"epochs": 10}}),
+        ({"recipe": {"scloss_weight": 0.0, "epochs": 90}}, {"recipe": {"epochs": 10}}),
+        ({"recipe": {"epochs": 10}}, {"recipe": {"epochs": 36}}),
+    ],
+)
+@pytest.mark.parametrize("near_is_written_first", [True, False])
+def test_the_run_nearest_to_the_papers_protocol_is_shown_even_if_it_scores_less(
+    tmp_path: Path, add: Any, far: dict[str, Any], near: dict[str, Any], near_is_written_first: bool
+) -> None:
+    if near_is_written_first:
+        wanted = add(0.4, **near)
+        add(0.8, **far)
+    else:
+        add(0.8, **far)
+        wanted = add(0.4, **near)
+    assert [record.id for record in choose(tmp_path).records] == [wanted.id]
+
+
+def test_what_this_command_has_measured_comes_first(tmp_path: Path, add: Any) -> None:
+    add(data="camvid")
+    new = add(data="scenes", recipe={"epochs": 1})
+    assert [record.id for record in choose(tmp_path, prefer=[new.id]).records] == [new.id]
+
+
+@pytest.mark.parametrize("options", [{"modules": 2}, {"crp": False}, {"scloss": 0}, {"variant": "resnet50"}])
+def test_a_degraded_version_is_not_the_method(tmp_path: Path, add: Any, options: dict[str, Any]) -> None:
+    add(recipe={"model_options": options})
+    assert choose(tmp_path) == Choice()
+
+
+def test_an_option_that_the_paper_leaves_open_is_still_the_method(tmp_path: Path, add: Any) -> None:
+    add(recipe={"model_options": {"padding": "same", "modules": 4}})
+    assert len(choose(tmp_path).records) == 1
+
+
+def test_validation_images_are_another_split_than_the_test_server(tmp_path: Path, add: Any) -> None:
+    add(data="cityscapes", split="val")
+    assert judge(tmp_path)[1] == "other split"
+
+
+def test_three_seeds_on_the_papers_own_data_get_a_verdict_of_their_mean(tmp_path: Path, add: Any) -> None:
+    # mean 70.7, half width 4.303 * 0.5 / sqrt(3) = 1.24: the interval holds the printed 70.7
+    first = [
+        add(miou, data="cityscapes", recipe={"seed": seed}) for seed, miou in enumerate((0.702, 0.707, 0.712))
+    ]
+    measured, verdict, note, record_id = judge(tmp_path)
+    assert measured == pytest.approx(70.7)
+    assert verdict == "reproduced"
+    assert note is not None
+    assert note.startswith("95 % interval 69.46 to 71.94, 3 seeds; cityscapes test")
+    assert record_id == first[0].id
+
+
+def test_repetitions_of_one_seed_are_one_seed(tmp_path: Path, add: Any) -> None:
+    takes = [add(0.70, data="cityscapes") for _ in range(3)]
+    assert len({record.id for record in takes}) == 3
+    assert judge(tmp_path)[1] == "not distinguishable"
+
+
+def test_one_scale_is_not_judged_against_a_multi_scale_print(tmp_path: Path, add: Any) -> None:
+    for seed in range(3):
+        add(0.70 + seed / 100, data="cityscapes", recipe={"seed": seed})
+    multi_scale = next(c for c in load_table("table1") if "msc" in c.marks)
+    _, verdict, note, _ = judge(tmp_path, multi_scale)
+    assert verdict == "not distinguishable"
+    assert note is not None
+    assert "one scale here" in note
+
+
+def test_each_data_set_has_its_point_in_the_plot(tmp_path: Path, add: Any) -> None:
+    add(0.6, data="camvid")
+    add(0.4, data="scenes")
+    add(0.9, data="camvid", recipe={"weights": "none"})
+    by_split = Records(tmp_path, METHODS).accuracy_by_split(ROW, TABLE)
+    assert {name: records[0].values["miou"] for name, records in by_split.items()} == {
+        "camvid test": 0.6,
+        "scenes test": 0.4,
+    }
+
+
+def speed_record(source: dict[str, str | None], **changes: Any) -> Record:
+    identity = {
+        "model": ROW,
+        "options": dict(METHODS[ROW].options),
+        "num_classes": 19,
+        "engine": "eager",
+        "device": "cpu",
+        "precision": "32-true",
+        "batch": 1,
+        "size": [512, 1024],
+        "threads": 2,
+        "machine": {"cpu": "Some CPU", "gpu": None},
+        **changes,
+    }
+    values = {"median_ms": 250.0, "fps": 4.0, "gemm_bound_ms": 100.0}
+    made = {"source": source, "dirty": False, "started_utc": "2026-01-01T00:00:00Z"}
+    return make_record("speed", identity, values, made)
+
+
+def judged_speed(home: Path, cell: Cell) -> tuple[float | None, str, str | None, str | None]:
+    return judge_speed(cell, TABLE, Records(home, METHODS).speed(ROW, (512, 1024), 19))
+
+
+def test_a_time_is_of_another_machine_and_stands_beside_its_roofline_bound(
+    tmp_path: Path, source: dict[str, str | None]
+) -> None:
+    record, _ = add_record(speed_record(source), tmp_path)
+    assert judged_speed(tmp_path, TIME) == (
+        250.0,
+        "other machine",
+        "Some CPU, 2 threads, eager 32-true; bound by the GEMM rate 100 ms; the paper: NVIDIA TITAN X",
+        record.id,
+    )
+    measured, verdict, note, _ = judged_speed(tmp_path, FPS)
+    assert (measured, verdict) == (4.0, "other machine")
+    assert note is not None
+    assert "bound by the GEMM rate 10 fps" in note
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"size": [256, 512]}, {"batch": 2}, {"num_classes": 11}, {"precision": "16-mixed"}, {"options": {}}],
+)
+def test_a_time_under_other_conditions_is_not_the_tables(
+    tmp_path: Path, source: dict[str, str | None], changes: dict[str, Any]
+) -> None:
+    add_record(speed_record(source, **changes), tmp_path)
+    assert judged_speed(tmp_path, TIME) == (None, "not measured", "no speed record", None)
+
+
+def test_an_accelerator_is_shown_before_a_cpu(tmp_path: Path, source: dict[str, str | None]) -> None:
+    gpu, _ = add_record(
+        speed_record(source, device="cuda", machine={"cpu": "C", "gpu": "Some GPU"}), tmp_path
+    )
+    add_record(speed_record(source), tmp_path)
+    _, _, note, record_id = judged_speed(tmp_path, TIME)
+    assert record_id == gpu.id
+    assert note is not None
+    assert note.startswith("Some GPU, eager")
+
+
+def test_the_times_of_a_table_are_of_the_machine_that_timed_most_of_it(
+    tmp_path: Path, source: dict[str, str | None]
+) -> None:
+    other = "carnet-resnet50"
+    of_other = {"model": other, "options": dict(METHODS[other].options)}
+    gpu = {"device": "cuda", "machine": {"cpu": "C", "gpu": "Some GPU"}}
+    on_cpu = [add_record(speed_record(source, **more), tmp_path)[0] for more in ({}, of_other)]
+    on_gpu, _ = add_record(speed_record(source, **gpu), tmp_path)
+    timed = [(name, (512, 1024), 19) for name in (ROW, other)]
+
+    def shown(prefer: tuple[str, ...] = ()) -> list[str]:
+        records = Records(tmp_path, METHODS, prefer, timed=timed)
+        return [records.speed(*one).records[0].id for one in timed]
+
+    assert shown() == [record.id for record in on_cpu]
+    # what a command has just measured comes first, however little it is
+    assert shown((on_gpu.id,)) == [on_gpu.id, on_cpu[1].id]
+    # as many on both: the accelerator's
+    second, _ = add_record(speed_record(source, **gpu, **of_other), tmp_path)
+    assert shown() == [on_gpu.id, second.id]
+    assert shown((on_cpu[1].id,)) == [record.id for record in on_cpu]

@@ -1,0 +1,170 @@
+"""``carnet-bench audit``: an edited digit, a flipped bit and a lost file are each named."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from baselines.method import Method
+from baselines.registry import METHODS
+from bench import audit as auditing
+from bench.cli import audit as command
+from bench.errors import RefusedInput
+from bench.report.origin import Origin
+from bench.report.study_page import study_to_csv
+from bench.report.write import write_report
+from bench.reproduce import table as tables
+from bench.reproduce.study import reproduce_study
+from bench.results.provenance import current_sources
+from bench.results.record import Record, make_record
+from bench.results.store import add_record
+
+ROW = "carnet-mobile"
+ORIGIN = Origin("commit c0ffee", "Some CPU")
+
+
+def timed(median_ms: float, engine: str = "eager") -> Record:
+    identity = {
+        "model": ROW,
+        "options": dict(METHODS[ROW].options),
+        "num_classes": 40,
+        "engine": engine,
+        "device": "cpu",
+        "memory_format": "channels_last",
+        "precision": "32-true",
+        "batch": 1,
+        "size": [468, 625],
+        "threads": 2,
+        "machine": {"cpu": "Some CPU"},
+    }
+    made = {"source": current_sources(METHODS[ROW]), "dirty": False, "started_utc": "2026-01-01T00:00:00Z"}
+    return make_record("speed", identity, {"median_ms": median_ms, "samples_ms": [median_ms]}, made)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with one table of one row, a time and an accuracy with its arrays."""
+    real = tables.reproduce
+    only: Mapping[str, Method] = {ROW: METHODS[ROW]}
+
+    def quick(name: str, home: Path, **options: Any) -> Any:
+        monkeypatch.setattr(tables, "count_row", lambda *_: (_ for _ in ()).throw(RefusedInput("not here")))
+        return real(name, home, only, **options)
+
+    monkeypatch.setattr(auditing, "reproduce", quick)
+    add_record(timed(250.0), tmp_path)
+    add_record(
+        make_record("accuracy", {"model": "another"}, {"miou": 0.5}, {}), tmp_path, {"counts": np.arange(3)}
+    )
+    write_report(quick("table2", tmp_path), tmp_path, ORIGIN)
+    return tmp_path
+
+
+def run(home: Path, *arguments: str) -> Any:
+    app = typer.Typer(rich_markup_mode=None)
+    app.callback()(lambda: None)
+    command.register(app)
+    return CliRunner().invoke(app, ["audit", "--home", str(home), *arguments])
+
+
+def table(home: Path) -> Path:
+    return home / "results" / "tables" / "table2.csv"
+
+
+def test_what_is_whole_ends_with_0(home: Path) -> None:
+    done = run(home)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "2 records and 1 tables looked at\n"
+
+
+def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
+    before = table(home).read_text()
+    assert before.count(",250.0,") == 1
+    table(home).write_text(before.replace(",250.0,", ",150.0,"))
+    done = run(home, "--json")
+    assert isinstance(done.exception, RefusedInput)
+    assert json.loads(done.stdout)["damage"] == [
+        {
+            "file": "results/tables/table2.csv",
+            "found": "carnet-mobile time ms: measured is '150.0', the records give '250.0'",
+        }
+    ]
+
+
+def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> None:
+    add_record(timed(40.0, "openvino"), home)
+    write_report(auditing.reproduce("table2", home, form="openvino"), home, ORIGIN)
+    assert run(home).stdout == "3 records and 2 tables looked at\n"
+    path = table(home).with_name("table2-openvino.csv")
+    assert ",40.0," in path.read_text()
+    path.write_text(path.read_text().replace(",40.0,", ",30.0,"))
+    (one,) = auditing.audit(home).damage
+    assert one.file == "results/tables/table2-openvino.csv"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",8.52,", ",9.52,", "printed is '9.52', the records give '8.52'"),
+        ("other machine", "reproduced", "verdict is 'reproduced'"),
+        ("commit c0ffee", "commit beef", "commits and machines in one table"),
+        ("carnet-mobile,time", "carnet-mobile,tide", "the records give no such line"),
+        ("\n", "\r\n", "the same cells in another form"),
+        ("machine\n", "\n", "columns"),
+    ],
+)
+def test_any_edit_is_found(home: Path, old: str, new: str, message: str) -> None:
+    text = table(home).read_text()
+    assert old in text
+    with table(home).open("w", newline="") as stream:
+        stream.write(text.replace(old, new) if old == "\n" else text.replace(old, new, 1))
+    (*_, first) = [one.found for one in auditing.audit(home).damage][:1]
+    assert message in first
+
+
+def test_an_edited_digit_of_a_study_is_named_with_its_variant(home: Path) -> None:
+    path = home / "results" / "tables" / "table5.csv"
+    path.write_text(study_to_csv(reproduce_study("table5", home), Origin("commit c0ffee", "Some CPU")))
+    assert auditing.audit(home).damage == ()
+    path.write_text(path.read_text().replace(",39.8,", ",39.9,"))
+    assert [one.found for one in auditing.audit(home).damage] == [
+        "MobileNet-based model carnet-mobile miou: printed is '39.9', the records give '39.8'"
+    ]
+
+
+def test_a_record_that_was_edited_is_named(home: Path) -> None:
+    (path,) = (home / "results" / "records" / "speed").glob("*.json")
+    path.write_text(path.read_text().replace("250.0", "150.0"))
+    found = auditing.audit(home)
+    assert found.damage[0].file == f"results/records/speed/{path.name}"
+    assert "content changed after it was written" in found.damage[0].found
+    assert found.damage[1].found == "not compared: a record is damaged"
+
+
+def test_flipped_arrays_lost_arrays_and_arrays_of_nobody_are_named(home: Path) -> None:
+    folder = home / "results" / "records" / "accuracy"
+    (arrays,) = folder.glob("*.npz")
+    content = bytearray(arrays.read_bytes())
+    content[40] ^= 1
+    arrays.write_bytes(content)
+    assert "SHA-256" in auditing.audit(home).damage[0].found
+    arrays.unlink()
+    assert "cannot read" in auditing.audit(home).damage[0].found
+    (folder / f"{'0' * 64}.npz").write_bytes(b"")
+    assert "belongs to no record" in [one.found for one in auditing.audit(home).damage]
+
+
+def test_a_record_that_a_table_names_must_be_there(home: Path) -> None:
+    (path,) = (home / "results" / "records" / "speed").glob("*.json")
+    path.unlink()
+    (one,) = auditing.audit(home).damage
+    assert one.found == f"names the record {path.stem}, which is not there"
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    assert isinstance(run(tmp_path / "nowhere").exception, RefusedInput)
