@@ -1,7 +1,7 @@
 """The checks that developers and CI run, one per session.
 
-Torch alone takes gigabytes, so sessions run in the environment that nox is in (``pip install -e '.[dev]'``). Only
-``minimums`` adds a small environment, which holds the oldest allowed versions and borrows torch from the first.
+Torch alone takes gigabytes, so sessions run in the environment that nox is in (``pip install -e '.[dev]'``).
+Only ``minimums`` adds a small one, which holds the oldest allowed versions and borrows torch from the first.
 
 Tests run in one process per core, at most four; ``-n 0`` after the ``--`` runs them in one.
 
