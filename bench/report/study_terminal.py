@@ -38,7 +38,7 @@ def _table(study: JudgedStudy, panel: Panel, words: str) -> Table:
     heads = [
         "Variant",
         "MIoU (%)\n" + ("printed,\n" if printed else "") + "measured (seeds)",
-        f"{gain_heading(study, panel)} (points)".replace(" minus ", "\nminus "),
+        f"{gain_heading(study, panel)}\n(points)".replace(" minus ", "\nminus "),
         "verdict on\nthe difference",
     ]
     lines = []
