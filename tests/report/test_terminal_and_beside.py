@@ -28,7 +28,7 @@ MINE = Beside(
         Measured("mynet", "flops", "thop2019 G", 12.5),
         Measured("mynet", "flops", "MAC G", 12.25),
         Measured("mynet", "params", "M", 3.0),
-        Measured("mynet", "time", "ms", None, "no speed record"),
+        Measured("mynet", "time", "ms", None, "no time of this machine yet"),
         Measured("mynet", "miou", "%", 61.5, "camvid test, 233 images", "ab12"),
     ),
     3.0,
