@@ -15,8 +15,8 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
+from bench.report.csv_table import study_to_csv
 from bench.report.origin import Origin
-from bench.report.study_page import study_to_csv
 from bench.report.write import write_report
 from bench.reproduce import table as tables
 from bench.reproduce.study import reproduce_study
