@@ -15,12 +15,12 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
+from bench.report.csv_table import study_to_csv
 from bench.report.origin import Origin
-from bench.report.study_page import study_to_csv
 from bench.report.write import write_report
 from bench.reproduce import table as tables
 from bench.reproduce.study import reproduce_study
-from bench.results.provenance import current_sources
+from bench.results.provenance import current_sources, machine
 from bench.results.record import Record, make_record
 from bench.results.store import add_record
 
@@ -40,7 +40,7 @@ def timed(median_ms: float, engine: str = "eager") -> Record:
         "batch": 1,
         "size": [468, 625],
         "threads": 2,
-        "machine": {"cpu": "Some CPU"},
+        "machine": {**machine(), "gpu": None},
     }
     made = {"source": current_sources(METHODS[ROW]), "dirty": False, "started_utc": "2026-01-01T00:00:00Z"}
     return make_record("speed", identity, {"median_ms": median_ms, "samples_ms": [median_ms]}, made)

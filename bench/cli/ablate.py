@@ -113,6 +113,8 @@ def ablate(
     from bench.experiments.grid_result import outcomes
     from bench.experiments.grid_state import DONE, FAILED, Ledger
     from bench.experiments.grid_text import document_of, plan_document, plan_lines, result_lines
+    from bench.reproduce.grid_verdict import as_json as difference_as_json
+    from bench.reproduce.grid_verdict import judge_grid_difference
     from bench.train.run import Settings
 
     axes = axes_of(
@@ -140,8 +142,13 @@ def ablate(
         _print(plan_document(progress, estimates) if as_json else plan_lines(progress, estimates))
         return
     found = outcomes(progress, home)
-    document = {**document_of(progress), "variants": [one.as_json() for one in found]}
-    _print(document if as_json else result_lines(progress, found))
+    judged = {
+        one.variant: judge_grid_difference(found[0].variant, one.variant, one.difference) for one in found[1:]
+    }
+    variants = [{**one.as_json(), **difference_as_json(judged.get(one.variant))} for one in found]
+    remarks = {variant: one.line for variant, one in judged.items() if one is not None}
+    document = {**document_of(progress), "variants": variants}
+    _print(document if as_json else result_lines(progress, found, remarks))
     if not progress.of(DONE):
         then = "give a longer --budget" if progress.unfit else None
         raise NotMeasured("not finished, and nothing was measured", then)

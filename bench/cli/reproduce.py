@@ -108,7 +108,7 @@ def reproduce(
       carnet-bench reproduce table1 --time --threads 2
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
-    from bench.report.terminal import terminal_tables
+    from bench.report.terminal import show_table
     from bench.report.write import write_report
     from bench.reproduce.extra_methods import methods_beside
     from bench.reproduce.table import check_name
@@ -148,12 +148,7 @@ def reproduce(
     if as_json:
         print_json(judged.as_json())
     else:
-        console = Console()
-        drawn, notes = terminal_tables(judged)
-        for one in drawn:
-            console.print(one)
-        for note in notes:
-            console.print(note, markup=False, highlight=False)
+        show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")
 
