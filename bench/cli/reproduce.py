@@ -121,7 +121,7 @@ def reproduce(
         print_study(table, home, as_json=as_json)
         return
     beside = methods_beside(table, own or [], peers=peers)
-    variant = Variant(engine, precision, deploy)
+    variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
     if data is not None or budget is not None or timed:

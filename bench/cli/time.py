@@ -128,7 +128,7 @@ def time_networks(
             weights, methods[0], shape, asked, classes=classes, data_root=data_root, home=home, progress=show
         )
 
-    variants = [Variant(name, precision, deploy) for name in engine or [EngineName.eager]]
+    variants = [Variant(str(name), precision, deploy) for name in engine or [EngineName.eager]]
     if end_to_end is not None:
         if weights is not None or batches != [1]:
             raise UsageError(
