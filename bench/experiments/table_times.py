@@ -153,14 +153,11 @@ class _Work:
         self.done.left_out += sorted(self.invalid.difference(self.done.left_out))
 
     def _to_repeat(self) -> list[Candidate]:
-        """Return the rows without a valid time, with those they are compared with, that fit: shortest first."""
+        """Return the rows without a valid time and their partners, as far as they fit: shortest first."""
         left_s, fitting = self.left_s(), []
         # a ratio needs both of its rows in one run
-        knots = [
-            knot for knot in knots_of(self.table, self.timed) if any(o.name in self.invalid for o in knot)
-        ]
-        for knot in sorted(knots, key=_need_s):
-            if _need_s(knot) <= left_s:
+        for knot in sorted(knots_of(self.table, self.timed), key=_need_s):
+            if _need_s(knot) <= left_s and any(one.name in self.invalid for one in knot):
                 fitting += knot
                 left_s -= _need_s(knot)
         return fitting
