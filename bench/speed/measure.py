@@ -19,8 +19,8 @@ from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
-from bench.speed.engines.quantised import require_calibration
 from bench.speed.identity import speed_identity
 from bench.speed.parity import as_values
 from bench.speed.repeats import Repeat, Subject, time_repeats
