@@ -41,9 +41,7 @@ def prepare(
 
     folder = out or home / "data" / name
     with showing() as tell:
-        done = unpack_or_convert(
-            name, files, folder, seen=lambda count, total: tell("writing", count, total)
-        )
+        done = unpack_or_convert(name, files, folder, seen=lambda count, total: tell("writing", count, total))
     log(f"{folder}: {done.written} files written, {done.kept} already there, {done.left_out} not needed")
     # one archive of several makes a part of the set, whose other splits are not missing yet
     report = check_folder(name, folder, home, True)
