@@ -79,7 +79,7 @@ def table(home: Path) -> Path:
 def test_what_is_whole_ends_with_0(home: Path) -> None:
     done = run(home)
     assert done.exit_code == 0, done.output
-    assert done.stdout == "2 records and 1 tables looked at\n"
+    assert done.stdout == "2 records and 1 tables checked\n"
 
 
 def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
@@ -99,7 +99,7 @@ def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
 def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> None:
     add_record(timed(40.0, "openvino"), home)
     write_report(auditing.reproduce("table2", home, form="openvino"), home, ORIGIN)
-    assert run(home).stdout == "3 records and 2 tables looked at\n"
+    assert run(home).stdout == "3 records and 2 tables checked\n"
     path = table(home).with_name("table2-openvino.csv")
     assert ",40.0," in path.read_text()
     path.write_text(path.read_text().replace(",40.0,", ",30.0,"))
