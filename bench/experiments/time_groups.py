@@ -13,7 +13,8 @@ import torch
 from bench.experiments.time_budget import Candidate
 from bench.models import available
 from bench.paper.cells import load_table
-from bench.reproduce.verdict.ratio import in_one_run, partners
+from bench.paper.claims import partners
+from bench.reproduce.verdict.ratio import in_one_run
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated
@@ -39,7 +40,7 @@ def rows_to_time(table: str) -> tuple[list[Candidate], list[Candidate]]:
         if cell.column != "time" or method is None:
             continue
         if cell.size_hw is not None and cell.classes is not None:
-            first = cell.row.startswith("carnet-") or bool(partners(table, cell.row))
+            first = method.family == "carnet" or bool(partners(table, cell.row))
             (carnets if first else others).append(Candidate(method, cell.size_hw, cell.classes))
     return carnets, others
 
