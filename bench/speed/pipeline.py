@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
 import time
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch.nn.functional import interpolate
 
-from bench.clock.clock import Samples, time_models
+from bench.clock.clock import time_models
 from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
-from bench.clock.statistics import drift, spread
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
@@ -21,6 +19,7 @@ from bench.results.provenance import gather
 from bench.results.record import Record, make_record
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.identity import speed_identity
+from bench.speed.speed_record import chosen_values
 from bench.speed.subjects import build_network, prepare_subjects
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ def measure_end_to_end(
     return make_record(
         "speed",
         {**full, **identity, **versions, "measured": MEASURED, "images": images},
-        {**_values(whole), "parts": {name: _values(samples) for name, samples in timed.items()}},
+        {**chosen_values(whole), "parts": {name: chosen_values(samples) for name, samples in timed.items()}},
         {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},
         reasons=whole.chosen.reasons,
         notes=[
@@ -203,21 +202,6 @@ def measure_end_to_end(
             for reason in samples.chosen.reasons
         ],
     )
-
-
-def _values(samples: Samples) -> dict[str, Any]:
-    values = dataclasses.asdict(samples.summary)
-    times_ms = samples.chosen.times_ms
-    known = samples.summary.median_ms > 0
-    return {
-        **values,
-        "fps": values.pop("calls_per_s"),
-        "samples": len(times_ms),
-        "samples_ms": list(times_ms),
-        "drift": drift(times_ms) if known else None,
-        "spread": spread(times_ms) if known else None,
-        "foreign_share": samples.chosen.foreign_share,
-    }
 
 
 def _digest(files: Sequence[Path]) -> str:
