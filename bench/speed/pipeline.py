@@ -47,13 +47,13 @@ class Pipeline:
     Parameters
     ----------
     files
-        Images; after the last comes the first.
+        Image files, taken in turn.
     size_hw
-        To which images of another size are brought, pixels.
+        Size to which other images are resized, pixels.
     infer
-        From normalised images to logits.
+        Maps normalised images to logits.
     device, layout
-        Where, and the memory format that ``infer`` takes.
+        Device, and the memory format that ``infer`` takes.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Pipeline:
         self._next += 1
 
     def normalise(self) -> None:
-        """Bring the pixels to the device, to the size and to ImageNet's mean and deviation."""
+        """Move the pixels to the device, resize and normalise them by ImageNet's mean and deviation."""
         image = normalise(self.pixels[None].to(self._device.torch_device), IMAGENET)
         if tuple(image.shape[2:]) != self._size_hw:
             image = interpolate(image, self._size_hw, mode="bilinear", align_corners=False, antialias=True)
@@ -128,8 +128,8 @@ def measure_end_to_end(
 ) -> Record:
     """Time a network with random weights from image files to label maps, and each part by itself.
 
-    One image a call, in this process: workers that load ahead would hide the loader behind the network, so
-    what they reach lies between ``model`` and ``end to end``.
+    One image per call, in this process: workers that load ahead would hide the loader behind the network, so
+    their result lies between ``model`` and ``end to end``.
 
     Parameters
     ----------

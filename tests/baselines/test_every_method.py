@@ -23,6 +23,9 @@ CLASSES_OF_ADE20K = 150
 # parameters that a training step gives no gradient, with the reason; none so far
 WITHOUT_GRADIENT: dict[str, dict[str, str]] = {}
 
+# some first gradients are zero: FCN's scores and the last scale of timm's residual blocks start at 0
+STILL_AT_FIRST = {"fcn-8s"} | {name for name in METHODS if name.startswith("smp-") and "resnet" in name}
+
 
 def every(group: str) -> list[Method]:
     return [method for method in METHODS.values() if method.group == group]

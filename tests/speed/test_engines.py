@@ -243,10 +243,10 @@ def test_eager_and_channels_last_are_one_on_a_cpu(method: Method) -> None:
 @pytest.mark.parametrize(
     ("variant", "found"),
     [
-        (Variant("tvm"), "no engine 'tvm'; have eager, nchw"),
+        (Variant("tvm"), "no engine 'tvm'; choose from eager, nchw"),
         (Variant("cudagraphs"), "cudagraphs: runs on cuda, not on cpu"),
         (Variant("tensorrt"), "tensorrt: runs on cuda, not on cpu"),
-        (Variant("onnxruntime", "bf16"), "onnxruntime: no precision 'bf16'; have fp32, int8"),
+        (Variant("onnxruntime", "bf16"), "onnxruntime: no precision 'bf16'; choose from fp32, int8"),
         (
             Variant("openvino", "int8"),
             "openvino: int8 needs trained weights and images to calibrate with",

@@ -62,7 +62,7 @@ def test_a_batch_that_does_not_divide_is_refused(tiny_recipe, settings_in, tmp_p
         world_size = 3
 
     monkeypatch.setattr(runs, "launch_fabric", lambda *_: Three())
-    with pytest.raises(UsageError, match="batch 4 on 3 devices; allowed is a batch of equal shares"):
+    with pytest.raises(UsageError, match="batch 4 on 3 devices"):
         runs.prepare(tiny_recipe, settings_in(tmp_path))
 
 
