@@ -35,7 +35,7 @@ def test_the_papers_values_are_the_defaults():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"learning_rate": 0.1}, "unknown key 'learning_rate'; known are .*encoder_lr"),
+        ({"learning_rate": 0.1}, "unknown key 'learning_rate'; choose from .*encoder_lr"),
         ({"encoder_lr": "1e-3"}, "'1e-3' is str; expected float"),
         ({"encoder_lr": math.nan}, "finite"),
         ({"encoder_lr": math.inf}, "finite"),
@@ -51,9 +51,9 @@ def test_the_papers_values_are_the_defaults():
         ({"selection": "best", "validate_every": 0}, "selection = 'best' needs validations"),
         ({"stop_after": 3, "validate_every": 0}, "stop_after needs validations"),
         ({"scloss_weight": -0.1}, "scloss_weight = -0.1"),
-        ({"name": "../x"}, "names match"),
-        ({"name": ""}, "names match"),
-        ({"name": "a" * 300}, "names match"),
+        ({"name": "../x"}, "recipe name"),
+        ({"name": ""}, "recipe name"),
+        ({"name": "a" * 300}, "recipe name"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(change, message):
