@@ -1,9 +1,9 @@
-"""``reports/reproduced.md``: what could and could not be reproduced, filled from tables, studies and records."""
+"""``reports/reproduced.md``: what could and could not be reproduced, filled from tables and records."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.errors import NotMeasured
 from bench.files import write_atomic
-from bench.paper import TABLES
 from bench.report import markdown
 from bench.reproduce.study import reproduce_study
-from bench.reproduce.study_result import JudgedStudy, Panel
+from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction, Result
 from bench.reproduce.verdict import words as v
@@ -56,7 +55,7 @@ def reproduced_page(home: Path) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown
+        autoescape=False,
     )
     return pages.get_template("reproduced.md.j2").render(
         verdicts=_verdicts(tables, study),
@@ -107,7 +106,8 @@ def _costs(tables: dict[str, Reproduction]) -> dict[str, Any]:
 
 
 def _off(one: Result, titles: dict[str, str]) -> str:
-    return f'{titles[one.cell.row]}\'s "{one.cell.column}", {one.cell.printed} printed, {one.measured:.3f} counted'
+    what = f'{titles[one.cell.row]}\'s "{one.cell.column}"'
+    return f"{what}, {one.cell.printed} printed, {one.measured:.3f} counted"
 
 
 def _times(tables: dict[str, Reproduction], graphs: Reproduction) -> dict[str, Any]:
@@ -119,6 +119,7 @@ def _times(tables: dict[str, Reproduction], graphs: Reproduction) -> dict[str, A
         for claim in table.claims
         if claim.ratio is not None
     ]
+    rows = [row.name for row in graphs.rows]
     ratios = [
         [
             claim.faster.removeprefix("carnet-"),
@@ -128,7 +129,7 @@ def _times(tables: dict[str, Reproduction], graphs: Reproduction) -> dict[str, A
             f"{claim.low:.3f} to {claim.high:.3f}",
             claim.verdict,
         ]
-        for form, claim in sorted(claims, key=lambda one: one[1].faster)
+        for form, claim in sorted(claims, key=lambda one: rows.index(one[1].faster))
     ]
     printed = [claim.printed for _, claim in claims]
     measured = [claim.ratio for _, claim in claims if claim.ratio is not None]
@@ -141,7 +142,8 @@ def _times(tables: dict[str, Reproduction], graphs: Reproduction) -> dict[str, A
         for _, claim in claims
     ]
     beyond = [
-        f"{time.title} {' and '.join(f'{share.fraction:.0%} ({share.card.name})' for share in time.shares)}"
+        f"{time.title}: "
+        + ", ".join(f"{100 * share.fraction:.0f} % of a {share.card.name}" for share in time.shares)
         for table in tables.values()
         for time in table.plausibility
         if any(share.fraction > 1 for share in time.shares)
