@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     table: Annotated[
-        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9 or fig10.")
+        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9, fig10 or summary.")
     ],
     own: Annotated[
         list[str] | None,
@@ -99,7 +99,8 @@ def reproduce(
     carnet_bench.models) and --peers are listed below the table, measured at its input size and classes.
 
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
-    `ablate`): each difference with its interval, and the paper's claim.
+    `ablate`): each difference with its interval, and the paper's claim. summary rebuilds
+    HOME/reports/reproduced.md from the tables that are there.
 
     \b
     Example:
@@ -117,6 +118,11 @@ def reproduce(
     from bench.reproduce.table import reproduce as judge
     from bench.speed.variant import Variant, form_of_variant
 
+    if table == "summary":
+        from bench.report.reproduced import write_reproduced
+
+        log(f"wrote {write_reproduced(home)}")
+        return
     check_name(table, also=STUDIES)
     if table in STUDIES:
         refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)

@@ -23,7 +23,7 @@ def open_split(recipe: Recipe, split: str, root: Path | None, home: Path) -> Seg
     Raises
     ------
     UsageError, RefusedInput
-        As ``open_data``; without ``smoke`` also when the folder lacks the split.
+        As ``open_data``; without ``smoke`` also a split that the folder lacks.
     """
     try:
         return open_data(recipe.data, split, root, home=home, **recipe.data_options)
