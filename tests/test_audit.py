@@ -15,10 +15,11 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
-from bench.report.csv_table import study_to_csv
+from bench.report.csv_table import to_csv
 from bench.report.origin import Origin
 from bench.report.write import write_report
 from bench.reproduce import table as tables
+from bench.reproduce.frames import study_frame
 from bench.reproduce.study import reproduce_study
 from bench.results.provenance import current_sources, machine
 from bench.results.record import Record, make_record
@@ -79,7 +80,7 @@ def table(home: Path) -> Path:
 def test_what_is_whole_ends_with_0(home: Path) -> None:
     done = run(home)
     assert done.exit_code == 0, done.output
-    assert done.stdout == "2 records and 1 tables looked at\n"
+    assert done.stdout == "2 records and 1 tables checked\n"
 
 
 def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
@@ -99,7 +100,7 @@ def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
 def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> None:
     add_record(timed(40.0, "openvino"), home)
     write_report(auditing.reproduce("table2", home, form="openvino"), home, ORIGIN)
-    assert run(home).stdout == "3 records and 2 tables looked at\n"
+    assert run(home).stdout == "3 records and 2 tables checked\n"
     path = table(home).with_name("table2-openvino.csv")
     assert ",40.0," in path.read_text()
     path.write_text(path.read_text().replace(",40.0,", ",30.0,"))
@@ -129,7 +130,11 @@ def test_any_edit_is_found(home: Path, old: str, new: str, message: str) -> None
 
 def test_an_edited_digit_of_a_study_is_named_with_its_variant(home: Path) -> None:
     path = home / "results" / "tables" / "table5.csv"
-    path.write_text(study_to_csv(reproduce_study("table5", home), Origin("commit c0ffee", "Some CPU")))
+    path.write_text(
+        to_csv(
+            study_frame(reproduce_study("table5", home), as_printed=True), Origin("commit c0ffee", "Some CPU")
+        )
+    )
     assert auditing.audit(home).damage == ()
     path.write_text(path.read_text().replace(",39.8,", ",39.9,"))
     assert [one.found for one in auditing.audit(home).damage] == [

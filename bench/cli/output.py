@@ -1,8 +1,18 @@
 """Where output goes: one JSON document on stdout, everything else on stderr."""
 
+from __future__ import annotations
+
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import NotMeasured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from bench.results.record import Record
 
 
 def print_json(document: Any) -> None:
@@ -17,21 +27,62 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are, however long: no markup, no wrapping."""
+    for line in lines:
+        print(line)
+
+
 def log(line: str) -> None:
     """Write a line for the reader to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
-def command_line() -> list[str]:
+def command_line() -> tuple[str, ...]:
     """Return what was typed, as a record keeps it."""
-    return ["carnet-bench", *sys.argv[1:]]
+    return ("carnet-bench", *sys.argv[1:])
 
 
 def print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
-    """Print an evaluation: a line a class, the mean, the notes."""
+    """Print an evaluation: a line per class, the mean, the notes."""
     print(f"{data['name']} {data['split']}, {values['images']} images")
     for name, iou in values["iou"].items():
         print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
     print(f"  {'mIoU':<14} {100 * values['miou']:6.2f} %")
-    for note in notes:
-        print(f"  note: {note}")
+    print_lines(f"  note: {note}" for note in notes)
+
+
+def measurements(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the ``--json`` document of timed networks."""
+    keys = ("identity", "values", "valid", "reasons", "notes")
+    rows = [{"record": record.id, **{key: getattr(record, key) for key in keys}} for record in records]
+    return {"measurements": rows}
+
+
+def parity_lines(parity: dict[str, Any]) -> list[str]:
+    """Return how an engine's output compares with eager fp32, a line per kind of input."""
+    return [
+        f"compared with eager fp32 on {kind} inputs: largest difference {one['max_abs']:.3g}, relative "
+        f"{one['relative']:.3g}, same class at {one['argmax_agreement']:.4%} of the pixels"
+        for kind, one in parity.items()
+    ]
+
+
+def log_written(written: Sequence[tuple[Record, Path]]) -> None:
+    """Name the file of each timed network's record.
+
+    Raises
+    ------
+    NotMeasured
+        None of them is valid.
+    """
+    from bench.speed.variant import title
+
+    for record, path in written:
+        log(f"{title(record.identity)}: {path}")
+    if not any(record.valid for record, _ in written):
+        first = written[0][0]
+        raise NotMeasured(
+            f"no valid measurement; {title(first.identity)}: {'; '.join(first.reasons)}",
+            then="stop other programs, give a longer --budget or fixed --threads, and rerun",
+        )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.experiments.time_budget import Candidate
-from bench.reproduce.verdict.ratio import in_one_run, partners
+from bench.paper.claims import partners
+from bench.reproduce.verdict.ratio import in_one_run
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_records, why_not_tabulated

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from baselines.registry import METHODS
 from bench.errors import UsageError
 
 BACKBONES = ("mobile", "resnet50", "resnet101", "resnet152")
@@ -134,6 +135,12 @@ _OPTIONS: dict[str, Any] = {"modules": 4, "crp": True, "scloss": None, "between_
 """Options of ``carnet.model.CARNet`` that are components, with their defaults; None: on all modules."""
 
 
+def backbone_of(model: str) -> str | None:
+    """Return the backbone of a method of the registry; None where it is no CARNet."""
+    method = METHODS.get(model)
+    return str(method.options["variant"]) if method is not None and method.family == "carnet" else None
+
+
 def variant_of(recipe: Mapping[str, Any]) -> Variant | None:
     """Return the canonical variant that a recipe on record trained; None where its model is no CARNet.
 
@@ -142,11 +149,11 @@ def variant_of(recipe: Mapping[str, Any]) -> Variant | None:
     recipe
         As ``Recipe.identity`` gives it.
     """
-    model = str(recipe["model"])
-    backbone = model.removeprefix("carnet-")
-    if backbone == model or backbone not in BACKBONES:
+    backbone = backbone_of(str(recipe["model"]))
+    if backbone is None:
         return None
-    options = {key: recipe["model_options"].get(key, default) for key, default in _OPTIONS.items()}
+    given = {**METHODS[str(recipe["model"])].options, **recipe["model_options"]}
+    options = {key: given.get(key, default) for key, default in _OPTIONS.items()}
     if options["scloss"] is None:
         options["scloss"] = options["modules"]
     weight, form = recipe["scloss_weight"], recipe["scloss_form"]

@@ -67,7 +67,8 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     sizes = [_size(axes, label, renderer) for label in labels]
     obstacles = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
     for ends in lines:
-        obstacles += _along(*axes.transData.transform(ends), pixel)
+        start, end = axes.transData.transform(ends)
+        obstacles += _along(start, end, pixel)
 
     written: list[Any] = []
     for index in sorted(range(len(labels)), key=lambda one: -sizes[one][0]):
@@ -101,11 +102,11 @@ def _placed(anchor: Any, place: Place, size: Point) -> Any:
     """Return the box of a text anchored on the side that faces its point."""
     from matplotlib.transforms import Bbox  # noqa: PLC0415 - with the rest of matplotlib
 
-    corner = [
+    x0, y0 = (
         at if side > 0 else at - length if side < 0 else at - length / 2
         for at, side, length in zip(anchor, place, size, strict=True)
-    ]
-    return Bbox.from_bounds(*corner, *size)
+    )
+    return Bbox.from_bounds(x0, y0, *size)
 
 
 def _around(x: float, y: float, radius: float) -> Any:

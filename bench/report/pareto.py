@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from baselines.registry import METHODS
 from bench.paper import Row
 from bench.report.figure import COLOURS, render
 from bench.report.labels import Label, write_labels
@@ -94,7 +95,7 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
         float(params.value),
         float(miou.value),
         title(row, reproduction) + (" (msc)" if "msc" in miou.marks else ""),
-        "carnet" if row.name.startswith("carnet-") else "other",
+        METHODS[row.name].family,
         hollow=no_count,
         true_params_m=reproduction.params_m.get(row.name) if no_count else None,
     )

@@ -9,9 +9,10 @@ from typing import Any
 
 from baselines.method import Method
 from bench.errors import UsageError
+from bench.paper.claims import PAIRS
 from bench.reproduce.record_choice import Choice, Usable, started
 from bench.reproduce.verdict.order import conditions_of
-from bench.reproduce.verdict.ratio import PAIRS, Claim, judge_claims
+from bench.reproduce.verdict.ratio import Claim, judge_claims
 from bench.results.provenance import machine as machine_here
 from bench.results.record import Record
 from bench.results.store import read_records

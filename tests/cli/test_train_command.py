@@ -68,8 +68,9 @@ def test_curves_are_drawn_from_the_training_records(carnet_bench, recipe_file, t
     monkeypatch.setattr(curves, "why_not_tabulated", lambda *_: None)
     code, out, _ = carnet_bench("curves", "--data", "scenes")
     assert code == 0
-    png, svg = (tmp_path / "reports" / f"curves-scenes.{form}" for form in ("png", "svg"))
-    assert out.split() == [str(png), str(svg)]
+    ends = ("caption.md", "png", "svg", "pdf")
+    caption, png, svg, pdf = (tmp_path / "reports" / f"curves-scenes.{end}" for end in ends)
+    assert out.split() == [str(caption), str(png), str(svg), str(pdf)]
     assert png.read_bytes().startswith(b"\x89PNG")
     assert b"</svg>" in svg.read_bytes()
 
@@ -98,16 +99,16 @@ def test_curves_of_nothing_measure_nothing(carnet_bench):
             3,
             "has the encoder mobilenetv2",
         ),
-        (("train", "scenes-quick", "--device", "tpu"), 2, "have auto, cpu, cuda, mps"),
+        (("train", "scenes-quick", "--device", "tpu"), 2, "'auto', 'cpu', 'cuda', 'mps'"),
         (("train", "scenes-quick", "--device", "cpu", "--precision", "fp16"), 2, "only a cuda device"),
         (
             ("train", "scenes-quick", "--device", "cpu", "--set", "precision=16-mixed"),
             2,
             "only a cuda device",
         ),
-        (("train", "scenes-quick", "--precision", "int8"), 2, "no precision 'int8'; have fp32, bf16, fp16"),
-        (("train", "scenes-quick", "--strategy", "fsdp"), 2, "no strategy 'fsdp'; have auto, ddp"),
-        (("train", "scenes-quick", "--log", "visdom"), 2, "no journal 'visdom'; have wandb, mlflow"),
+        (("train", "scenes-quick", "--precision", "int8"), 2, "'int8' is not one of 'fp32', 'bf16', 'fp16'"),
+        (("train", "scenes-quick", "--strategy", "fsdp"), 2, "'fsdp' is not one of 'auto', 'ddp'"),
+        (("train", "scenes-quick", "--log", "visdom"), 2, "'visdom' is not one of 'wandb', 'mlflow'"),
         (("train", "scenes-quick", "--set", "epochs=2", "batch"), 2, "'batch': must be key=value"),
         (("evaluate", "nothing-here"), 3, "nothing-here: no such file"),
         (("publish", "nothing-here"), 3, "no such file"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bench.reproduce.verdict.ratio import Claim, judge_claims, partners
+from bench.paper.claims import partners
+from bench.reproduce.verdict.ratio import Claim, judge_claims
 from bench.results.record import Record, make_record
 
 SOURCES = {
