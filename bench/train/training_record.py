@@ -16,7 +16,7 @@ from bench.train.state import State, best_entry, has_stopped_gaining
 def record_of(
     trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], notes: tuple[str, ...]
 ) -> Record:
-    """Return the training record as far as the run has come; whoever asks adds what is known at its end."""
+    """Return the training record of the run so far; the caller adds what is known at its end."""
     state, recipe = trainer.state, trainer.recipe
     last = state.curve[-1] if state.curve else None
     kept = best_entry(state.curve) if recipe.selection == "best" else last
@@ -41,7 +41,7 @@ def record_of(
 
 
 def recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
-    """Return the valid training record of this very run with these very weights, if there is one."""
+    """Return the valid training record of this very run with these very weights, if any."""
     for record in takes_of(home, "training", identity):
         if record.values.get("final_weights_sha256") == weights_sha256:
             return record
