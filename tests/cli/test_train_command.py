@@ -68,8 +68,9 @@ def test_curves_are_drawn_from_the_training_records(carnet_bench, recipe_file, t
     monkeypatch.setattr(curves, "why_not_tabulated", lambda *_: None)
     code, out, _ = carnet_bench("curves", "--data", "scenes")
     assert code == 0
-    png, svg = (tmp_path / "reports" / f"curves-scenes.{form}" for form in ("png", "svg"))
-    assert out.split() == [str(png), str(svg)]
+    ends = ("caption.md", "png", "svg", "pdf")
+    caption, png, svg, pdf = (tmp_path / "reports" / f"curves-scenes.{end}" for end in ends)
+    assert out.split() == [str(caption), str(png), str(svg), str(pdf)]
     assert png.read_bytes().startswith(b"\x89PNG")
     assert b"</svg>" in svg.read_bytes()
 
