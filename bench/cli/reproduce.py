@@ -79,6 +79,12 @@ def reproduce(
         TrainingPrecision, typer.Option("--precision", help="Precision of these times.")
     ] = "fp32",
     deploy: Deploy = False,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine", help="Show the times of this machine: part of its name. [default: this one]"
+        ),
+    ] = None,
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
     device: Device = "auto",
@@ -154,6 +160,7 @@ def reproduce(
             prefer=measured,
             beside=beside,
             form=form,
+            machine=machine,
         )
     written = write_report(judged, home)
     if as_json:
