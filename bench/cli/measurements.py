@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.results.record import Record
+    from bench.results.record import SpeedRecord
 
 
-def measurements(records: Sequence[Record]) -> dict[str, Any]:
+def measurements(records: Sequence[SpeedRecord]) -> dict[str, Any]:
     """Return the document of ``--json``."""
     keys = ("identity", "values", "valid", "reasons", "notes")
-    rows = [{"record": record.id, **{key: getattr(record, key) for key in keys}} for record in records]
+    rows = [{"record": record.id, **{key: record.stored[key] for key in keys}} for record in records]
     return {"measurements": rows}
 
 
-def log_written(written: Sequence[tuple[Record, Path]]) -> None:
+def log_written(written: Sequence[tuple[SpeedRecord, Path]]) -> None:
     """Say where each record was written.
 
     Raises
@@ -29,13 +29,11 @@ def log_written(written: Sequence[tuple[Record, Path]]) -> None:
     NotMeasured
         None of them is valid.
     """
-    from bench.speed.variant import title
-
     for record, path in written:
-        log(f"{title(record.identity)}: {path}")
+        log(f"{record.identity.title}: {path}")
     if not any(record.valid for record, _ in written):
         first = written[0][0]
         raise NotMeasured(
-            f"no valid measurement; {title(first.identity)}: {'; '.join(first.reasons)}",
+            f"no valid measurement; {first.identity.title}: {'; '.join(first.reasons)}",
             then="stop other programs, give more --budget or a fixed --threads, and measure again",
         )

@@ -1,8 +1,13 @@
 """Where output goes: one JSON document on stdout, everything else on stderr."""
 
+from __future__ import annotations
+
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.results.record import AccuracyRecord
 
 
 def print_json(document: Any) -> None:
@@ -27,11 +32,12 @@ def command_line() -> list[str]:
     return ["carnet-bench", *sys.argv[1:]]
 
 
-def print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
-    """Print an evaluation: a line a class, the mean, the notes."""
-    print(f"{data['name']} {data['split']}, {values['images']} images")
-    for name, iou in values["iou"].items():
+def print_scores(record: AccuracyRecord) -> None:
+    """Print an evaluation: a line per class, the mean, the notes."""
+    data, values = record.identity.data, record.values
+    print(f"{data.name} {data.split}, {values.images} images")
+    for name, iou in values.iou.items():
         print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
-    print(f"  {'mIoU':<14} {100 * values['miou']:6.2f} %")
-    for note in notes:
+    print(f"  {'mIoU':<14} {100 * values.miou:6.2f} %")
+    for note in record.notes:
         print(f"  note: {note}")

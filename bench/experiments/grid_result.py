@@ -18,7 +18,7 @@ from bench.paper import rows
 from bench.paper.studies import table5_variants
 from bench.paper.variant import Variant
 from bench.reproduce.verdict import words as v
-from bench.results.record import Record
+from bench.results.record import AccuracyRecord
 from bench.results.store import read_arrays
 
 
@@ -46,7 +46,7 @@ class Outcome:
 
     variant: Variant
     places: tuple[str, ...]
-    accuracy: dict[int, Record]
+    accuracy: dict[int, AccuracyRecord]
     difference: Difference | None = None
     printed: Decimal | None = None
     verdict: str | None = None
@@ -55,7 +55,7 @@ class Outcome:
     @property
     def mious(self) -> list[float]:
         """Of each seed, as fractions."""
-        return [float(record.values["miou"]) for record in self.accuracy.values()]
+        return [record.values.miou for record in self.accuracy.values()]
 
     @property
     def mean(self) -> float | None:
@@ -118,7 +118,7 @@ def _printed(backbone: str) -> dict[Variant, Decimal]:
     return {variant: Decimal(cell.value) for (_, variant), cell in zip(labelled, cells, strict=True)}
 
 
-def _accuracy(variant: Variant, states: dict[Any, State]) -> dict[int, Record]:
+def _accuracy(variant: Variant, states: dict[Any, State]) -> dict[int, AccuracyRecord]:
     return {
         run.seed: state.accuracy
         for run, state in states.items()
@@ -151,6 +151,6 @@ def _difference(first: Outcome, other: Outcome, home: Path) -> Difference:
         for one in (first, other)
     )
     record = next(iter(first.accuracy.values()))
-    data = record.identity["data"]
-    blocks = blocks_of_split(data["name"], data["split"], record.values["images"])
+    data = record.identity.data
+    blocks = blocks_of_split(data.name, data.split, record.values.images)
     return compare(before, after, blocks, paired=paired)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bench.errors import UsageError
 
@@ -134,20 +134,33 @@ _OPTIONS: dict[str, Any] = {"modules": 4, "crp": True, "scloss": None, "between_
 """Options of ``carnet.model.CARNet`` that are components, with their defaults; None: on all modules."""
 
 
-def variant_of(recipe: Mapping[str, Any]) -> Variant | None:
+class TrainsVariant(Protocol):
+    """The keys of a recipe that decide which CARNet it trains."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102
+    @property
+    def model_options(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def scloss_weight(self) -> float: ...  # noqa: D102
+    @property
+    def scloss_form(self) -> str: ...  # noqa: D102
+
+
+def variant_of(recipe: TrainsVariant) -> Variant | None:
     """Return the canonical variant that a recipe on record trained; None where its model is no CARNet.
 
     Parameters
     ----------
     recipe
-        As ``Recipe.identity`` gives it.
+        Its model and what it varies: a recipe, or that of a record.
     """
-    model = str(recipe["model"])
+    model = recipe.model
     backbone = model.removeprefix("carnet-")
     if backbone == model or backbone not in BACKBONES:
         return None
-    options = {key: recipe["model_options"].get(key, default) for key, default in _OPTIONS.items()}
+    options = {key: recipe.model_options.get(key, default) for key, default in _OPTIONS.items()}
     if options["scloss"] is None:
         options["scloss"] = options["modules"]
-    weight, form = recipe["scloss_weight"], recipe["scloss_form"]
+    weight, form = recipe.scloss_weight, recipe.scloss_form
     return Variant(backbone, scloss_weight=weight, scloss_form=form, **options).canonical()

@@ -65,7 +65,7 @@ def reproduce(
     beside
         Methods that are not in the table, to be measured as its rows are.
     form
-        Engine and precision of the times to show, as `bench.speed.variant.form_of` names them; empty is eager
+        Engine and precision of the times to show, as `SpeedIdentity.form` names them; empty is eager
         fp32.
 
     Raises

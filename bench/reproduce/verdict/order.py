@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from bench.reproduce.verdict import words as v
-from bench.results.record import Record
+from bench.results.record import SpeedRecord
 
 _LEVEL = 0.05
 _CONDITIONS = (
@@ -87,7 +87,7 @@ class Ranks:
         }
 
 
-def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, Record]]) -> Ranks:
+def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, SpeedRecord]]) -> Ranks:
     """Judge the order of times.
 
     Parameters
@@ -181,6 +181,6 @@ def _sign(number: float) -> int:
     return (number > 0) - (number < 0)
 
 
-def conditions_of(record: Record) -> str:
+def conditions_of(record: SpeedRecord) -> str:
     """Return what must be equal for times to be set in an order: machine, device, engine and so on."""
-    return json.dumps([record.identity.get(name) for name in _CONDITIONS], sort_keys=True)
+    return json.dumps([record.stored["identity"].get(name) for name in _CONDITIONS], sort_keys=True)
