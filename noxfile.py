@@ -1,10 +1,9 @@
-"""What a developer and the CI run, one session a question.
+"""The checks that developers and CI run, one per session.
 
-Torch alone weighs gigabytes, so no session makes an environment of its own: each one runs in the one that nox
-itself is in (``pip install -e '.[dev]'``). Only ``minimums`` adds a small one, which holds the oldest allowed
-versions and borrows torch from the first.
+Torch alone takes gigabytes, so sessions run in the environment that nox is in (``pip install -e '.[dev]'``).
+Only ``minimums`` adds a small one, which holds the oldest allowed versions and borrows torch from the first.
 
-The tests run in as many processes as there are cores; with ``-n 0`` behind the ``--`` they run in one.
+Tests run in one process per core, at most four; ``-n 0`` after the ``--`` runs them in one.
 
 Example: ``.venv/bin/nox -s tests``, or ``.venv/bin/nox -s tests -- tests/cost -x``.
 """
@@ -21,10 +20,10 @@ import nox
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent
-BORROWED = ("torch", "torchvision")  # not lowered: too heavy to have twice
+BORROWED = ("torch", "torchvision")  # not lowered: too large to install twice
 MOST_PROCESSES = 4  # each holds torch and, in the slow tests, networks: about 2 GB
-# pytest's words for another number of them, and for a debugger or a stream that they cannot share
-IN_ONE_OR_AS_ASKED = ("-n", "--numprocesses", "--dist", "no:xdist", "--pdb", "-s", "--capture")
+# pytest options that set the number of processes, or that need a terminal of their own
+OWN_PROCESSES = ("-n", "--numprocesses", "--dist", "no:xdist", "--pdb", "-s", "--capture")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "none"
@@ -32,7 +31,7 @@ nox.options.sessions = ["tests", "lint", "types"]
 
 
 def require_torch(session: nox.Session) -> None:
-    """Stop where nox does not run in the environment of the project."""
+    """Stop unless nox runs in the project's environment."""
     if importlib.util.find_spec("torch") is None:
         session.error(
             f"{sys.executable} has no torch; run nox from the environment of: pip install -e '.[dev]'"
@@ -46,41 +45,43 @@ def python(session: nox.Session, *arguments: str) -> None:
 
 
 def pytest(session: nox.Session, interpreter: str, *words: str) -> None:
-    """Run the tests in a process a core, unless the caller's words say otherwise."""
+    """Run the tests in one process per core, unless the caller's options say otherwise."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = min(cores, MOST_PROCESSES)
     environment = {}
-    if processes > 1 and not any(word.startswith(IN_ONE_OR_AS_ASKED) for word in session.posargs):
-        # a file stays in one process, because its tests share networks that are built once
+    if processes > 1 and not any(word.startswith(OWN_PROCESSES) for word in session.posargs):
+        # the tests of a file share networks that are built once, so a file stays in one process
         words = (*words, "-n", str(processes), "--dist", "loadfile")
-        # torch starts a thread a core in every process; then they spin, waiting for each other
+        # torch starts one thread per core in every process, which then wait for each other
         environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     session.run(interpreter, "-m", "pytest", *words, *session.posargs, env=environment, external=True)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, all but the slow ones."""
+    """Run the tests, except the slow ones."""
     require_torch(session)
     pytest(session, sys.executable)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the tests that take minutes."""
+    """Run the slow tests, which take minutes."""
     require_torch(session)
     pytest(session, sys.executable, "-m", "slow")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style; ``nox -s lint -- --fix`` mends what can be mended."""
+    """Check the style and the workflows; ``nox -s lint -- --fix`` fixes the style where ruff can."""
     if "--fix" in session.posargs:
         python(session, "-m", "ruff", "check", "--fix", ".")
         python(session, "-m", "ruff", "format", ".")
         return
     python(session, "-m", "ruff", "check", *session.posargs, ".")
     python(session, "-m", "ruff", "format", "--check", ".")
+    workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    python(session, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
 
 
 @nox.session
@@ -91,26 +92,26 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the command line itself, as ratios taken in one run."""
+    """Time the command line itself, as ratios within one run."""
     for script in sorted((ROOT / "tests" / "benchmarks").glob("*.py")):
         python(session, str(script), *session.posargs)
 
 
 @nox.session
 def minimums(session: nox.Session) -> None:
-    """Run the tests with the oldest versions that pyproject allows, torch and torchvision apart."""
+    """Run the tests with the oldest versions that pyproject.toml allows, except torch and torchvision."""
     folder = ROOT / ".nox" / "minimums"
     interpreter = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     python(session, "-m", "venv", "--clear", str(folder))
     lend_packages(interpreter)
     session.run(str(interpreter), "-m", "pip", "install", "-q", *lower_bounds(), external=True)
     session.run(str(interpreter), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT), external=True)
-    # the oldest versions may warn of what the newest torch deprecates, so a warning is no error here
+    # old versions may use what the newest torch deprecates, so warnings are not errors here
     pytest(session, str(interpreter), "-W", "default")
 
 
 def lower_bounds() -> list[str]:
-    """Return ``name==lower bound`` for what pyproject asks of a user and of a developer."""
+    """Return ``name==lower bound`` for the dependencies of users and developers."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
     bounds = {
@@ -126,9 +127,9 @@ def lower_bounds() -> list[str]:
 
 
 def lend_packages(interpreter: Path) -> None:
-    """Let an environment see the packages of this one behind its own."""
+    """Let an environment import this one's packages after its own."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     answer = subprocess.run([interpreter, "-c", code], check=True, capture_output=True, text=True)
     lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    # a path file, because --system-site-packages lends the base interpreter's packages, not a parent venv's
+    # a path file: --system-site-packages lends the base interpreter's packages, not a parent environment's
     (Path(answer.stdout.strip()) / "lent.pth").write_text("".join(f"{path}\n" for path in sorted(lent)))

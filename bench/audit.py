@@ -12,10 +12,8 @@ from typing import Any
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import BenchError, RefusedInput
-from bench.report.csv_table import COLUMNS, to_csv
+from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, study_to_csv, to_csv
 from bench.report.origin import Origin
-from bench.report.study_page import COLUMNS as STUDY_COLUMNS
-from bench.report.study_page import study_to_csv
 from bench.reproduce.study import STUDIES, reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.results.record import KINDS, Record, SpeedRecord

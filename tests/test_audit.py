@@ -16,12 +16,12 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
+from bench.report.csv_table import study_to_csv
 from bench.report.origin import Origin
-from bench.report.study_page import study_to_csv
 from bench.report.write import write_report
 from bench.reproduce import table as tables
 from bench.reproduce.study import reproduce_study
-from bench.results.provenance import current_sources
+from bench.results.provenance import current_sources, machine
 from bench.results.record import Record
 from bench.results.store import add_record
 
@@ -41,7 +41,7 @@ def timed(median_ms: float, engine: str = "eager") -> Record:
         "batch": 1,
         "size": [468, 625],
         "threads": 2,
-        "machine": {"cpu": "Some CPU"},
+        "machine": {**machine(), "gpu": None},
     }
     made = {"source": current_sources(METHODS[ROW]), "dirty": False, "started_utc": "2026-01-01T00:00:00Z"}
     return make_record("speed", identity, {"median_ms": median_ms, "samples_ms": [median_ms]}, made)
@@ -80,7 +80,7 @@ def table(home: Path) -> Path:
 def test_what_is_whole_ends_with_0(home: Path) -> None:
     done = run(home)
     assert done.exit_code == 0, done.output
-    assert done.stdout == "2 records and 1 tables looked at\n"
+    assert done.stdout == "2 records and 1 tables checked\n"
 
 
 def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
@@ -100,7 +100,7 @@ def test_one_edited_digit_of_a_table_is_named_with_its_cell(home: Path) -> None:
 def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> None:
     add_record(timed(40.0, "openvino"), home)
     write_report(auditing.reproduce("table2", home, form="openvino"), home, ORIGIN)
-    assert run(home).stdout == "3 records and 2 tables looked at\n"
+    assert run(home).stdout == "3 records and 2 tables checked\n"
     path = table(home).with_name("table2-openvino.csv")
     assert ",40.0," in path.read_text()
     path.write_text(path.read_text().replace(",40.0,", ",30.0,"))

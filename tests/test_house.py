@@ -21,7 +21,7 @@ LONGEST_FILE = 300  # lines
 TOP_LEVEL = {
     *("carnet", "baselines", "bench", "results", "reports", "tests"),
     *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "noxfile.py"),
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
+    *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 }
 # written so that this file does not hold what it forbids; alice and "me" are the people of the tests
 MACHINE_PATH = re.compile(

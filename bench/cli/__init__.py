@@ -1,4 +1,4 @@
-"""The command line: one small file a command group, no logic, heavy imports late."""
+"""The command line: one file per command, named as the command; no logic, heavy imports late."""
 
 import sys
 import traceback
@@ -38,7 +38,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
 )
 
 
@@ -54,10 +53,10 @@ def _print_version(wanted: bool) -> None:
 def _options(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    """Take the options that stand before any command."""
+    """Take the options that precede any command."""
 
 
 for group in (
@@ -91,11 +90,11 @@ def main() -> None:
     except BenchError as error:
         _stop(f"error: {error}", error.then, error.exit_code)
     except KeyboardInterrupt:
-        # typer turns an interrupt inside a command into 130 by itself; this one came around it
+        # typer turns an interrupt inside a command into 130; this one came from outside a command
         sys.exit(130)
-    except Exception:  # the last net: whatever else ends up here is our bug, so the traceback is shown
+    except Exception:  # anything else is our bug, so the traceback is shown
         traceback.print_exc()
-        _stop("error: this is a bug in carnet-bench", "report the lines above with the command", 1)
+        _stop("error: this is a bug in carnet-bench", "report the command and the lines above", 1)
 
 
 def _stop(message: str, then: str | None, exit_code: int) -> None:

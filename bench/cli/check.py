@@ -1,14 +1,15 @@
-"""``carnet-bench check``: the gate for a change."""
+"""``carnet-bench check``: whether a change made anything worse."""
 
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import Home, Json
+from bench.cli.options import Home, Json, Size, Threads
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_size
 from bench.cli.progress import timing
@@ -17,7 +18,7 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from bench.gate.findings import Report
 
-_KINDS = ("counts", "golden", "accuracy", "speed")
+Kind = StrEnum("Kind", ["counts", "golden", "accuracy", "speed"])
 
 
 def register(app: typer.Typer) -> None:
@@ -30,36 +31,31 @@ def check(
         str | None,
         typer.Option(
             metavar="FILE|REV",
-            help="A baseline file, or a git revision; REV... is where this branch left it.  "
+            help="Baseline file or git revision; REV... is where this branch left it.  "
             "[default: results/baseline.json]",
             show_default=False,
         ),
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Write the baseline file of this tree instead of comparing.")
+        bool, typer.Option("--update", help="Write this tree's baseline file instead of comparing.")
     ] = False,
     only: Annotated[
-        list[str] | None,
-        typer.Option("--only", help=f"{', '.join(_KINDS)}; may be repeated. Without it, all."),
+        list[Kind] | None, typer.Option("--only", help="Compare only this; may be repeated.")
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Compare counts and golden outputs of this one; may be repeated."),
+        typer.Option("--method", help="Compare counts and golden outputs of this method; may be repeated."),
     ] = None,
     max_loss: Annotated[
-        float, typer.Option("--max-loss", min=0.0, max=100.0, help="Allowed loss of mIoU, percent points.")
+        float, typer.Option("--max-loss", min=0.0, max=100.0, help="Allowed drop of mIoU, percent points.")
     ] = 1.0,
-    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Whether models are timed.")] = True,
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time the models.")] = True,
     models: Annotated[
         list[str] | None,
-        typer.Option(
-            "--models", help="Timed; may be repeated.  [default: carnet-mobile]", show_default=False
-        ),
+        typer.Option("--models", help="Model to time; may be repeated.  [default: carnet-mobile]"),
     ] = None,
-    size: Annotated[
-        str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the timed image, pixels.")
-    ] = "128x256",
-    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads of the timed models.")] = 1,
+    size: Size = "128x256",
+    threads: Threads = 1,
     max_slowdown: Annotated[
         float, typer.Option("--max-slowdown", min=0.0, max=1000.0, help="Allowed slowdown, percent.")
     ] = 2.0,
@@ -69,13 +65,14 @@ def check(
     home: Home = Path(),
     as_json: Json = False,
 ) -> None:
-    """Compare this tree with a baseline: counts, golden outputs, accuracy, speed.
+    """Compare this tree with a baseline.
 
-    Counts, parameters and golden outputs of all methods must be equal; accuracy records may lose no more than
-    stated, by bootstrap over images and seeds; a model's time may grow no more than stated, measured in turns
-    with the baseline's, or, against a file, with a reference workload on the same machine. What cannot be
-    judged is said and passes. Where GITHUB_STEP_SUMMARY is set, a summary goes there.
-    Exit code 0 passed, 5 a regression, 4 nothing could be compared, 3 a baseline that is refused.
+    Counts, parameters and golden outputs of all methods must be equal. Accuracy may drop by at most
+    --max-loss: a regression is a drop whose whole 95 % interval (Student's t over seeds, jackknife over
+    images) lies below it. A model's time may grow by at most --max-slowdown, timed in turns with the
+    baseline's code or, against a file, with a reference workload on the same machine. Comparisons that cannot
+    be judged are reported and do not fail the check. Where GITHUB_STEP_SUMMARY is set, a summary is appended
+    there. Exit codes: 0 passed, 5 regression, 4 nothing could be compared, 3 baseline refused.
 
     \b
     Example:
@@ -86,14 +83,14 @@ def check(
     """  # noqa: D301
     size_hw = parse_size(size)
     if update and (baseline or only or method):
-        raise UsageError("check --update writes a whole baseline; leave --baseline, --only and --method out")
+        raise UsageError("check --update writes a whole baseline; drop --baseline, --only and --method")
     from bench.gate.baseline import NAME, write_baseline
     from bench.gate.check import Settings, updated
     from bench.gate.check import check as compare
     from bench.gate.speed import Asked
 
-    kinds = tuple(kind for kind in only or _KINDS if speed or kind != "speed")
-    asked = Asked(tuple(models or ["carnet-mobile"]), size_hw, threads, max_slowdown / 100)
+    kinds = tuple(kind for kind in only or Kind if speed or kind != "speed")
+    asked = Asked(tuple(models or ["carnet-mobile"]), size_hw, threads or 1, max_slowdown / 100)
     settings = Settings(home, kinds, tuple(method or ()), max_loss / 100, asked)
     with timing() as show:
         if update:

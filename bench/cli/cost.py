@@ -1,4 +1,4 @@
-"""`carnet-bench cost`: what networks cost, four counts side by side."""
+"""``carnet-bench cost``: what networks cost, in four counts side by side."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli.models import GROUPS
+from bench.cli.options import Classes, Json, SizeOrOwn
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_size
+from bench.cli.progress import showing
 from bench.errors import NotMeasured, UsageError
 
 if TYPE_CHECKING:
@@ -39,40 +41,27 @@ def register(app: typer.Typer) -> None:
 
 def cost(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="A name of `models`, or path.py:build.")
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION."),
     ] = None,
     own: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="FILE.py:FUNCTION", help="A network of your own; may be repeated."),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HEIGHTxWIDTH",
-            help="Input size in pixels, height first.  [default: 512x1024; with --all each one's own]",
-        ),
-    ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=65535,
-            help="Output classes.  [default: 19; with --all each one's own]",
-            show_default=False,
-        ),
-    ] = None,
+    size: SizeOrOwn = None,
+    classes: Classes = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Every method of `models`, each at its own size and classes.")
+        bool, typer.Option("--all", help="Count every method, each at its own size and classes.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Count operations and parameters of one forward pass of one image.
+    """Count operations and parameters of networks.
 
-    Four counts stand side by side, since the word FLOPs means each of them somewhere: the paper's own rule
-    (thop of 2019), multiply-adds on which two counters agree, twice that, and ptflops' default.
-    Nothing is computed: no weights, no arithmetic. A CARNet is cut into the components of Table 4.
-    Exit code 4 when a count could not be had; the note says why. With --all a method that does not take the
-    size is shown with its rule, which is no failure.
+    One forward pass of one image is counted in four ways, as each is called FLOPs somewhere: the paper's own
+    rule (thop of 2019), multiply-adds on which two counters agree, twice that, and ptflops' default. No
+    weights are needed. A CARNet is split into the components of Table 4. Exit code 4 when a count is missing;
+    the note says why. With --all, a method that does not take the size is shown with its size rule, and is
+    not counted as missing.
 
     \b
     Example:
@@ -130,15 +119,15 @@ def _cost_of_all(
 
 @contextmanager
 def _tracked(methods: list[Method]) -> Iterator[Iterable[Method]]:
-    """Show a progress bar while the methods are gone through."""
-    import sys
+    """Show progress while the methods are counted."""
 
-    from rich.console import Console
-    from rich.progress import Progress
+    def each() -> Iterator[Method]:
+        for done, method in enumerate(methods):
+            tell("counting operations", done, len(methods))
+            yield method
 
-    # this very stream: ptflops' words are kept from the terminal by exchanging sys.stderr
-    with Progress(console=Console(file=sys.stderr), transient=True) as progress:
-        yield progress.track(methods, description="counting operations")
+    with showing() as tell:
+        yield each()
 
 
 def _require_every_count(counted: list[Costs]) -> None:

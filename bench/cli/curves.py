@@ -17,11 +17,13 @@ def register(app: typer.Typer) -> None:
 
 
 def curves(
-    data: Annotated[str, typer.Option("--data", help="Data set.")],
+    data: Annotated[str, typer.Option("--data", help="Data set, e.g. camvid.")],
     home: Home = Path(),
     as_json: Json = False,
 ) -> None:
-    """Draw validation mIoU and training loss over epochs, from the training records of a data set.
+    """Plot the learning curves of recorded runs.
+
+    Validation mIoU and training loss over epochs, from the training records of one data set.
 
     \b
     Example:

@@ -1,13 +1,13 @@
-"""``carnet-bench evaluate``."""
+"""``carnet-bench evaluate``: the score of trained weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, OwnModel, Threads
+from bench.cli.options import DataRoot, Device, Home, Json, Msc, OwnModel, Threads
 from bench.cli.output import command_line, log, print_json, print_scores
 from bench.cli.parsing import parse_scales, parse_size
 from bench.cli.progress import watching
@@ -24,18 +24,23 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     source: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
-    split: Annotated[str, typer.Option("--split", help="train is refused.")] = "test",
+    split: Annotated[
+        Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")
+    ] = "test",
     model: OwnModel = None,
     scales: Annotated[
-        list[str] | None, typer.Option("--scales", help="Factors, as 0.5,1,1.5 or the option repeated.")
+        list[str] | None,
+        typer.Option("--scales", metavar="FACTORS", help="Input scales, e.g. 0.5,1,1.5."),
     ] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Each scale mirrored too.")] = False,
-    msc: Annotated[bool, typer.Option("--msc", help="--scales 0.5,0.75,1,1.25,1.5,1.75 --flip.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="Also mirror each scale.")] = False,
+    msc: Msc = False,
     window: Annotated[
-        str | None, typer.Option("--window", help="HEIGHTxWIDTH: each view in windows of this size.")
+        str | None,
+        typer.Option("--window", metavar="HEIGHTxWIDTH", help="Size of a sliding window."),
     ] = None,
     stride: Annotated[
-        str | None, typer.Option("--stride", help="HEIGHTxWIDTH between windows; else two thirds of one.")
+        str | None,
+        typer.Option("--stride", metavar="HEIGHTxWIDTH", help="Step of the window; default: 2/3 of it."),
     ] = None,
     home: Home = Path(),
     data_root: DataRoot = None,
@@ -43,11 +48,11 @@ def evaluate(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate the final weights of a run: one confusion matrix, at the labels' own size.
+    """Score a run's final weights on a split.
 
-    Each image is shown once and whole, unless scales, --flip or --window ask for more views of it: then the
-    probabilities of all of them are averaged. How an image was shown is part of the record's identity. When
-    the same evaluation is on record, the two are compared image by image.
+    One confusion matrix over all images, at the labels' own size. Each image is seen once and whole; with
+    --scales, --flip, --msc or --window the probabilities of all views are averaged. The views are part of the
+    record's identity. If the same evaluation is on record, both are compared image by image.
 
     \b
     Example:
@@ -59,7 +64,7 @@ def evaluate(
     from bench.train.score import evaluate_run
 
     views = _views(scales or [], flip, msc, window, stride)
-    settings = Settings(home, data_root, None, device, threads, tuple(command_line()))
+    settings = Settings(home, data_root, None, device, threads, command_line())
     with watching() as watch:
         record, same = evaluate_run(
             source, split, settings, lambda done, n: watch(split, done, n, 0), model, views=views
@@ -84,7 +89,7 @@ def _views(scales: list[str], flip: bool, msc: bool, window: str | None, stride:
     from bench.evaluate.views import MSC, SINGLE, Views
 
     if msc and scales:
-        raise UsageError("--msc names its scales itself; allowed is either --msc or --scales")
+        raise UsageError("--msc sets the scales itself; give either --msc or --scales")
     factors = MSC.scales if msc else parse_scales(scales) or SINGLE.scales
     sizes = [None if text is None else parse_size(text) for text in (window, stride)]
     return Views(factors, flip or msc, *sizes)

@@ -1,21 +1,29 @@
-"""``carnet-bench export``: a network as an ONNX or OpenVINO file, with what it was compared by."""
+"""``carnet-bench export``: a network as an ONNX or OpenVINO file, verified against eager."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.engine_options import (
+from bench.cli.options import (
+    RANDOM_CLASSES,
     Calibrate,
     CalibrationMethod,
-    Data,
+    Classes,
+    DataRoot,
+    Deploy,
+    ExportPrecision,
     Fp32Convolutions,
+    Home,
+    Json,
     MaxLoss,
+    Overwrite,
+    ScoredData,
+    Size,
     Weights,
-    what_is_wanted,
+    wanted_of,
 )
-from bench.cli.options import DataHome, DataRoot
-from bench.cli.output import print_json
+from bench.cli.output import parity_lines, print_json, print_lines
 from bench.cli.parsing import parse_size
 from bench.cli.progress import timing
 from bench.errors import UsageError
@@ -25,8 +33,6 @@ if TYPE_CHECKING:
 
     from bench.speed.trained_subject import TrainedSubject
 
-_RANDOM_CLASSES = 19
-
 
 def register(app: typer.Typer) -> None:
     """Add this file's command."""
@@ -34,38 +40,36 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name, or path/file.py:build.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`, or FILE.py:FUNCTION.")],
     *,
-    size: Annotated[str, typer.Option("--size", help="HEIGHTxWIDTH of the input, pixels.")],
-    out: Annotated[Path, typer.Option("--out", help="File to write: .onnx, or .xml with .bin beside it.")],
-    onnx: Annotated[bool, typer.Option("--onnx", help="As ONNX.")] = False,
-    openvino: Annotated[bool, typer.Option("--openvino", help="As OpenVINO's own files.")] = False,
-    classes: Annotated[
-        int | None,
-        typer.Option("--classes", min=1, help="Classes; without it the weights' own, else 19."),
-    ] = None,
+    size: Size,
+    out: Annotated[Path, typer.Option("--out", help="File to write: .onnx, or .xml (with .bin next to it).")],
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write ONNX.")] = False,
+    openvino: Annotated[bool, typer.Option("--openvino", help="Write OpenVINO's own format.")] = False,
+    classes: Classes = None,
     weights: Weights = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32, or int8 with --weights and --calibrate.")
+        ExportPrecision, typer.Option("--precision", help="int8 needs --weights and --calibrate.")
     ] = "fp32",
-    data: Data = None,
+    data: ScoredData = None,
     calibrate: Calibrate = None,
     calibration_method: CalibrationMethod = "minmax",
     fp32_convolutions: Fp32Convolutions = 3,
     max_loss: MaxLoss = 1.0,
     data_root: DataRoot = None,
-    home: DataHome = Path(),
-    deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images a call.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
+    home: Home = Path(),
+    deploy: Deploy = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Images per call.")] = 1,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
-    """Write a network for one input size: normalised image (b, 3, h, w) to logits (b, classes, h, w), fp32.
+    """Write a network as an ONNX or OpenVINO file.
 
-    What was written is loaded and compared with eager fp32 on noise and on photo-like images; when it
-    differs, there is no file (exit code 3). With --data both are scored on the images of a split, which must
-    have the size given; int8 always is, and a loss above --max-loss is refused (exit code 3). Mean and
-    standard deviation of the normalisation, size and classes stand in the file under the key carnet_bench.
+    The file maps normalised images (b, 3, h, w) of one size to logits (b, classes, h, w), fp32. It is loaded
+    and compared with eager fp32 on noise and on photo-like images; if it differs, it is removed (exit code
+    3). With --data, file and eager are scored on a split whose images have this size; int8 is always scored,
+    and a loss above --max-loss is refused (exit code 3). The normalisation's mean and standard deviation,
+    size and classes are stored in the file under the key carnet_bench.
 
     \b
     Example:
@@ -74,7 +78,7 @@ def export(
         --precision int8 --calibrate camvid:32 --out carnet-mobile-int8.xml
     """  # noqa: D301
     if onnx == openvino:
-        raise UsageError("export: give one of --onnx and --openvino")
+        raise UsageError("export: give either --onnx or --openvino")
     form, size_hw = "onnx" if onnx else "openvino", parse_size(size)
     from bench.models import resolve
     from bench.speed.device import open_device
@@ -83,8 +87,8 @@ def export(
 
     check_out(form, out)
     if out.exists() and not overwrite:
-        raise UsageError(f"{out}: is there already; give --overwrite to replace it")
-    asked = what_is_wanted(
+        raise UsageError(f"{out} exists; give --overwrite to replace it")
+    asked = wanted_of(
         weights,
         precision,
         data=data,
@@ -130,11 +134,7 @@ def export(
         accuracy = {} if done.accuracy is None else {"accuracy": done.accuracy.as_values()}
         print_json({**described, "files": [str(path) for path in done.files], "parity": parity, **accuracy})
         return
-    for kind, one in parity.items():
-        typer.echo(
-            f"against eager fp32 on {kind} inputs: largest difference {one['max_abs']:.3g}, relative "
-            f"{one['relative']:.3g}, same class at {one['argmax_agreement']:.4%} of the pixels"
-        )
+    print_lines(parity_lines(done.parity))
     if done.accuracy is not None:
         typer.echo(str(done.accuracy))
     for path in done.files:
@@ -149,7 +149,7 @@ def _random(model: str, classes: int | None) -> tuple["nn.Module", dict[str, Any
     from bench.speed.device import open_device
     from bench.speed.subjects import build_network
 
-    method, count = resolve(model), classes or _RANDOM_CLASSES
+    method, count = resolve(model), classes or RANDOM_CLASSES
     statistics = statistics_by_name(method.statistics)
     network = build_network(method, count, open_device("cpu"))
     described = {"model": method.name, "weights": "random", "classes": count}

@@ -1,14 +1,16 @@
-"""`carnet-bench models`: the methods by name."""
+"""``carnet-bench models``: the methods by name."""
 
 from __future__ import annotations
 
 import shutil
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bench.cli.options import Json
 from bench.cli.output import log, print_json
+from bench.cli.progress import showing
 
 if TYPE_CHECKING:
     from baselines.method import Method
@@ -26,13 +28,12 @@ def register(app: typer.Typer) -> None:
     app.command("models")(models)
 
 
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
-    """List the methods: paper, parameters and multiply-adds, input sizes, auxiliary losses, ImageNet weights.
+def models(as_json: Json = False) -> None:
+    """List the methods.
 
-    Parameters and multiply-adds are those at each method's own size and classes, which the list names.
-    A name listed here is what `train`, `cost`, `time` and `reproduce` take as MODEL.
+    Shown are paper, parameters, multiply-adds, input sizes, auxiliary losses and ImageNet weights; counts are
+    at each method's own input size and classes. `train`, `cost`, `time` and `reproduce` take these names as
+    MODEL.
 
     \b
     Example:
@@ -52,14 +53,15 @@ def models(
 
 
 def _rows() -> list[dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from bench.models import available
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        methods = list(available().values())
-        return [_row(method) for method in progress.track(methods, description="counting operations")]
+    rows = []
+    methods = available().values()
+    with showing() as tell:
+        for method in methods:
+            rows.append(_row(method))
+            tell("counting operations", len(rows), len(methods))
+    return rows
 
 
 def _row(method: Method) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def _row(method: Method) -> dict[str, Any]:
 
 
 def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
-    """Return a heading, then two lines a method: its numbers, and below them its paper."""
+    """Return a heading, then two lines per method: its numbers and, below, its paper."""
     columns = {
         "name": [row["name"] for row in rows],
         "params": [_number(row["params_m"]) for row in rows],
@@ -104,7 +106,7 @@ def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
     }
     said = []
     for heading in ("counted at", "auxiliary"):
-        # what is the same for all is said once
+        # what all methods share is printed once
         if len(rows) > 1 and len(set(columns[heading])) == 1:
             (value,) = set(columns.pop(heading))
             said += [] if value == "-" else [f"{heading} {value}"]

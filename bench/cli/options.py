@@ -1,22 +1,153 @@
-"""The options that several commands have, each with one name and one explanation."""
+"""The options that several commands share: each is declared once, here."""
 
+from __future__ import annotations
+
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.speed.trained_subject import Wanted
+
+# Names alone: `--help` must not import torch. A test compares them with what the code takes.
+TableName = Literal["table1", "table2", "table3", "table4", "table5", "fig8", "fig9", "fig10"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+TrainingPrecision = Literal["fp32", "bf16", "fp16"]
+TimingPrecision = Literal["fp32", "bf16", "fp16", "int8"]
+ExportPrecision = Literal["fp32", "int8"]
+Calibrator = Literal["minmax", "percentile", "entropy"]
+# typer takes no list of literals
+EngineName = StrEnum(
+    "EngineName",
+    [
+        "eager",
+        "nchw",
+        "channels_last",
+        "compile",
+        "cudagraphs",
+        "onnxruntime",
+        "openvino",
+        "tensorrt",
+    ],
+)
+
+RANDOM_CLASSES = 19
+"""Output classes of a network with random weights."""
+
 Home = Annotated[
-    Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Folder of results/, reports/ and runs/.")
-]
-DataHome = Annotated[
-    Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Home folder; its data/ is looked in last.")
+    Path,
+    typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Project folder; its data/ is searched last."),
 ]
 DataRoot = Annotated[
-    Path | None, typer.Option("--data-root", help="The data set's own folder; beats CARNET_DATA.")
+    Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
+WeightsFile = Annotated[
+    Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
+]
+Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own choice.")
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Time for the whole command, e.g. 90s, 10m or 1h30m.",
+        show_default=False,
+    ),
+]
+Size = Annotated[
+    str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Input size in pixels, height first.")
+]
+SizeOrOwn = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="Input size in pixels, height first; default: 512x1024, with --all each method's own.",
+    ),
+]
 OwnModel = Annotated[
-    str | None, typer.Option("--model", help="path/file.py:build, when the run is of a network of yours.")
+    str | None,
+    typer.Option("--model", metavar="FILE.py:FUNCTION", help="The network, where a run trained your own."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Models = Annotated[
+    list[str], typer.Argument(metavar="MODEL", help="A name of `models`, or FILE.py:FUNCTION.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where to write.", show_default=False)]
+Partial = Annotated[bool, typer.Option("--partial", help="Accept a part of the data set, as in NAME_sample.")]
+Msc = Annotated[bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each also mirrored.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+
+Classes = Annotated[
+    int | None,
+    typer.Option("--classes", min=1, max=65535, help="Output classes; default: the weights' own, else 19."),
+]
+Deploy = Annotated[bool, typer.Option("--deploy", help="Fold a CARNet for inference first.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE|RUN", help="Trained weights; default: random weights."),
+]
+ScoredData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA[:SPLIT]",
+        help="Also score every engine, and eager, on this data set (default split: val).",
+    ),
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        "--calibrate",
+        metavar="DATA[:COUNT]",
+        help="Calibrate int8 on COUNT training images (default 32).",
+    ),
+]
+CalibrationMethod = Annotated[
+    Calibrator, typer.Option("--calibration-method", help="How int8 gets its ranges.")
+]
+Fp32Convolutions = Annotated[
+    int, typer.Option("--fp32-convolutions", min=0, help="Keep the first N convolutions in fp32.")
+]
+MaxLoss = Annotated[
+    float, typer.Option("--max-loss", help="Largest loss of mIoU an engine may have, in percent points.")
+]
+
+
+def wanted_of(
+    weights: Path | None,
+    precision: str,
+    *,
+    data: str | None,
+    calibrate: str | None,
+    method: str,
+    points: float,
+    fp32_convolutions: int,
+) -> Wanted:
+    """Return what the options request for trained weights in an engine that may lose ``points`` of mIoU.
+
+    Raises
+    ------
+    UsageError
+        Data for random weights; int8 without weights or calibration; a calibration without int8.
+    """
+    from bench.speed.trained_subject import Wanted
+
+    if precision == "int8" and (weights is None or calibrate is None):
+        raise UsageError(
+            "--precision int8 needs trained weights and calibration images: random weights have no accuracy "
+            "to lose, and a time without the loss means nothing",
+            then="--weights FILE|RUN --calibrate DATA[:COUNT]",
+        )
+    if calibrate is not None and precision != "int8":
+        raise UsageError(f"--calibrate needs --precision int8; {precision} takes no calibration")
+    if weights is None and data is not None:
+        raise UsageError("--data needs --weights: random weights have no score")
+    return Wanted(data, calibrate, method, fp32_convolutions, points / 100)

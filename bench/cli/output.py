@@ -6,8 +6,15 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import NotMeasured
+
 if TYPE_CHECKING:
-    from bench.results.record import AccuracyRecord
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from bench.results.record import AccuracyRecord, SpeedRecord
+    from bench.results.record_types import Parity
+    from bench.speed.parity import Parity as Compared
 
 
 def print_json(document: Any) -> None:
@@ -22,14 +29,20 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are, however long: no markup, no wrapping."""
+    for line in lines:
+        print(line)
+
+
 def log(line: str) -> None:
     """Write a line for the reader to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
-def command_line() -> list[str]:
+def command_line() -> tuple[str, ...]:
     """Return what was typed, as a record keeps it."""
-    return ["carnet-bench", *sys.argv[1:]]
+    return ("carnet-bench", *sys.argv[1:])
 
 
 def print_scores(record: AccuracyRecord) -> None:
@@ -39,5 +52,38 @@ def print_scores(record: AccuracyRecord) -> None:
     for name, iou in values.iou.items():
         print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
     print(f"  {'mIoU':<14} {100 * values.miou:6.2f} %")
-    for note in record.notes:
-        print(f"  note: {note}")
+    print_lines(f"  note: {note}" for note in record.notes)
+
+
+def measurements(records: Sequence[SpeedRecord]) -> dict[str, Any]:
+    """Return the ``--json`` document of timed networks."""
+    keys = ("identity", "values", "valid", "reasons", "notes")
+    rows = [{"record": record.id, **{key: record.stored[key] for key in keys}} for record in records]
+    return {"measurements": rows}
+
+
+def parity_lines(parity: Mapping[str, Compared | Parity]) -> list[str]:
+    """Return how an engine's output compares with eager fp32, a line per kind of input."""
+    return [
+        f"compared with eager fp32 on {kind} inputs: largest difference {one.max_abs:.3g}, relative "
+        f"{one.relative:.3g}, same class at {one.argmax_agreement:.4%} of the pixels"
+        for kind, one in parity.items()
+    ]
+
+
+def log_written(written: Sequence[tuple[SpeedRecord, Path]]) -> None:
+    """Name the file of each timed network's record.
+
+    Raises
+    ------
+    NotMeasured
+        None of them is valid.
+    """
+    for record, path in written:
+        log(f"{record.identity.title}: {path}")
+    if not any(record.valid for record, _ in written):
+        first = written[0][0]
+        raise NotMeasured(
+            f"no valid measurement; {first.identity.title}: {'; '.join(first.reasons)}",
+            then="stop other programs, give a longer --budget or fixed --threads, and rerun",
+        )

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.data_report import progress_bars
-from bench.cli.options import Device, Json, OwnModel, Threads
+from bench.cli.options import Device, Json, Overwrite, OwnModel, Threads
 from bench.cli.output import log, print_json
+from bench.cli.progress import showing
 
 _MOST_CLASSES = 6  # of one image on a line of text
 
@@ -19,20 +19,21 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     weights: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
-    source: Annotated[Path, typer.Argument(metavar="IMAGE|FOLDER", help="PNG or JPEG, or a folder of them.")],
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="PNG or JPEG file, or a folder of them.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    overwrite: Overwrite = False,
     model: OwnModel = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Segment images: NAME_labels.png and NAME_overlay.png for each, of the image's own size.
+    """Segment images with trained weights.
 
-    The labels are an indexed PNG: its stored values are train ids 0..n-1, its palette the data set's colours.
-    The overlay has a legend of the classes that occur. Of a folder the files named .png, .jpg or .jpeg are
-    taken, not those of folders in it; what else is there is listed.
+    For each image, NAME_labels.png and NAME_overlay.png are written at the image's own size. The labels are
+    an indexed PNG: pixel values are train ids 0..n-1, the palette holds the data set's colours. The overlay
+    has a legend of the classes that occur. From a folder, .png, .jpg and .jpeg files are read (subfolders are
+    not); other files are listed.
 
     \b
     Example:
@@ -54,8 +55,7 @@ def predict(
     network = trained.network(method, files, where)
     for name, why in found.skipped:
         log(f"skipped {name}: {why}")
-    with progress_bars() as progress:
-        bar = progress.add_task("images", total=len(files))
+    with showing() as tell:
         done = predict_files(
             network,
             files,
@@ -64,7 +64,7 @@ def predict(
             out,
             sizes=method.sizes,
             overwrite=overwrite,
-            progress=lambda count: progress.update(bar, completed=count),
+            progress=lambda count: tell("images", count, len(files)),
         )
     if as_json:
         print_json(

@@ -21,7 +21,9 @@ def publish(
     home: Home = Path(),
     as_json: Json = False,
 ) -> None:
-    """Put a run's final weights into results/weights, named after their record, and list them there.
+    """Add a run's final weights to results/weights.
+
+    The file is named after the training record and listed in results/weights/README.md.
 
     \b
     Example:

@@ -1,16 +1,27 @@
-"""``carnet-bench reproduce``: a table of the paper, printed beside measured, with a verdict on every cell."""
+"""``carnet-bench reproduce``: a table of the paper, printed vs measured, with a verdict per cell."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bench.cli.output import log, print_json
+from bench.cli.options import (
+    Budget,
+    DataRoot,
+    Deploy,
+    Device,
+    EngineName,
+    Home,
+    Json,
+    TableName,
+    Threads,
+    TrainingPrecision,
+    WeightsFile,
+)
+from bench.cli.output import command_line, log, print_json
 from bench.cli.parsing import parse_duration
-from bench.cli.progress import timing, watching
+from bench.cli.progress import showing, timing, watching
 from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
 from bench.errors import UsageError
 
@@ -37,77 +48,56 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9 or fig10.")],
+    table: Annotated[
+        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9 or fig10.")
+    ],
     own: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="Set this beside the table: path/file.py:build, or a name of `models`; may be repeated.",
+            help="Add FILE.py:FUNCTION, or a name of `models`, below the table; may be repeated.",
         ),
     ] = None,
     peers: Annotated[
-        bool, typer.Option("--peers", help="Set the modern peers beside the table; none is in the paper.")
+        bool, typer.Option("--peers", help="Add the modern peers below the table; none is in the paper.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option("--data", help="Train and evaluate on this data set first; needs --budget.")
+        str | None, typer.Option("--data", help="Train and evaluate on this data set; needs --budget.")
     ] = None,
     timed: Annotated[
-        bool, typer.Option("--time", help="Time every row on this machine first; not those already timed.")
+        bool, typer.Option("--time", help="Time the rows that have no valid time of this machine yet.")
     ] = False,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget",
-            help="Time for the whole command, e.g. 90s, 10m or 1h; for --data, or for --time (there 15m).",
-        ),
-    ] = None,
+    budget: Budget = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="Of the times, shown and taken; see `time`.")
-    ] = "eager",
+        EngineName, typer.Option("--engine", help="Engine whose times are shown, and taken; see `time`.")
+    ] = EngineName.eager,
     precision: Annotated[
-        str, typer.Option("--precision", help="Of the times, shown and taken: fp32, bf16 or fp16.")
+        TrainingPrecision, typer.Option("--precision", help="Precision of these times.")
     ] = "fp32",
-    deploy: Annotated[
-        bool, typer.Option("--deploy", help="The times are those of networks folded for inference.")
-    ] = False,
-    data_root: Annotated[
-        Path | None, typer.Option("--data-root", help="The data set's own folder; beats CARNET_DATA.")
-    ] = None,
-    weights_file: Annotated[
-        Path | None, typer.Option("--weights-file", help="For --data: the encoder's weights, safetensors.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="For --data and --time: auto, cpu, cuda or mps.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="For --data and --time: CPU threads of torch.")
-    ] = None,
-    home: Annotated[
-        Path,
-        typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Folder of results/, reports/ and runs/."),
-    ] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    deploy: Deploy = False,
+    data_root: DataRoot = None,
+    weights_file: WeightsFile = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    home: Home = Path(),
+    as_json: Json = False,
 ) -> None:
-    """Print a table of the paper beside what is counted and measured here, with a verdict on every cell.
+    """Compare a table of the paper with what is measured here.
 
-    Costs are counted now. Times and accuracies come from the records in HOME/results/records; with --data
-    and --budget a network is trained and evaluated first, with --time every row with a time is timed at its
-    printed size. Written are HOME/results/tables/TABLE.csv, HOME/reports/TABLE.md and, for table1,
-    HOME/reports/pareto.png and .svg. With times of another engine or precision the files are named after it,
-    TABLE-cudagraphs.md for example.
+    Every printed cell gets a verdict. Operations are counted now; times and accuracies come from the records
+    in HOME/results/records. With --data and --budget, CARNet-Mobile is first trained and evaluated on that
+    data set, and the table's rows are timed in the rest of the budget. With --time, every row is timed at its
+    printed input size, within --budget (default: 15m); rerun to continue with rows that have no valid time of
+    this machine and code. Times are of eager fp32 unless --engine, --precision or --deploy say otherwise.
 
-    A time is that of eager fp32 unless --engine, --precision or --deploy say otherwise. --time keeps what it
-    has: stopped and started again it goes on with the rows that have no valid time of this machine and code.
-    Below the table stand the agreement with the printed order (Kendall's tau-b), the ratios that the table
-    claims, and what the printed times ask of the paper's card.
+    A page and a CSV table are written to HOME/reports and HOME/results/tables. They also hold the agreement
+    with the printed order (Kendall's tau-b), the ratios that the table claims, and whether the printed times
+    are possible on the paper's GPU. Networks given by --model, installed ones (entry points
+    carnet_bench.models) and --peers are listed below the table, measured at its input size and classes.
 
-    Networks given by --model, installed ones (entry points carnet_bench.models) and --peers stand in a
-    section of their own below, measured at the table's size and classes.
-
-    table5, fig8, fig9 and fig10 are the paper's ablations, made from the accuracy records alone (see
-    `ablate`): each difference with its interval, and the paper's statement judged; written are a page, a
-    table and a figure of that name.
+    table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
+    `ablate`): each difference with its interval, and the paper's claim.
 
     \b
     Example:
@@ -118,7 +108,7 @@ def reproduce(
       carnet-bench reproduce table1 --time --threads 2
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
-    from bench.report.terminal import terminal_tables
+    from bench.report.terminal import show_table
     from bench.report.write import write_report
     from bench.reproduce.extra_methods import methods_beside
     from bench.reproduce.table import check_name
@@ -131,28 +121,25 @@ def reproduce(
         print_study(table, home, as_json=as_json)
         return
     beside = methods_beside(table, own or [], peers=peers)
-    variant = Variant(engine, precision, deploy)
+    variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
     if data is not None or budget is not None or timed:
         budget_s = _budget_s(data, budget, timed=timed)
         from bench.train.run import Settings
 
-        command = ("carnet-bench", *sys.argv[1:])
-        settings = Settings(home, data_root, weights_file, device, threads, command)
+        settings = Settings(home, data_root, weights_file, device, threads, command_line())
         # the budget is for the whole command: what the table itself takes is kept back
         table_s = min(_TABLE_S + _BESIDE_S * len(beside), 0.2 * budget_s)
         if timed:
             measured = _time(table, budget_s - table_s, settings, variant)
         else:
             measured = _measure(table, str(data), budget_s - table_s, settings, variant)
-    columns = (TextColumn("counting {task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(table, total=None)
+    with showing() as tell:
         judged = judge(
             table,
             home,
-            progress=lambda row, done, rows: bar.update(task, description=row, completed=done, total=rows),
+            progress=lambda row, done, rows: tell("counting operations", done, rows, note=row),
             prefer=measured,
             beside=beside,
             form=form,
@@ -161,12 +148,7 @@ def reproduce(
     if as_json:
         print_json(judged.as_json())
     else:
-        console = Console()
-        drawn, notes = terminal_tables(judged)
-        for one in drawn:
-            console.print(one)
-        for note in notes:
-            console.print(note, markup=False, highlight=False)
+        show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")
 

@@ -23,22 +23,15 @@ def refuse_options(name: str, **given: object) -> None:
 
 def print_study(name: str, home: Path, *, as_json: bool) -> None:
     """Judge a study, write its page, table and figure, and print it."""
-    from bench.report.study_terminal import study_tables
-    from bench.report.study_write import write_study
+    from bench.report.study_terminal import show_study
+    from bench.report.write import write_report
     from bench.reproduce.study import reproduce_study
 
     judged = reproduce_study(name, home)
-    written = write_study(judged, home)
+    written = write_report(judged, home)
     if as_json:
         print_json(judged.as_json())
     else:
-        console = Console()
-        panels, last = study_tables(judged)
-        for table, below in panels:
-            console.print(table)
-            for line in below:
-                console.print(line, markup=False, highlight=False)
-        for line in last:
-            console.print(line, markup=False, highlight=False)
+        show_study(judged, Console())
     for path in written:
         log(f"wrote {path}")

@@ -5,9 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.data_report import progress_bars
-from bench.cli.options import DataHome, DataRoot, Device, Json, OwnModel, Threads
+from bench.cli.options import (
+    DataRoot,
+    Device,
+    Home,
+    Json,
+    Msc,
+    Out,
+    Overwrite,
+    OwnModel,
+    Partial,
+    Threads,
+)
 from bench.cli.output import log, print_json
+from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
 
 
@@ -26,33 +37,29 @@ def submit(
     ] = None,
     *,
     split: Annotated[
-        str, typer.Option("--split", help="test; another split is for your own scoring.")
+        str, typer.Option("--split", help="test (other splits only for scoring them yourself).")
     ] = "test",
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the label files and the zip.")] = None,
-    msc: Annotated[
-        bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each mirrored too.")
-    ] = False,
+    out: Out = None,
+    msc: Msc = False,
     validate: Annotated[
-        Path | None, typer.Option("--validate", help="Check this zip instead of making one.")
+        Path | None,
+        typer.Option("--validate", help="Check this zip instead of writing one."),
     ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="The folder holds a part of the split, as NAME_sample does.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another submission's files in the folder.")
-    ] = False,
+    partial: Partial = False,
+    overwrite: Overwrite = False,
     model: OwnModel = None,
-    home: DataHome = Path(),
+    home: Home = Path(),
     data_root: DataRoot = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Write a test server's label files and their zip, and check it; or check a zip with --validate.
+    """Write or check the zip file for a test server.
 
-    Cityscapes: label ids (never train ids), CITY_SEQUENCE_FRAME_labelIds.png of 1024x2048, 1525 for test;
-    cityscapesScripts finds the files of another split too (CITYSCAPES_RESULTS). ADE20K: ids 1..150 under the
-    image's own name. An interrupted call goes on with the same command. A zip that is wrong exits with 3.
+    Label files and zip go to the folder --out. Cityscapes: label ids (never train ids),
+    CITY_SEQUENCE_FRAME_labelIds.png of 1024x2048, 1525 for test; cityscapesScripts also finds the files of
+    other splits (CITYSCAPES_RESULTS). ADE20K: ids 1..150 under the image's own name. Rerun to resume. Exit
+    code 3 when the zip is wrong.
 
     \b
     Example:
@@ -61,7 +68,7 @@ def submit(
     """  # noqa: D301
     if validate is not None:
         if weights is not None or out is not None:
-            raise UsageError("--validate looks at a zip: it takes no weights and no --out")
+            raise UsageError("--validate checks a zip: drop the weights and --out")
         from bench.predict.submission_zip import format_of
         from bench.predict.submit import images_at
 
@@ -84,8 +91,7 @@ def submit(
     from bench.train.run import Settings
 
     settings = Settings(home, data_root, device=device, threads=threads)
-    with progress_bars() as progress:
-        bar = progress.add_task("images", total=None)
+    with showing() as tell:
         done, identity = submit_run(
             weights,
             data,
@@ -93,12 +99,12 @@ def submit(
             out,
             settings=settings,
             views=MSC if msc else SINGLE,
-            progress=lambda count, total: progress.update(bar, completed=count, total=total),
+            progress=lambda count, total: tell("images", count, total),
             model=model,
             partial=partial,
             overwrite=overwrite,
         )
-    log(f"{out}: {len(done.files) - done.kept} files written, {done.kept} were there")
+    log(f"{out}: {len(done.files) - done.kept} files written, {done.kept} already there")
     report = _validated(done.archive, data, split, done.images)
     if as_json:
         print_json({"identity": identity, "written": len(done.files) - done.kept, "check": report})
@@ -108,21 +114,20 @@ def submit(
 
 
 def _validated(archive: Path, name: str | None, split: str, images: Any) -> dict[str, Any]:
-    """Return the report on a zip; ``images`` are those whose labels must be in it, where they are known."""
+    """Return the report on a zip; ``images``, where known, are those whose labels it must hold."""
     from dataclasses import asdict
 
     from bench.predict.submission_format import submission_format
     from bench.predict.validate_submission import validate_submission
 
-    with progress_bars() as progress:
-        bar = progress.add_task("checking", total=None)
+    with showing() as tell:
         return asdict(
             validate_submission(
                 archive,
                 submission_format(name) if name else None,
                 split,
                 images=images,
-                progress=lambda done, total: progress.update(bar, completed=done, total=total),
+                progress=lambda done, total: tell("checking", done, total),
             )
         )
 
@@ -143,5 +148,5 @@ def _require_sound(report: dict[str, Any]) -> None:
     if report["problems"]:
         raise RefusedInput(
             f"{report['archive']}: {len(report['problems'])} problems, first: {report['problems'][0]}",
-            then="mend the files and zip them flat, or write them with carnet-bench submit",
+            then="fix the files and zip them without folders, or write them with carnet-bench submit",
         )

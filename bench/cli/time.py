@@ -1,8 +1,7 @@
-"""``carnet-bench time``: latency of networks on this machine, with a verdict on the measurement itself."""
+"""``carnet-bench time``: latency of networks on this machine, and whether the measurement is valid."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,32 +10,42 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.cli.engine_options import (
+from bench.cli.options import (
+    RANDOM_CLASSES,
+    Budget,
     Calibrate,
     CalibrationMethod,
-    Data,
+    Classes,
+    DataRoot,
+    Deploy,
+    Device,
+    EngineName,
     Fp32Convolutions,
+    Home,
+    Json,
     MaxLoss,
+    Models,
+    ScoredData,
+    Size,
+    Threads,
+    TimingPrecision,
     Weights,
-    what_is_wanted,
+    wanted_of,
 )
-from bench.cli.measurements import log_written, measurements
-from bench.cli.options import DataRoot
-from bench.cli.output import print_json
+from bench.cli.output import command_line, log_written, measurements, parity_lines, print_json
 from bench.cli.parsing import parse_duration, parse_size
 from bench.cli.progress import timing
 from bench.cli.time_end_to_end import EndToEnd, time_end_to_end
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from bench.clock.clock import Progress
     from bench.results.record import SpeedRecord
-    from bench.results.record_types import Parity
     from bench.speed.trained_subject import TrainedSubject
 
-_RANDOM_CLASSES = 19
+_BUDGET = "60s"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,60 +55,47 @@ def register(app: typer.Typer) -> None:
 
 def time_networks(
     *,
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names, or path/file.py:build.")],
-    size: Annotated[str, typer.Option("--size", help="HEIGHTxWIDTH of the input, pixels.")],
-    classes: Annotated[
-        int | None,
-        typer.Option("--classes", min=1, help="Classes of the output; without it the weights' own, else 19."),
-    ] = None,
+    models: Models,
+    size: Size,
+    classes: Classes = None,
     weights: Weights = None,
     engine: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--engine",
-            help="eager, nchw, channels_last, compile, cudagraphs, onnxruntime, openvino or tensorrt; "
-            "several times to time them against each other. Without it, eager.",
-        ),
+        list[EngineName] | None,
+        typer.Option("--engine", help="Repeat it to time engines against each other.  [default: eager]"),
     ] = None,
-    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16, fp16 or int8.")] = "fp32",
-    data: Data = None,
+    precision: Annotated[
+        TimingPrecision, typer.Option("--precision", help="int8 needs --weights and --calibrate.")
+    ] = "fp32",
+    data: ScoredData = None,
     calibrate: Calibrate = None,
     calibration_method: CalibrationMethod = "minmax",
     fp32_convolutions: Fp32Convolutions = 3,
     max_loss: MaxLoss = 1.0,
     data_root: DataRoot = None,
-    deploy: Annotated[bool, typer.Option("--deploy", help="Fold the network for inference first.")] = False,
+    deploy: Deploy = False,
     batch: Annotated[
         list[int] | None,
-        typer.Option("--batch", min=1, help="Images a call; several times for a sweep. Without it, 1."),
+        typer.Option("--batch", min=1, help="Images per call; repeat it for a sweep.  [default: 1]"),
     ] = None,
     end_to_end: EndToEnd = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads; without it, torch's own choice.")
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    threads: Threads = None,
+    device: Device = "auto",
     samples: Annotated[
-        int,
-        typer.Option("--samples", min=1, help="Samples wanted; p99 needs 100. Very short calls get more."),
+        int, typer.Option("--samples", min=1, help="Samples per network; p99 needs 100.")
     ] = 100,
-    budget: Annotated[
-        str,
-        typer.Option("--budget", help="Time for the whole command, e.g. 60s or 10m; it may end sampling."),
-    ] = "60s",
-    home: Annotated[
-        Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Home folder; records go below it.")
-    ] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
+    budget: Budget = None,
+    home: Home = Path(),
+    as_json: Json = False,
 ) -> None:
-    """Time networks against each other: warm, synchronised, interleaved; random weights unless --weights.
+    """Time networks on this machine, one against the other.
 
-    What an engine computes is compared with eager fp32 before it is timed; when it differs, the command ends
-    with exit code 3 and no time. With --weights and --data every engine is scored on a split too, beside
-    eager; its images must have the size given. int8 always is, and a loss above --max-loss ends with exit
-    code 3. eager takes the device's faster layout (channels_last on a CPU), nchw the
-    other one. Each measurement is written as a record, one that is not valid too. Exit code 4 when none is
-    valid. --end-to-end times one network from image files to label maps: decode, normalise, model, argmax,
-    the loader (the first two), and all in one.
+    Calls are warm, synchronised and interleaved; weights are random unless --weights is given. The default
+    budget of 60s may end sampling early. An engine's output is compared with eager fp32 before it is timed;
+    if it differs, the command stops with exit code 3. With --weights and --data every engine is also scored
+    on a split whose images have this size; int8 is always scored, and a loss above --max-loss stops with exit
+    code 3. eager uses the device's faster layout (channels_last on a CPU), nchw the other one. Every
+    measurement is recorded, valid or not; exit code 4 when none is valid. --end-to-end times one network from
+    image files to label maps: decode, normalise, model, argmax, the loader (the first two), and all together.
 
     \b
     Example:
@@ -108,7 +104,7 @@ def time_networks(
       carnet-bench time carnet-mobile --size 360x480 --weights runs/NAME --precision int8 \\
         --calibrate camvid:32 --engine openvino --deploy
     """  # noqa: D301
-    size_hw, budget_s = parse_size(size), parse_duration(budget)
+    size_hw, budget_s = parse_size(size), parse_duration(budget or _BUDGET)
     from bench.clock.protocol import Protocol
     from bench.models import resolve
     from bench.results.store import add_record
@@ -117,7 +113,7 @@ def time_networks(
     from bench.speed.variant import Variant
 
     methods, batches = [resolve(name) for name in models], batch or [1]
-    asked = what_is_wanted(
+    asked = wanted_of(
         weights,
         precision,
         data=data,
@@ -127,7 +123,7 @@ def time_networks(
         points=max_loss,
     )
     if weights is not None and len(methods) != 1:
-        raise UsageError(f"--weights: of one run, for {len(methods)} models; allowed is one MODEL")
+        raise UsageError(f"--weights belongs to one model; {len(methods)} models given")
 
     def trained(images: int, show: Progress) -> TrainedSubject | None:
         if weights is None:
@@ -137,22 +133,22 @@ def time_networks(
             weights, methods[0], shape, asked, classes=classes, data_root=data_root, home=home, progress=show
         )
 
-    variants = [Variant(name, precision, deploy) for name in engine or ["eager"]]
+    variants = [Variant(str(name), precision, deploy) for name in engine or [EngineName.eager]]
     if end_to_end is not None:
         if weights is not None or batches != [1]:
             raise UsageError(
-                "--end-to-end: of random weights and one image a call, without --weights, --batch"
+                "--end-to-end times random weights, one image per call; drop --weights and --batch"
             )
         time_end_to_end(
             end_to_end,
             methods,
             size_hw,
             variants,
-            classes=classes or _RANDOM_CLASSES,
+            classes=classes or RANDOM_CLASSES,
             threads=threads,
             device=device,
             protocol=Protocol(samples=samples, budget_s=budget_s),
-            command=("carnet-bench", *sys.argv[1:]),
+            command=command_line(),
             home=home,
             as_json=as_json,
         )
@@ -165,14 +161,14 @@ def time_networks(
             for record in measure_speed(
                 methods,
                 size_hw,
-                num_classes=(classes or _RANDOM_CLASSES) if subject is None else subject.num_classes,
+                num_classes=(classes or RANDOM_CLASSES) if subject is None else subject.num_classes,
                 batch=images,
                 threads=threads,
                 device=device,
                 variants=variants,
                 trained=subject,
                 protocol=Protocol(samples=samples, budget_s=budget_s / len(batches)),
-                command=("carnet-bench", *sys.argv[1:]),
+                command=command_line(),
                 progress=show,
             )
         ]
@@ -215,20 +211,12 @@ def _print_table(records: Sequence[SpeedRecord]) -> None:
         accuracy = [] if score is None else [str(Accuracy(**score.model_dump()))]
         for line in (
             f"{record.values.samples} samples",
-            *_parity(record.values.parity or {}),
+            *parity_lines(record.values.parity or {}),
             *accuracy,
             *(f"not valid: {reason}" for reason in record.reasons),
             *record.notes,
         ):
             console.print(f"{record.identity.title}: {line}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _parity(found: Mapping[str, Parity]) -> list[str]:
-    return [
-        f"against eager fp32 on {kind} inputs: largest difference {one.max_abs:.3g}, relative "
-        f"{one.relative:.3g}, same class at {one.argmax_agreement:.4%} of the pixels"
-        for kind, one in found.items()
-    ]
 
 
 def _number(value: float | None) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.measurements import log_written, measurements
-from bench.cli.output import print_json
+from bench.cli.output import log_written, measurements, print_json
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ EndToEnd = Annotated[
     typer.Option(
         "--end-to-end",
         metavar="IMAGES",
-        help="An image or a folder of images: time decoding, normalising, model and argmax too.",
+        help="Also time decoding, normalising and argmax, on this image or folder of images.",
     ),
 ]
 
@@ -50,7 +49,7 @@ def time_end_to_end(
     UsageError
         More than one network or engine.
     RefusedInput
-        No images there.
+        No images found.
     NotMeasured
         The measurement is not valid.
     """
@@ -61,7 +60,7 @@ def time_end_to_end(
 
     if len(methods) != 1 or len(variants) != 1:
         raise UsageError(
-            f"--end-to-end: {len(methods)} models and {len(variants)} engines; allowed is one of each"
+            f"--end-to-end: {len(methods)} models and {len(variants)} engines; expected one of each"
         )
     found = find_images(source)
     with timing() as show:
@@ -103,7 +102,7 @@ def _print_parts(record: SpeedRecord) -> None:
         table.add_column(column, justify="right")
     for name, values in record.values.parts.items():
         share = "-" if whole_ms <= 0 else f"{100 * values.median_ms / whole_ms:.0f} %"
-        rate = "-" if values["fps"] is None else f"{values.fps:.4g}"
+        rate = "-" if values.fps is None else f"{values.fps:.4g}"
         table.add_row(name, f"{values.median_ms:.4g}", f"{values.p90_ms:.4g}", share, rate)
     console = Console()
     console.print(table)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, Threads
+from bench.cli.options import DataRoot, Device, Home, Json, Threads, TrainingPrecision, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_scores
 from bench.cli.progress import watching
+
+Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
 
 def register(app: typer.Typer) -> None:
@@ -19,45 +22,56 @@ def register(app: typer.Typer) -> None:
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe name, or a .toml file.")],
-    more: Annotated[list[str] | None, typer.Argument(help="More key=value, as after --set.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value over the recipe.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Further overrides.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe key.")
+    ] = None,
     lambda_: Annotated[
         float | None, typer.Option("--lambda", help="Weight of SCLoss, Eq. 3 (scloss_weight).")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Registry name or file.py:build.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A name of `models`, or FILE.py:FUNCTION.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of weights, order and augmentation.")
+    ] = None,
     precision: Annotated[
-        str | None, typer.Option("--precision", help="fp32, bf16 or fp16 (on cuda only).")
+        TrainingPrecision | None, typer.Option("--precision", help="fp16 needs --device cuda.")
     ] = None,
     split: Annotated[
-        str | None,
-        typer.Option("--split", help="Evaluated at the end: test, or val where test has no labels; 'none'."),
+        Literal["train", "val", "test", "none"] | None,
+        typer.Option(
+            "--split", help="Split to evaluate at the end; default: test, or val where test has no labels."
+        ),
     ] = None,
     home: Home = Path(),
     data_root: DataRoot = None,
-    weights_file: Annotated[
-        Path | None, typer.Option("--weights-file", help="The encoder's weights, safetensors.")
-    ] = None,
+    weights_file: WeightsFile = None,
     device: Device = "auto",
     devices: Annotated[
-        int, typer.Option("--devices", min=1, help="That share each batch, a process each.")
+        int,
+        typer.Option(
+            "--devices",
+            min=1,
+            help="Devices that share each batch, one process per device.",
+        ),
     ] = 1,
     strategy: Annotated[
-        str, typer.Option("--strategy", help="auto or ddp; auto is ddp for several devices.")
+        Literal["auto", "ddp"], typer.Option("--strategy", help="auto is ddp for several devices.")
     ] = "auto",
     workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Processes that read data; no result changes.")
+        int, typer.Option("--workers", min=0, help="Data-loading processes (results do not depend on it).")
     ] = 0,
     journal: Annotated[
-        list[str] | None, typer.Option("--log", help="wandb or mlflow, beside TensorBoard's event file.")
+        list[Journal] | None, typer.Option("--log", help="Also log there, next to TensorBoard's event file.")
     ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe, resuming what is there, then evaluate it.
+    """Train a recipe and evaluate the result.
 
-    The same command again continues an interrupted run at its last checkpoint. The curve is in the run's
-    folder: tensorboard --logdir runs
+    Rerun the same command to resume an interrupted run at its last checkpoint. Learning curves are in the
+    run's folder: tensorboard --logdir runs
 
     \b
     Example:
@@ -66,7 +80,6 @@ def train(
       carnet-bench train camvid-quick --precision bf16 --workers 2 --log mlflow
       carnet-bench train camvid-scratch --model nets/mine.py:build
     """  # noqa: D301
-    from bench.errors import unknown
     from bench.fabric import PRECISIONS
     from bench.train import recipe as recipes
     from bench.train.run import Settings
@@ -75,8 +88,6 @@ def train(
     from bench.train.splits import scored_split
 
     changes = recipes.parse_changes([*(setting or []), *(more or [])])
-    if precision is not None and precision not in PRECISIONS:
-        raise unknown("precision", precision, list(PRECISIONS))
     named = None if precision is None else PRECISIONS[precision]
     flags = {"scloss_weight": lambda_, "model": model, "seed": seed, "precision": named}
     changes.update({key: value for key, value in flags.items() if value is not None})
@@ -86,7 +97,7 @@ def train(
         weights_file,
         device,
         threads,
-        tuple(command_line()),
+        command_line(),
         workers=workers,
         devices=devices,
         strategy=strategy,

@@ -22,6 +22,7 @@ from bench.data.dataset import Sample
 from bench.data.images import id_table, map_ids
 from bench.data.nyudv2 import CLASSES, FROM_1, HOW_TO_GET, PALETTE, crop_entry
 from bench.errors import RefusedInput
+from bench.extras import import_extra
 from bench.files import sha256_of_file
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 NOT_VERIFIED = "read from nyu_depth_v2_labeled.mat by its description: not verified on the real file"
 _PROBED = 16
-_EXTRA = "pip install 'carnet-bench[nyu]'"
 
 
 class NYUDv2Mat:
@@ -62,7 +62,7 @@ class NYUDv2Mat:
     ) -> None:
         self.split = split
         self.stored_ids = FROM_1
-        self._open = _hdf5().File
+        self._open = import_extra("h5py", "nyu").File
         self._file = labelled_set
         self._map_file = class_map
         self._forty = read_class_map(class_map)
@@ -196,11 +196,13 @@ def matlab_variables(path: Path) -> list[str]:
     RefusedInput
         It is not one.
     """
-    return [str(name) for name, *_ in _reading(path, _matlab().whosmat)]
+    return [str(name) for name, *_ in _reading(path, import_extra("scipy.io", "nyu").whosmat)]
 
 
 def _matlab_variable(path: Path, variable: str, wanted: str) -> NDArray[Any]:
-    found = _reading(path, lambda name: _matlab().loadmat(name, variable_names=[variable]))
+    found = _reading(
+        path, lambda name: import_extra("scipy.io", "nyu").loadmat(name, variable_names=[variable])
+    )
     if variable not in found:
         raise RefusedInput(f"{path}: no variable {variable} in it; wanted is {wanted}", then=HOW_TO_GET)
     numbers: NDArray[Any] = np.asarray(found[variable])
@@ -232,19 +234,3 @@ def _check_shapes(path: Path, stored: Any) -> int:
             "labels, allowed are equally many, the images of uint8"
         )
     return len(stored["images"])
-
-
-def _hdf5() -> Any:
-    try:
-        import h5py  # noqa: PLC0415 - of an extra
-    except ImportError as error:
-        raise RefusedInput("HDF5 files: h5py is not installed, which reads them", then=_EXTRA) from error
-    return h5py
-
-
-def _matlab() -> Any:
-    try:
-        import scipy.io  # noqa: PLC0415 - of an extra
-    except ImportError as error:
-        raise RefusedInput("MATLAB files: scipy is not installed, which reads them", then=_EXTRA) from error
-    return scipy.io

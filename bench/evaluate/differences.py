@@ -24,7 +24,7 @@ Measured, with 3 seeds and 2,000 trials or more each:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +157,25 @@ def compare(
         paired,
         IMAGES_ONLY if len(first) == len(second) == 1 else SEEDS_AND_IMAGES,
     )
+
+
+def compare_seeds(
+    first: Mapping[int, Matrices],
+    second: Mapping[int, Matrices],
+    blocks: Blocks | Sequence[int] | None = None,
+) -> tuple[Difference, tuple[int, ...]]:
+    """Compare runs given by their seeds: seed by seed where both have two seeds in common, or the same one.
+
+    Returns
+    -------
+    The difference, and the seeds that it leaves out because one side lacks them; errors as `compare`.
+    """
+    shared = [seed for seed in first if seed in second]
+    if len(shared) < 2 and list(first) != list(second):
+        return compare(list(first.values()), list(second.values()), blocks), ()
+    before, after = ([side[seed] for seed in shared] for side in (first, second))
+    left_out = tuple(sorted({*first, *second} - set(shared)))
+    return compare(before, after, blocks, paired=True), left_out
 
 
 def interval(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bench.experiments.grid import name_of
@@ -10,6 +11,7 @@ from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import Progress
 from bench.experiments.grid_result import Outcome
 from bench.experiments.grid_state import DONE
+from bench.paper.variant import Variant
 
 
 def plan_lines(progress: Progress, estimates: Estimates) -> list[str]:
@@ -85,8 +87,10 @@ def document_of(progress: Progress) -> dict[str, Any]:
     }
 
 
-def result_lines(progress: Progress, found: Sequence[Outcome]) -> list[str]:
-    """Return what a grid prints at its end: a line a variant, failed runs, what is left."""
+def result_lines(
+    progress: Progress, found: Sequence[Outcome], remarks: Mapping[Variant, str] = MappingProxyType({})
+) -> list[str]:
+    """Return what a grid prints at its end: a line per variant with its remark, failed runs, what is left."""
     lines = _head(progress)
     width = max(len(name_of(one.variant)) for one in found)
     for one in found:
@@ -94,7 +98,8 @@ def result_lines(progress: Progress, found: Sequence[Outcome]) -> list[str]:
         spread = "" if one.std is None else f" +- {100 * one.std:.2f}"
         seeds = f", {len(one.accuracy)} {'seed' if len(one.accuracy) == 1 else 'seeds'}"
         lines.append(f"  {name_of(one.variant):<{width}}  {mean}{spread}{seeds}")
-        lines += [f"    {line}" for line in _difference_lines(one)]
+        remark = remarks.get(one.variant)
+        lines += [f"    {line}" for line in (*_difference_lines(one), remark, one.note) if line]
     lines += _shared_and_skipped(progress)
     for run, state in progress.states.items():
         # that all are smoke runs is said above
@@ -126,10 +131,6 @@ def _difference_lines(one: Outcome) -> list[str]:
             f"{100 * found.mean:+.2f} to the first, {100 * found.level:.0f} % interval "
             f"{low:+.2f} to {high:+.2f} over {found.covers}"
         )
-    if one.printed is not None:
-        lines.append(f"the paper {one.printed:+} on nyudv2: {one.verdict}")
-    if one.note:
-        lines.append(one.note)
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.evaluate.differences import Difference, Interval
 from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel
@@ -18,17 +18,6 @@ INTERVALS = (
 NO_NUMBERS = "The figure's numbers are not in the paper's text, so only its statement is checked."
 
 
-@dataclass
-class Footnotes:
-    """Notes numbered in the order in which they are first used."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def number(self, note: str | None) -> int | None:
-        """Return the number of a note, a new one for a new note; None for no note."""
-        return None if note is None else self.numbers.setdefault(note, len(self.numbers) + 1)
-
-
 @dataclass(frozen=True)
 class StudyRow:
     """One variant: its mIoU, and the difference that its row shows.
@@ -36,15 +25,15 @@ class StudyRow:
     Attributes
     ----------
     label
-        Of the variant.
+        Name of the variant.
     printed, measured, interval, seeds, verdict
-        Of its mIoU in percent; the verdict is empty where nothing is printed.
+        Its mIoU in percent; the verdict is empty where nothing is printed.
     note
-        Number of the note on it, or None.
+        Note on the mIoU, or None.
     gain_printed, gain, gain_interval, gain_verdict
-        Of the difference in points; `NOTHING` where the row has none.
+        The difference in points; `NOTHING` where the row has none.
     gain_note
-        Number of the note on the difference, or None.
+        Note on the difference, or None.
     """
 
     label: str
@@ -53,43 +42,43 @@ class StudyRow:
     interval: str
     seeds: str
     verdict: str
-    note: int | None
+    note: str | None
     gain_printed: str
     gain: str
     gain_interval: str
     gain_verdict: str
-    gain_note: int | None
+    gain_note: str | None
 
 
-def rows_of(study: JudgedStudy, panel: Panel, notes: Footnotes) -> list[StudyRow]:
+def rows_of(study: JudgedStudy, panel: Panel) -> list[StudyRow]:
     """Return a row for each variant.
 
-    In Table 5 the difference is the improvement over the row before; in a figure the claimed best less this.
+    In Table 5 the difference is the improvement over the row before; in a figure the claimed best minus this.
     """
     by_label = {gain.label if study.improves else gain.over: gain for gain in panel.gains}
-    return [_row(level, by_label.get(level.label), notes) for level in panel.levels]
+    return [_row(level, by_label.get(level.label)) for level in panel.levels]
 
 
 def gain_heading(study: JudgedStudy, panel: Panel) -> str:
-    """Return what the differences are: ``improvement``, or e.g. ``N = 4 less this``."""
-    return "improvement" if study.improves else f"{panel.gains[0].label} less this"
+    """Return what the differences are: ``improvement``, or e.g. ``N = 4 minus this variant``."""
+    return "improvement" if study.improves else f"{panel.gains[0].label} minus this variant"
 
 
 def statement_line(panel: Panel) -> str:
-    """Return the statement with its verdict and what decided."""
+    """Return the paper's claim with its verdict and what decided."""
     note = f" ({panel.statement.note})" if panel.statement.note else ""
-    return f"Statement: {panel.statement.text}: {panel.statement.verdict}{note}"
+    return f'claim "{panel.statement.text}": {panel.statement.verdict}{note}'
 
 
 def summary_line(study: JudgedStudy) -> str:
-    """Return how many cells or statements there are and how often each verdict occurs."""
+    """Return the number of printed cells, or of a figure's claims, and of each verdict."""
     counts = ", ".join(f"{count} {name}" for name, count in study.summary.items())
     total = sum(study.summary.values())
-    what = "printed cell" if study.results else "statement"
+    what = "printed cell" if study.results else "claim"
     return f"{total} {what}{'' if total == 1 else 's'}: {counts}"
 
 
-def _row(level: Level, gain: Gain | None, notes: Footnotes) -> StudyRow:
+def _row(level: Level, gain: Gain | None) -> StudyRow:
     found = level.interval
     difference = None if gain is None else gain.difference
     return StudyRow(
@@ -99,12 +88,12 @@ def _row(level: Level, gain: Gain | None, notes: Footnotes) -> StudyRow:
         _range(found, signed=False),
         str(len(level.seeds)),
         level.verdict or "",
-        notes.number(level.note),
+        level.note,
         NOTHING if gain is None else gain.printed or "+",
         NOTHING if difference is None else f"{100 * difference.mean:+.2f}",
         _range(difference, signed=True),
         NOTHING if gain is None else gain.verdict,
-        None if gain is None or difference is None else notes.number(gain.note),
+        None if gain is None or difference is None else gain.note,
     )
 
 

@@ -1,72 +1,58 @@
-"""A judged study for the terminal: 100 columns are enough."""
+"""A judged study on a terminal: 80 columns are enough."""
 
 from __future__ import annotations
 
-from rich import box
+from functools import partial
+
+from rich.console import Console
 from rich.table import Table
 
+from bench.report.markdown import sentence
 from bench.report.study_rows import (
     INTERVALS,
     NO_NUMBERS,
     NOTHING,
-    Footnotes,
     StudyRow,
     gain_heading,
     rows_of,
     statement_line,
     summary_line,
 )
+from bench.report.terminal import print_table, styled, table_of
 from bench.reproduce.study_result import JudgedStudy, Panel
-from bench.reproduce.verdict import words as v
-
-_STYLES = {v.REPRODUCED: "green", v.CONTRADICTED: "red", v.NOT_MEASURED: "dim"}
 
 
-def study_tables(study: JudgedStudy) -> tuple[list[tuple[Table, list[str]]], list[str]]:
-    """Return each panel's table with the lines to print below it, and the lines for the end."""
-    notes = Footnotes()
-    panels = [(_table(study, panel, notes), _below(panel)) for panel in study.panels]
-    numbered = [f"[{count}] {note}" for note, count in notes.numbers.items()]
+def show_study(study: JudgedStudy, console: Console) -> None:
+    """Print a table for each panel with its statement below, and a summary; all notes are on the page."""
+    for panel in study.panels:
+        print_table(console, partial(_table, study, panel))
+        for line in (sentence(panel.about), sentence(statement_line(panel)), ""):
+            console.print(line, markup=False, highlight=False)
     numbers = [] if study.results else [NO_NUMBERS]
-    return panels, [*numbered, *numbers, INTERVALS, summary_line(study)]
+    for line in (*numbers, INTERVALS, sentence(summary_line(study)), f"All notes: reports/{study.name}.md"):
+        console.print(line, markup=False, highlight=False)
 
 
-def _table(study: JudgedStudy, panel: Panel, notes: Footnotes) -> Table:
-    table = Table(
-        title=f"{study.heading}: {study.caption}. {panel.title}",
-        show_lines=True,
-        title_justify="left",
-        box=box.HORIZONTALS,
-    )
-    table.collapse_padding, table.pad_edge = True, False
-    table.add_column("Variant")
+def _table(study: JudgedStudy, panel: Panel, words: str) -> Table:
     printed = bool(study.results)
-    table.add_column("MIoU (%)\n" + ("printed, measured" if printed else "measured"), justify="right")
-    table.add_column(f"{gain_heading(study, panel)}\n(points)", justify="right")
-    table.add_column("verdict on\nthe difference", justify="right")
-    for row in rows_of(study, panel, notes):
+    heads = [
+        "Variant",
+        "MIoU (%)\n" + ("printed,\n" if printed else "") + "measured (seeds)",
+        f"{gain_heading(study, panel)}\n(points)".replace(" minus ", "\nminus "),
+        "verdict on\nthe difference",
+    ]
+    lines = []
+    for row in rows_of(study, panel):
         change = [] if row.gain_printed in (NOTHING, "+") else [f"[bold]{row.gain_printed}[/bold]"]
         change += [row.gain] if row.gain_interval == NOTHING else [row.gain, row.gain_interval]
-        verdict = _styled(row.gain_verdict, row.gain_note)
-        table.add_row(row.label, _miou(row, printed=printed), "\n".join(change), verdict)
-    return table
+        miou = _miou(row, printed=printed, words=words)
+        lines.append([row.label, miou, "\n".join(change), styled(row.gain_verdict, words=words)])
+    return table_of(f"{study.heading}: {study.caption}. {panel.title}", heads, lines)
 
 
-def _miou(row: StudyRow, *, printed: bool) -> str:
+def _miou(row: StudyRow, *, printed: bool, words: str) -> str:
     lines = [f"[bold]{row.printed}[/bold]"] if printed else []
     if row.interval != NOTHING:
-        seeds = f"{row.seeds} seed{'' if row.seeds == '1' else 's'}"
-        lines += [f"{row.measured} ({seeds})", row.interval]
-    lines.append(_styled(row.verdict, row.note))
+        lines += [f"{row.measured} ({row.seeds})", row.interval]
+    lines.append(styled(row.verdict, words=words))
     return "\n".join(line for line in lines if line)
-
-
-def _below(panel: Panel) -> list[str]:
-    return [f"{panel.about[0].upper()}{panel.about[1:]}.", statement_line(panel), *panel.notes, ""]
-
-
-def _styled(verdict: str, note: int | None) -> str:
-    # an escaped bracket: rich would read [1] as a style
-    text = " ".join(part for part in (verdict, "" if note is None else f"\\[{note}]") if part)
-    style = _STYLES.get(verdict)
-    return f"[{style}]{text}[/{style}]" if style else text

@@ -1,30 +1,32 @@
-"""Write what a reproduced table leaves behind: CSV, Markdown page and, for Table 1, the plot."""
+"""Write what a judged table or study leaves behind: page, CSV, LaTeX and, where it has one, the figure."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from bench.files import write_atomic
-from bench.report.csv_table import to_csv
+from bench.report.csv_table import study_to_csv, to_csv
 from bench.report.origin import Origin, origin
 from bench.report.page import to_markdown
+from bench.report.study_page import study_to_markdown
+from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table_result import Reproduction
 
 _PLOTTED = "table1"
 
 
-def write_report(reproduction: Reproduction, home: Path, made_by: Origin | None = None) -> list[Path]:
-    """Write ``results/tables/NAME.csv``, ``reports/NAME.md`` and, for Table 1, ``reports/pareto.*``.
+def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin | None = None) -> list[Path]:
+    """Write ``reports/NAME.md`` and ``.tex``, ``results/tables/NAME.csv``, and the figure with its caption.
 
-    A table with times of another form than eager fp32 has files of its own, ``table2-cudagraphs.md`` for
-    example, and no plot.
+    A study's figure bears its name, Table 1's is ``reports/pareto.*``. A table with times of another form
+    than eager fp32 has files of its own, ``table2-cudagraphs.md`` for example, and no figure.
 
     Parameters
     ----------
-    reproduction
-        The judged table.
+    judged
+        A judged table or study.
     home
-        Below which everything is written.
+        Folder of ``reports/`` and ``results/``.
     made_by
         Commit and machine; None finds them out.
 
@@ -38,18 +40,26 @@ def write_report(reproduction: Reproduction, home: Path, made_by: Origin | None 
         The disk refuses; the message names the file.
     """
     made_by = made_by or origin()
-    name = reproduction.stem
-    reports = home / "reports"
-    plotted = name == _PLOTTED
-    contents: dict[Path, str | bytes] = {
-        reports / f"{name}.md": to_markdown(reproduction, made_by, "pareto.svg" if plotted else None),
-        home / "results" / "tables" / f"{name}.csv": to_csv(reproduction, made_by),
-    }
-    if plotted:
-        from bench.report.pareto import draw  # noqa: PLC0415 - matplotlib, which Table 4 does not need
+    # matplotlib, which a table without a figure does not need, is imported late
+    if isinstance(judged, JudgedStudy):
+        from bench.report.study_figure import draw_study  # noqa: PLC0415
 
-        for form, picture in draw(reproduction, made_by).items():
-            contents[reports / f"pareto.{form}"] = picture
+        name = plot = judged.name
+        page, table = study_to_markdown(judged, made_by, f"{plot}.svg"), study_to_csv(judged, made_by)
+        figure = draw_study(judged, made_by)
+    else:
+        from bench.report.pareto import draw  # noqa: PLC0415
+
+        name, plot = judged.stem, "pareto"
+        plotted = name == _PLOTTED
+        page = to_markdown(judged, made_by, f"{plot}.svg" if plotted else None)
+        table = to_csv(judged, made_by)
+        figure = draw(judged, made_by) if plotted else {}
+    contents: dict[Path, str | bytes] = {
+        home / "reports" / f"{name}.md": page,
+        home / "results" / "tables" / f"{name}.csv": table,
+        **{home / "reports" / f"{plot}.{form}": content for form, content in figure.items()},
+    }
     for path, content in contents.items():
         write_atomic(path, content)
     return list(contents)

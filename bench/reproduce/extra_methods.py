@@ -13,6 +13,7 @@ from bench.reproduce.cost_cells import count_beside
 from bench.reproduce.record_cells import Found, found_miou, found_speed, own_notes
 from bench.reproduce.record_choice import Records
 from bench.reproduce.table_result import Beside, Measured, Point
+from bench.reproduce.time_choice import Times
 from bench.results.select import is_synthetic
 
 _UNITS = {"time": "ms", "fps": "fps", "miou": "%"}
@@ -60,7 +61,7 @@ def methods_beside(table: str, named: Sequence[str], *, peers: bool) -> list[Met
     return chosen
 
 
-def set_beside(method: Method, table: Table, records: Records) -> Beside:
+def set_beside(method: Method, table: Table, records: Records, times: Times) -> Beside:
     """Return a method's numbers under a table's columns, at the table's size and classes.
 
     A size that the method does not take leaves a note in place of the number.
@@ -72,7 +73,7 @@ def set_beside(method: Method, table: Table, records: Records) -> Beside:
         if column == "miou":
             found = found_miou(records.accuracy(method.name, table))
         elif column in _UNITS:
-            found = found_speed(column, records.speed(method.name, table.size_hw, table.num_classes))
+            found = found_speed(column, times.choose(method.name, table.size_hw, table.num_classes))
         else:
             continue
         numbers.append(_measured(method, column, found))

@@ -37,7 +37,7 @@ class Found:
 def found_miou(choice: Choice[AccuracyRecord]) -> Found:
     """Return the mean mIoU over the seeds, in percent."""
     if not choice.records:
-        return Found(None, _nothing("accuracy", choice), None)
+        return Found(None, _nothing(choice), None)
     percent = statistics.fmean(_percents(choice))
     remarks = "; ".join((_on_which(choice.records), *own_notes(choice.records)))
     return Found(percent, remarks, choice.records[0].id)
@@ -56,7 +56,8 @@ def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = Fa
         Name mean and standard deviation too: the paper prints them.
     """
     if not choice.records:
-        return Found(None, _nothing("speed", choice), None)
+        reasons = "; ".join(dict.fromkeys(choice.refused))
+        return Found(None, reasons or "no time of this machine yet", None)
     record = choice.records[0]
     values, identity = record.values, record.identity
     value = values.median_ms if column == "time" else values.fps
@@ -134,10 +135,10 @@ def own_notes(records: tuple[AccuracyRecord, ...]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def _nothing(kind: str, choice: Choice[AccuracyRecord] | Choice[SpeedRecord]) -> str:
+def _nothing(choice: Choice[AccuracyRecord]) -> str:
     if not choice.refused:
-        return f"no {kind} record"
-    return f"no {kind} record that may be tabulated: {'; '.join(dict.fromkeys(choice.refused))}"
+        return "no accuracy record"
+    return f"no accuracy record that may be tabulated: {'; '.join(dict.fromkeys(choice.refused))}"
 
 
 def _bound(column: str, bound_ms: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import NotMeasured, unknown
-from bench.evaluate.differences import Difference, Interval, compare, interval
+from bench.evaluate.differences import Difference, Interval, compare_seeds, interval
 from bench.paper import Cell, rows
 from bench.paper.studies import (
     Labelled,
@@ -24,7 +24,6 @@ from bench.reproduce.study_records import AblationRecords, Comparable
 from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Statement, combined
 from bench.reproduce.table_result import joined
 from bench.reproduce.verdict import words as v
-from bench.results.record import AccuracyRecord
 from bench.results.select import is_synthetic
 
 _TITLES = {
@@ -225,19 +224,15 @@ def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> G
 
 
 def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference, str | None]:
-    """Return the difference, seed by seed where both have two seeds in common, and what it leaves out."""
+    """Return the difference, and which seeds it leaves out."""
     by_id = {run.record.id: run.record for run in runs.runs}
-    shared = [seed for seed in over.seeds if seed in level.seeds]
-    paired = len(shared) > 1 or list(over.seeds) == list(level.seeds)
-
-    def matrices(one: Level) -> list[AccuracyRecord]:
-        kept = zip(one.seeds, one.records, strict=True)
-        return [by_id[record] for seed, record in kept if not paired or seed in shared]
-
-    before, after = ([runs.matrices(record) for record in matrices(one)] for one in (over, level))
-    left_out = sorted({*over.seeds, *level.seeds} - set(shared)) if paired else []
+    before, after = (
+        {seed: runs.matrices(by_id[record]) for seed, record in zip(one.seeds, one.records, strict=True)}
+        for one in (over, level)
+    )
+    difference, left_out = compare_seeds(before, after, runs.blocks)
     note = f"without seed {', '.join(map(str, left_out))}, which only one side has" if left_out else None
-    return compare(before, after, runs.blocks, paired=paired), note
+    return difference, note
 
 
 def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Comparable | None) -> Statement:

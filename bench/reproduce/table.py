@@ -13,8 +13,9 @@ from bench.paper import TABLES, Cell, Row, Table, notes_of, rows
 from bench.reproduce.cost_cells import RowCosts, count_row
 from bench.reproduce.extra_methods import points_of, set_beside, with_these
 from bench.reproduce.record_cells import judge_miou, judge_speed
-from bench.reproduce.record_choice import Records
-from bench.reproduce.table_result import Beside, Point, Reproduction, Result, joined
+from bench.reproduce.record_choice import Choice, Records
+from bench.reproduce.table_result import Beside, OtherTimes, Point, Reproduction, Result, joined
+from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.order import Ranks, judge_ranks
 from bench.reproduce.verdict.plausibility import Work, judge_times
@@ -47,6 +48,7 @@ def reproduce(
     *,
     beside: Sequence[Method] = (),
     form: str = "",
+    machine: str | None = None,
 ) -> Reproduction:
     """Judge every printed cell of a table: costs are counted now, times and accuracies come from records.
 
@@ -67,11 +69,14 @@ def reproduce(
     form
         Engine and precision of the times to show, as `SpeedIdentity.form` names them; empty is eager
         fp32.
+    machine
+        Part of the name of the machine whose times are shown; None is the one that made the preferred
+        records, else this one.
 
     Raises
     ------
     UsageError
-        No such table; the message lists the choices.
+        No such table, or no time of such a machine; the message lists the choices.
     RefusedInput
         A damaged record; the message names its file.
     """
@@ -79,7 +84,11 @@ def reproduce(
     table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)
     cells = (row.cells.get("time") for row in printed_rows)
     timed = [(cell.row, cell.size_hw, cell.classes) for cell in cells if cell is not None]
-    records = Records(home, with_these(methods, beside), prefer, form, timed)
+    if timed:
+        timed += [(method.name, table.size_hw, table.num_classes) for method in beside]
+    known = with_these(methods, beside)
+    records = Records(home, known, prefer)
+    times = Times(home, known, timed, prefer=prefer, form=form, machine=machine)
     results: dict[tuple[str, str], Result] = {}
     params_m: dict[str, float] = {}
     points: list[Point] = []
@@ -88,7 +97,7 @@ def reproduce(
     for done, row in enumerate(printed_rows):
         progress(row.name, done, steps)
         method = methods.get(row.name)
-        work = _Work(row, table, *_costs(row, method), records)
+        work = _Work(row, table, *_costs(row, method), records, times)
         if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
             points += points_of(method, params_m[row.name], table, records, in_table=True)
@@ -102,12 +111,12 @@ def reproduce(
     placed: list[Beside] = []
     for done, method in enumerate(beside, start=len(printed_rows)):
         progress(method.name, done, steps)
-        placed.append(set_beside(method, table, records))
+        placed.append(set_beside(method, table, records, times))
         known_m = placed[-1].params_m
         if known_m is not None:
             points += points_of(method, known_m, table, records, in_table=False)
     progress("", steps, steps)
-    times = [result for (_, column), result in results.items() if column == "time"]
+    shown = [result for (_, column), result in results.items() if column == "time"]
     return Reproduction(
         table,
         printed_rows,
@@ -117,20 +126,40 @@ def reproduce(
         tuple(points),
         frozenset(row.name for row in printed_rows if _is_reconstruction(methods.get(row.name))),
         tuple(placed),
-        _ranks(times, records) if times else None,
-        records.claims(name),
-        judge_times(table, [result.cell for result in times], work_of),
+        _ranks(shown, times) if shown else None,
+        times.claims(name),
+        judge_times(table, [result.cell for result in shown], work_of),
         form,
+        str(times.machine) if shown else "",
+        _elsewhere(table, printed_rows, methods, times),
     )
 
 
-def _ranks(times: Sequence[Result], records: Records) -> Ranks:
+def _elsewhere(
+    table: Table, printed_rows: Sequence[Row], methods: Mapping[str, Method], times: Times
+) -> tuple[OtherTimes, ...]:
+    """Judge the times of the other machines."""
+    cells = [cell for row in printed_rows for cell in row.cells.values() if cell is not None]
+    found = []
+    for machine, by_row in times.elsewhere().items():
+        results = [
+            _labelled(Result(cell, *judge_speed(cell, table, Choice((by_row[cell.row],)))), methods[cell.row])
+            for cell in cells
+            if cell.column in ("time", "fps") and cell.row in by_row
+        ]
+        ranks = _ranks([result for result in results if result.cell.column == "time"], times)
+        by_place = {(result.cell.row, result.cell.column): result for result in results}
+        found.append(OtherTimes(str(machine), by_place, ranks))
+    return tuple(found)
+
+
+def _ranks(shown: Sequence[Result], times: Times) -> Ranks:
     """Judge the order of the times; each is that of the record which its cell shows."""
-    printed = {result.cell.row: float(result.cell.value) for result in times}
+    printed = {result.cell.row: float(result.cell.value) for result in shown}
     measured = {
         result.cell.row: (result.measured, record)
-        for result in times
-        if result.measured is not None and (record := records.speed_record(result.record)) is not None
+        for result in shown
+        if result.measured is not None and (record := times.record(result.record)) is not None
     }
     return judge_ranks(printed, measured)
 
@@ -144,6 +173,7 @@ class _Work:
     costs: RowCosts | None
     reason: str | None
     records: Records
+    times: Times
 
 
 def _costs(row: Row, method: Method | None) -> tuple[RowCosts | None, str | None]:
@@ -163,7 +193,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
     if cell.column == "miou":
         return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table)))
     if cell.column in ("time", "fps"):
-        choice = work.records.speed(name, cell.size_hw, cell.classes)
+        choice = work.times.choose(name, cell.size_hw, cell.classes)
         return Result(cell, *judge_speed(cell, work.table, choice))
     if work.costs is None:
         return Result(cell, None, v.NOT_MEASURED, work.reason)

@@ -156,6 +156,30 @@ class Point:
 
 
 @dataclass(frozen=True)
+class OtherTimes:
+    """A table's times on a machine that is not the table's own.
+
+    Attributes
+    ----------
+    machine
+        In words.
+    cells
+        Measured times and rates, by (row, column).
+    ranks
+        Their order against the printed one.
+    """
+
+    machine: str
+    cells: Mapping[tuple[str, str], Result]
+    ranks: Ranks
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the times as ``reproduce --json`` prints them."""
+        cells = [result.as_json() for result in self.cells.values()]
+        return {"machine": self.machine, "cells": cells, "ranks": self.ranks.as_json()}
+
+
+@dataclass(frozen=True)
 class Reproduction:
     """One table of the paper, judged.
 
@@ -186,6 +210,10 @@ class Reproduction:
     form
         Engine and precision of the times shown, as `SpeedIdentity.form` names them; empty is eager
         fp32.
+    machine
+        Machine whose times the table shows, in words; this one where there is no time to show.
+    elsewhere
+        The times of other machines.
     """
 
     table: Table
@@ -200,6 +228,8 @@ class Reproduction:
     claims: tuple[Claim, ...] = ()
     plausibility: tuple[Plausibility, ...] = ()
     form: str = ""
+    machine: str = ""
+    elsewhere: tuple[OtherTimes, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -216,12 +246,14 @@ class Reproduction:
         return {
             "table": self.table.name,
             "form": self.form or None,
+            "machine": self.machine or None,
             "cells": [result.as_json() for result in self.results.values()],
             "beside": [number.as_json() for method in self.beside for number in method.numbers],
             "summary": self.summary,
             "ranks": None if self.ranks is None else self.ranks.as_json(),
             "claims": [claim.as_json() for claim in self.claims],
             "plausibility": [time.as_json() for time in self.plausibility],
+            "elsewhere": [times.as_json() for times in self.elsewhere],
         }
 
 

@@ -102,6 +102,12 @@ class Tabulated:
         """Return why a record may not enter a table, or None when it may."""
         return why_not_tabulated(record, self.sources(record))
 
+    def sort(self, records: Iterable[R]) -> tuple[list[R], tuple[str, ...]]:
+        """Return the records that may enter a table, and the reasons of the others."""
+        reasons = [(one, self.why_not(one)) for one in records]
+        usable = [one for one, reason in reasons if reason is None]
+        return usable, tuple(reason for _, reason in reasons if reason is not None)
+
     def sources(self, record: Record) -> dict[str, str] | None:
         """Return the digests of the code as it is now that decides a record; None without such a method."""
         deployed = isinstance(record, SpeedRecord) and record.identity.deploy

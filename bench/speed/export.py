@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.errors import RefusedInput, UsageError, unknown
+from bench.extras import import_extra
 from bench.files import write_atomic
+from bench.speed.engines import onnx_runtime, open_vino
+from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.onnx_graph import onnx_bytes
-from bench.speed.engines.quantised import quantised_bytes, require_calibration
+from bench.speed.engines.quantised import quantised_bytes
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
 from bench.speed.subjects import deployed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    from torch import nn
 
     from bench.speed.accuracy import Accuracy, Judge
+    from bench.speed.engines import onnx_runtime, open_vino
     from bench.speed.engines.engine import Prepared
-    from bench.speed.engines.quantised import Calibration
+from bench.speed.engines.calibration import Calibration
 
 ENDS = {"onnx": ".onnx", "openvino": ".xml"}
 PRECISIONS = ("fp32", "int8")
@@ -138,7 +142,7 @@ def export_network(
         content, _ = quantised_bytes(content, calibration)
     with torch.inference_mode():
         if form == "onnx":
-            prepared, files = _as_onnx(content, inputs["random"], threads), {out: content}
+            prepared, files = onnx_runtime.load(content, inputs["random"], threads), {out: content}
         else:
             prepared, files = _as_openvino(content, note, out, threads, precision)
         outputs = outputs_on(prepared.infer, inputs, torch.contiguous_format, f"{name} as {form}")
@@ -152,27 +156,18 @@ def export_network(
     return Exported(tuple(files), parity, accuracy)
 
 
-def _as_onnx(content: bytes, example: Tensor, threads: int) -> Prepared:
-    from bench.speed.engines.onnx_runtime import load  # noqa: PLC0415 - the extra may lack
-
-    return load(content, example, threads)
-
-
 def _as_openvino(
     content: bytes, note: Mapping[str, str], out: Path, threads: int, precision: str
 ) -> tuple[Prepared, dict[Path, bytes]]:
     """Return the model as read back from its files, and the files' content, the weights' first."""
-    from bench.speed.engines.engine import import_extra  # noqa: PLC0415
-    from bench.speed.engines.open_vino import load, read_model  # noqa: PLC0415
-
-    openvino = import_extra("openvino", "the export to OpenVINO")
-    model = read_model(content)
+    openvino = import_extra("openvino", "engines")
+    model = open_vino.read_model(content)
     for key, value in note.items():
         model.set_rt_info(value, [key])
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.xml"
         # by itself it would store the weights in fp16
         openvino.save_model(model, str(written), compress_to_fp16=False)
-        prepared = load(str(written), threads, precision)
+        prepared = open_vino.load(str(written), threads, precision)
         weights = written.with_suffix(".bin")
         return prepared, {out.with_suffix(".bin"): weights.read_bytes(), out: written.read_bytes()}

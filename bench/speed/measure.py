@@ -20,8 +20,8 @@ from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.results.record_types import SpeedIdentity
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
-from bench.speed.engines.quantised import require_calibration
 from bench.speed.identity import speed_identity
 from bench.speed.parity import as_values
 from bench.speed.repeats import Repeat, Subject, time_repeats

@@ -13,7 +13,7 @@ from bench.data.dataset import data_notes, require_disjoint, require_labels
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
 from bench.speed.accuracy import MAX_LOSS, Judge, batches
-from bench.speed.engines.quantised import (
+from bench.speed.engines.calibration import (
     CALIBRATION_METHODS,
     FP32_CONVOLUTIONS,
     Calibration,

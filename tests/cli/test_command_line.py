@@ -119,8 +119,9 @@ def test_version_is_the_packages(run) -> None:
     assert run("--version").out == f"carnet-bench {bench.__version__}\n"
 
 
-def test_python_dash_m_runs_the_same_command_line() -> None:
-    command = [sys.executable, "-m", "bench.cli", "--version"]
+@pytest.mark.parametrize("module", ["bench", "bench.cli"])
+def test_python_dash_m_runs_the_same_command_line(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout == f"carnet-bench {bench.__version__}\n"
 

@@ -57,7 +57,7 @@ def test_text_names_the_files_and_the_figures(call, own, tmp_path):
     out = tmp_path / "net.xml"
     code, said, _ = call(own, "--openvino", "--size", "16x24", "--classes", "5", "--out", out)
     assert code == 0
-    assert "against eager fp32 on photo_like inputs: largest difference" in said
+    assert "compared with eager fp32 on photo_like inputs: largest difference" in said
     assert f"{out}: " in said
     assert f"{tmp_path / 'net.bin'}: " in said
 
@@ -65,8 +65,8 @@ def test_text_names_the_files_and_the_figures(call, own, tmp_path):
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ([], "give one of --onnx and --openvino"),
-        (["--onnx", "--openvino"], "give one of --onnx and --openvino"),
+        ([], "give either --onnx or --openvino"),
+        (["--onnx", "--openvino"], "give either --onnx or --openvino"),
         (["--openvino"], "a file for openvino ends in .xml"),
         (["--onnx", "--size", "16"], "allowed is HEIGHTxWIDTH"),
     ],
@@ -160,9 +160,9 @@ def test_fp32_of_trained_weights_is_scored_on_the_split_asked_for(call, trained,
     ("words", "found"),
     [
         (["--precision", "int8"], "--weights FILE|RUN --calibrate DATA[:COUNT]"),
-        (["--precision", "bf16"], "no precision of an export 'bf16'; have fp32, int8"),
-        (["--calibrate", "camvid"], "--calibrate: fp32 takes no calibration"),
-        (["--data", "camvid"], "--data: random weights have no score"),
+        (["--precision", "bf16"], "'bf16' is not one of 'fp32', 'int8'"),
+        (["--calibrate", "camvid"], "fp32 takes no calibration"),
+        (["--data", "camvid"], "random weights have no score"),
     ],
 )
 def test_what_random_weights_cannot_be_asked_is_exit_2(call, own, tmp_path, words, found):

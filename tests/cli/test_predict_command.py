@@ -162,7 +162,7 @@ def test_a_submission_is_written_checked_and_gone_on_with(carnet_bench, weights_
     assert set(map(int, document["check"]["pixels"])) <= set(small.stored_ids)
     code, stdout, stderr = carnet_bench(*words, "--partial")
     assert code == 0
-    assert "0 files written, 2 were there" in stderr
+    assert "2 already there" in stderr
     assert "cityscapes test: 2 of 2 label files (bonn 1, mainz 1)" in stdout
     code, _, stderr = carnet_bench(*words, "--partial", "--msc")
     assert (code, "holds another submission" in stderr) == (3, True)
@@ -199,7 +199,7 @@ def test_a_submission_of_ade20k_has_the_images_names_and_sizes(carnet_bench, wei
     ("words", "message"),
     [
         (["cityscapes"], "submit needs a data set, weights and --out, or --validate"),
-        (["cityscapes", "run", "--validate", "x.zip"], "--validate looks at a zip"),
+        (["cityscapes", "run", "--validate", "x.zip"], "--validate checks a zip"),
         (["camvid", "--validate", "x.zip"], "no test server is known for data set 'camvid'"),
     ],
 )

@@ -59,11 +59,9 @@ def test_without_json_the_table_is_printed(
 
 def test_an_unknown_table_is_a_usage_error_with_the_choices(app: typer.Typer, tmp_path: Path) -> None:
     done = run(app, "table9", "--home", str(tmp_path))
-    assert isinstance(done.exception, UsageError)
-    assert done.exception.exit_code == 2
-    assert str(done.exception) == (
-        "no table 'table9'; have table1, table2, table3, table4, table5, fig8, fig9, fig10"
-    )
+    assert done.exit_code == 2
+    names = "'table1', 'table2', 'table3', 'table4', 'table5', 'fig8', 'fig9', 'fig10'"
+    assert f"'table9' is not one of {names}" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

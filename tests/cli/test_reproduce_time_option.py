@@ -102,8 +102,6 @@ def test_the_page_has_order_ratios_and_the_card(asked: dict[str, Any], tmp_path:
     ("arguments", "message"),
     [
         (("--time", "--data", "scenes"), "--time and --data scenes: give one of them"),
-        (("--time", "--engine", "warp"), "no engine 'warp'"),
-        (("--engine", "compile", "--device", "tpu"), "no device 'tpu'; have auto, cpu, cuda, mps"),
         (("--engine", "cudagraphs", "--device", "cpu"), "cudagraphs: runs on cuda, not on cpu"),
         (("--time", "--budget", "10"), "duration '10'"),
     ],

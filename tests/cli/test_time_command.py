@@ -163,7 +163,7 @@ def test_the_table_names_engines_and_shows_their_parity(
     measured(make_record("speed", identity, {**VALUES, "parity": parity}, {}), plain)
     run(monkeypatch, "carnet-mobile", "--size", "128x256", "--home", str(tmp_path))
     out = capsys.readouterr().out
-    assert "carnet-mobile (openvino deployed): against eager fp32 on random inputs" in out
+    assert "carnet-mobile (openvino deployed): compared with eager fp32 on random inputs" in out
     assert "relative 1.5e-05, same class at 100.0000% of the pixels" in out
 
 

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -81,3 +83,9 @@ def test_spread_is_the_interquartile_range_over_the_median() -> None:
 
 def test_one_stray_sample_does_not_widen_the_spread() -> None:
     assert spread([10.0] * 9 + [1000.0]) == 0.0
+
+
+def test_the_clock_needs_no_torch() -> None:
+    names = ", ".join(f"bench.clock.{name}" for name in ("clock", "machine_state", "protocol", "statistics"))
+    command = [sys.executable, "-c", f"import sys, {names}; sys.exit('torch' in sys.modules)"]
+    assert subprocess.run(command, check=False).returncode == 0

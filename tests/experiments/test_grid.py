@@ -7,9 +7,9 @@ from bench.experiments.grid import experiment_of, require_one_backbone, scored_s
 from bench.experiments.grid_axes import axes_of
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import look
-from bench.experiments.grid_result import printed_difference
 from bench.experiments.grid_state import Ledger
 from bench.paper.studies import table5_variants
+from bench.reproduce.grid_verdict import printed_difference
 from bench.train import recipe as recipes
 from bench.train.run import Settings
 

@@ -14,6 +14,7 @@ from bench.experiments.grid_cost import Cost, Estimates
 from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_result import outcomes
 from bench.experiments.grid_state import Ledger
+from bench.reproduce.grid_verdict import judge_grid_difference
 from bench.results.store import read_records
 from bench.train.failures import Diverged
 from bench.train.run import Settings
@@ -91,7 +92,9 @@ def only_records(grids, home, other):
     assert first.mean is not None
     assert second.difference is not None
     assert second.difference.mean == pytest.approx(second.mean - first.mean)
-    assert (second.verdict, second.note) == ("not distinguishable", "1 seed, at least 3 needed")
+    judged = judge_grid_difference(first.variant, second.variant, second.difference)
+    assert judged is not None
+    assert (judged.verdict, judged.note) == ("not distinguishable", "1 seed, at least 3 needed")
     assert not (other / "runs").exists()
 
 

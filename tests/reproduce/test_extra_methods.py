@@ -19,6 +19,7 @@ from bench.reproduce.extra_methods import methods_beside, set_beside
 from bench.reproduce.record_choice import Records
 from bench.reproduce.table import reproduce
 from bench.reproduce.table_result import Beside, Measured
+from bench.reproduce.time_choice import Times
 from bench.results.provenance import current_sources
 from bench.results.store import add_record
 
@@ -59,7 +60,8 @@ def own(path: Path, function: str = "build", **changes: Any) -> Method:
 
 
 def beside(method: Method, table: str, home: Path) -> Beside:
-    return set_beside(method, TABLES[table], Records(home, {method.name: method}))
+    only = {method.name: method}
+    return set_beside(method, TABLES[table], Records(home, only), Times(home, only))
 
 
 def counted(found: Beside, column: str) -> list[tuple[str, float | None, str | None]]:
@@ -84,7 +86,7 @@ def test_an_own_network_is_counted_by_the_papers_rule_and_in_multiply_adds(
     thop = pixels * (3 * 10 * 8 + 8 + 8 * 2 * 19)
     assert counted(found, "flops") == [("thop2019 G", thop / 1e9, None), ("MAC G", macs / 1e9, None)]
     assert counted(found, "params") == [("M", (3 * 9 * 8 + 8 + 8 * 19 + 19) / 1e6, None)]
-    assert counted(found, "time") == [("ms", None, "no speed record")]
+    assert counted(found, "time") == [("ms", None, "no time of this machine yet")]
     assert counted(found, "miou") == [("%", None, "no accuracy record")]
     assert found.kind == "own model"
 
@@ -169,7 +171,7 @@ def test_records_of_a_method_beside_the_table_are_shown(own_file: Path, tmp_path
         made,
     )
     ids = [add_record(record, tmp_path)[0].id for record in (speed, accuracy)]
-    judged = reproduce("table1", tmp_path, NONE, beside=[method])
+    judged = reproduce("table1", tmp_path, NONE, beside=[method], machine="some cpu")
     numbers = {one.column: one for one in judged.beside[0].numbers}
     assert numbers["time"] == Measured(
         "mynet", "time", "ms", 25.0, "Some CPU, 2 threads, eager 32-true; no roofline bound", ids[0]

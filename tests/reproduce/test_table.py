@@ -36,12 +36,14 @@ def test_thirteen_of_table_4s_sixteen_cells_are_equal_two_near_and_one_off(table
     assert list(document) == [
         "table",
         "form",
+        "machine",
         "cells",
         "beside",
         "summary",
         "ranks",
         "claims",
         "plausibility",
+        "elsewhere",
     ]
     assert document["beside"] == []
     assert document["table"] == "table4"
@@ -114,7 +116,7 @@ def test_a_baseline_that_is_not_built_says_so_in_each_of_its_cells(tmp_path: Pat
 def test_without_records_times_and_accuracies_are_not_measured(table1: Reproduction) -> None:
     document = table1.as_json()
     assert cell_of(document, "carnet-mobile", "miou")["note"] == "no accuracy record"
-    assert cell_of(document, "carnet-mobile", "time")["note"] == "no speed record"
+    assert cell_of(document, "carnet-mobile", "time")["note"] == "no time of this machine yet"
 
 
 def test_a_method_that_cannot_be_counted_does_not_stop_the_table(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from bench.data.statistics import Statistics, normalise
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
 from bench.speed.accuracy import Judge, batches
+from bench.speed.engines.calibration import CALIBRATION_METHODS, Calibration
 from bench.speed.engines.engine import ENGINES, Conditions
 from bench.speed.engines.onnx_graph import onnx_bytes
-from bench.speed.engines.quantised import CALIBRATION_METHODS, Calibration, quantised_bytes
+from bench.speed.engines.quantised import quantised_bytes
 from bench.speed.export import export_network
 from bench.speed.measure import measure_speed
 from bench.speed.trained_subject import TrainedSubject, Wanted, open_subject
@@ -153,7 +154,7 @@ def test_without_the_extra_int8_names_it(
 ) -> None:
     # None in sys.modules is an import that fails
     monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
-    with pytest.raises(UsageError, match=r"int8 needs onnxruntime\.quantization") as refused:
+    with pytest.raises(UsageError, match=r"onnxruntime\.quantization") as refused:
         quantised_bytes(b"", calibration(toy_data))
     assert refused.value.then == "pip install 'carnet-bench[engines]'"
 

@@ -19,7 +19,7 @@ from bench.clock.machine_state import CpuReading
 from bench.clock.protocol import Protocol
 from bench.data.statistics import IMAGENET
 from bench.errors import NotMeasured, RefusedInput, UsageError
-from bench.reproduce.record_choice import Records
+from bench.reproduce.time_choice import Times
 from bench.results.store import add_record
 from bench.speed import pipeline
 from bench.speed.device import open_device
@@ -115,7 +115,7 @@ def test_the_record_has_every_part_and_is_never_the_time_of_a_network(
     assert {part.median_ms for part in record.values.parts.values()} == {1.0}
     assert (record.values.median_ms, record.values.fps) == (1.0, 1000.0)
     add_record(record, tmp_path)
-    assert Records(tmp_path, METHODS).speed("enet", SIZE_HW, 19).records == ()
+    assert Times(tmp_path, METHODS).choose("enet", SIZE_HW, 19).records == ()
 
 
 def test_other_images_are_another_measurement_and_other_names_are_not(files: list[Path]) -> None:

@@ -17,8 +17,8 @@ from bench.reproduce.verdict import words as v
 from bench.results.record import SpeedRecord
 
 _LEVEL = 0.05
+_HARDWARE = ("cpu", "logical_cores", "gpu", "torch")  # a new kernel makes no new machine
 _CONDITIONS = (
-    "machine",
     "device",
     "threads",
     "heap",
@@ -182,5 +182,10 @@ def _sign(number: float) -> int:
 
 
 def conditions_of(record: SpeedRecord) -> str:
-    """Return what must be equal for times to be set in an order: machine, device, engine and so on."""
-    return json.dumps([record.stored["identity"].get(name) for name in _CONDITIONS], sort_keys=True)
+    """Return what must be equal for times to be compared: hardware, torch's build, threads, engine, ..."""
+    identity = record.identity
+    alike = (
+        [getattr(identity.machine, name) for name in _HARDWARE],
+        [getattr(identity, name) for name in _CONDITIONS],
+    )
+    return json.dumps(alike, sort_keys=True)

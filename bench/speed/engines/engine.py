@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from bench.speed.engines.quantised import Calibration
+    from bench.speed.engines.calibration import Calibration
 
     Infer = Callable[[Tensor], Tensor]
 
@@ -149,19 +148,3 @@ def require(engine: Engine, precision: str, device_kind: str) -> None:
         raise UsageError(f"{engine.name}: no precision '{precision}'; have {', '.join(engine.precisions)}")
     if device_kind not in engine.devices:
         raise UsageError(f"{engine.name}: runs on {', '.join(engine.devices)}, not on {device_kind}")
-
-
-def import_extra(module: str, needed_by: str, install: str = "'carnet-bench[engines]'") -> Any:
-    """Return an optional module.
-
-    Raises
-    ------
-    UsageError
-        Not installed; the message says what to install.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(
-            f"{needed_by} needs {module}, which cannot be imported ({error})", then=f"pip install {install}"
-        ) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.errors import RefusedInput
-from bench.speed.engines.engine import import_extra
+from bench.extras import import_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def onnx_bytes(network: nn.Module, example: Tensor, metadata: Mapping[str, str] 
         An operation that cannot be exported.
     """
     for module in ("onnx", "onnxscript"):
-        import_extra(module, "the export to ONNX")
+        import_extra(module, "engines")
     said = io.StringIO()  # stdout is for one JSON document
     with torch.inference_mode(False), torch.no_grad(), _quiet(), contextlib.redirect_stdout(said):
         try:

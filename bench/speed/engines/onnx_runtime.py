@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from bench.errors import RefusedInput
-from bench.speed.engines.engine import Prepared, import_extra
+from bench.extras import import_extra
+from bench.speed.engines.calibration import require_calibration
+from bench.speed.engines.engine import Prepared
 from bench.speed.engines.onnx_graph import INPUT, OUTPUT, onnx_bytes
-from bench.speed.engines.quantised import quantised_bytes, require_calibration
+from bench.speed.engines.quantised import quantised_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,7 +44,7 @@ def load(content: bytes, example: Tensor, threads: int) -> Prepared:
     RefusedInput
         ONNX Runtime does not take the model.
     """
-    runtime = import_extra("onnxruntime", "engine onnxruntime")
+    runtime = import_extra("onnxruntime", "engines")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.errors import RefusedInput, UsageError
-from bench.speed.engines.engine import Prepared, import_extra
+from bench.extras import import_extra
+from bench.speed.engines.calibration import require_calibration
+from bench.speed.engines.engine import Prepared
 from bench.speed.engines.onnx_graph import onnx_bytes
-from bench.speed.engines.quantised import quantised_bytes, require_calibration
+from bench.speed.engines.quantised import quantised_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,7 +50,7 @@ def read_model(content: bytes) -> Any:
     RefusedInput
         OpenVINO does not take the model.
     """
-    openvino = import_extra("openvino", "engine openvino")
+    openvino = import_extra("openvino", "engines")
     try:
         return openvino.Core().read_model(content)
     except RuntimeError as error:
@@ -74,7 +76,7 @@ def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
     RefusedInput
         The model cannot be compiled.
     """
-    openvino = import_extra("openvino", "engine openvino")
+    openvino = import_extra("openvino", "engines")
     settings = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,

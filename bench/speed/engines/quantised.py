@@ -7,25 +7,20 @@ import io
 import logging
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import RefusedInput, UsageError, unknown
+from bench.errors import RefusedInput
+from bench.extras import import_extra
 from bench.files import write_atomic
-from bench.speed.engines.engine import import_extra
+from bench.speed.engines.calibration import PERCENTILE, require_method
 from bench.speed.engines.onnx_graph import INPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-    from torch import Tensor
+    from bench.speed.engines.calibration import Calibration
 
-CALIBRATION_METHODS = ("minmax", "percentile", "entropy")
-PERCENTILE = 99.999
-FP32_CONVOLUTIONS = 3
-"""The first convolutions, up to a MobileNetV2's first depthwise one, are few of the operations and most of
-the loss: of CARNet-Mobile's 1.4 points of mIoU on 40 images of CamVid's val split 0.9 go with them."""
 # all that the networks are made of: a map that is brought back to fp32 between two of them costs more than
 # the arithmetic saves
 _OPERATIONS = (
@@ -48,62 +43,6 @@ _OPERATIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Images from which the ranges are taken.
-
-    Attributes
-    ----------
-    batches
-        Normalised float32 images (b, 3, h, w) of the shape that the model takes; at least one batch.
-    source
-        What they are, for a record's identity: data set, split, count, digest.
-    method
-        ``minmax``: the smallest and largest value seen; ``percentile``: what `PERCENTILE` per cent of the
-        values stay within, each way; ``entropy``: the range whose 8 bits lose the least information
-        (Migacz, 8-bit inference with TensorRT, GTC 2017).
-    fp32_convolutions
-        So many of the model's first convolutions, and what stands between them, stay in fp32.
-    progress
-        Is told a stage and the share done.
-    """
-
-    batches: Sequence[Tensor]
-    source: Mapping[str, Any]
-    method: str = CALIBRATION_METHODS[0]
-    fp32_convolutions: int = FP32_CONVOLUTIONS
-    progress: Callable[[str, float], None] = lambda stage, share: None
-
-    def identity(self) -> dict[str, Any]:
-        """Return what defines it in a record."""
-        percentile = {"percentile": PERCENTILE} if self.method == "percentile" else {}
-        kept = {"fp32_convolutions": self.fp32_convolutions}
-        return {**self.source, "method": self.method, **percentile, **kept}
-
-
-def require_method(method: str) -> None:
-    """Refuse a calibration method that is not there; the error lists the names."""
-    if method not in CALIBRATION_METHODS:
-        raise unknown("calibration method", method, list(CALIBRATION_METHODS))
-
-
-def require_calibration(calibration: Calibration | None, engine: str) -> Calibration:
-    """Return the calibration.
-
-    Raises
-    ------
-    UsageError
-        There is none: the ranges of a network's maps are those of its weights and its data.
-    """
-    if calibration is None:
-        raise UsageError(
-            f"{engine}: int8 needs trained weights and images to calibrate with; its time means nothing "
-            "without a measured accuracy",
-            then="--weights FILE|RUN --calibrate DATA[:COUNT]",
-        )
-    return calibration
-
-
 def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, dict[str, str]]:
     """Return an ONNX model with its maps and weights in 8 bits, and the version of what made it.
 
@@ -124,9 +63,9 @@ def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, di
     RefusedInput
         No image, no convolution to quantise, or ONNX Runtime cannot quantise the model.
     """
-    onnx = import_extra("onnx", "int8")
-    quantization = import_extra("onnxruntime.quantization", "int8")
-    quantizer = import_extra("onnxruntime.quantization.qdq_quantizer", "int8")
+    onnx = import_extra("onnx", "engines")
+    quantization = import_extra("onnxruntime.quantization", "engines")
+    quantizer = import_extra("onnxruntime.quantization.qdq_quantizer", "engines")
     require_method(calibration.method)
     if not calibration.batches:
         raise RefusedInput("int8: no image to calibrate with; needed is at least one")
@@ -152,7 +91,7 @@ def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, di
         raise RefusedInput(
             f"int8: ONNX Runtime does not quantise the model: {type(error).__name__}: {error}"
         ) from error
-    runtime = import_extra("onnxruntime", "int8")
+    runtime = import_extra("onnxruntime", "engines")
     quantised: bytes = in_eight_bits.model.model.SerializeToString()
     return quantised, {"onnxruntime": str(runtime.__version__)}
 
@@ -180,7 +119,7 @@ def _first_nodes(model: Any, convolutions: int) -> list[str]:
 
 def _ranges(content: bytes, calibration: Calibration) -> Any:
     """Return the range of each map, by its name."""
-    calibrate = import_extra("onnxruntime.quantization.calibrate", "int8")
+    calibrate = import_extra("onnxruntime.quantization.calibrate", "engines")
     methods = calibrate.CalibrationMethod
     method, settings = {
         "minmax": (methods.MinMax, {}),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.errors import RefusedInput
-from bench.speed.engines.engine import DTYPES, Prepared, import_extra
+from bench.extras import import_extra
+from bench.speed.engines.engine import DTYPES, Prepared
 from bench.speed.engines.module_copy import as_conditions
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     RefusedInput
         TensorRT does not take the network.
     """
-    tensorrt = import_extra("torch_tensorrt", "engine tensorrt", "torch-tensorrt")
+    tensorrt = import_extra("torch_tensorrt", None)
     dtype = DTYPES[conditions.precision]
     own = as_conditions(network, example, conditions)
     try:

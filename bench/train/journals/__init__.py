@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.errors import UsageError, unknown
+from bench.errors import unknown
+from bench.extras import import_extra
 from bench.train.recipe import Recipe
 from bench.train.schedule import lr_scale
 from bench.train.state import State
@@ -82,12 +83,7 @@ def require_journals(names: Sequence[str]) -> None:
     for name in names:
         if name not in EXTRAS:
             raise unknown("journal", name, list(EXTRAS))
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise UsageError(
-                f"--log {name} needs the package {name} ({error})", then="pip install 'carnet-bench[log]'"
-            ) from error
+        import_extra(name, "log")
 
 
 def open_journal(

@@ -1,15 +1,19 @@
 """Printed times against the peaks of the cards that the paper names, worked by hand."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench.errors import RefusedInput
 from bench.paper import TABLES, load_table
 from bench.paper import cards as cards_module
 from bench.paper.cards import cards
-from bench.report.times import times_notes, times_section
+from bench.report.origin import Origin
+from bench.report.page import to_markdown
+from bench.report.terminal import show_table
 from bench.reproduce.table_result import Reproduction
 from bench.reproduce.verdict.plausibility import Plausibility, Work, judge_times
 
@@ -75,13 +79,20 @@ def test_a_card_with_a_wrong_number_is_refused_with_its_line(
 def test_the_page_names_the_cards_and_the_terminal_what_cannot_be(
     reproduced: dict[str, Reproduction],
 ) -> None:
-    page = "\n".join(times_section(reproduced["table1"]))
+    page = to_markdown(reproduced["table1"], Origin("commit c0ffee", "Some CPU"))
     assert (
         "| CARNet-ResNet152 | 34 | 141.6 | **42.9 ms, 126 %, implausible** | 25.8 ms, 76 % | plausible |"
         in page
     )
     assert "10.97 Tflop/s; 480 GB/s (https://" in page
-    too_much = [note for note in times_notes(reproduced["table1"]) if note.startswith("printed time of")]
-    assert len(too_much) == 3  # CARNet-ResNet50, 101 and 152 on the earlier card
-    assert times_section(reproduced["table4"]) == []
-    assert times_notes(replace(reproduced["table1"], ranks=None)) == []
+    # CARNet-ResNet50, 101 and 152
+    impossible = "impossible as counted: 3 of 15 on GeForce GTX TITAN X (Maxwell, 2015)"
+    assert impossible in shown(reproduced["table1"])
+    assert "impossible" not in shown(reproduced["table4"])
+    assert "impossible" not in shown(replace(reproduced["table1"], ranks=None))
+
+
+def shown(judged: Reproduction) -> str:
+    stream = io.StringIO()
+    show_table(judged, Console(width=200, file=stream))
+    return stream.getvalue()

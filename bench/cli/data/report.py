@@ -1,28 +1,41 @@
-"""What the ``data`` commands have in common: the check with its bars, its report, the contact sheet."""
+"""What the ``data`` commands share: the check with its progress, its report, the contact sheet."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+import typer
 
 from bench.cli.output import log
+from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
 
 _LONGEST_TABLE = 50  # ids; a longer table leaves out those that do not occur
 
 
-def progress_bars() -> Progress:
-    """Return bars on stderr that vanish when done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+def _data_names() -> list[str]:
+    from bench.data import catalogue
+
+    return catalogue.names()
+
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="Data set, e.g. camvid; see `data list`.", autocompletion=_data_names),
+]
 
 
 def require_png(option: str, path: Path) -> None:
-    """Refuse another file name than one that ends in .png."""
+    """Refuse a file name that does not end in .png."""
     if path.suffix.lower() != ".png":
-        raise UsageError(f"{option} {path}: allowed is a file name ending in .png")
+        raise UsageError(f"{option} {path}: expected a file name ending in .png")
+
+
+def refuse_problems(report: Any, then: str) -> None:
+    """Raise RefusedInput when a check found problems."""
+    if report.problems:
+        raise RefusedInput(
+            f"{report.name}: {len(report.problems)} problems, first: {report.problems[0]}", then=then
+        )
 
 
 def write_sheet(data: Any, count: int, out: Path) -> None:
@@ -39,7 +52,7 @@ def write_sheet(data: Any, count: int, out: Path) -> None:
 
 
 def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -> Any:
-    """Check a data set's folder with one bar a split."""
+    """Check a data set's folder, with progress per split."""
     from functools import partial as bind
 
     from bench.data import catalogue
@@ -48,20 +61,19 @@ def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -
 
     entry = catalogue.entry(name)
     openers = {split: bind(catalogue.open_data, name, split, data_root, home=home) for split in entry.splits}
-    with progress_bars() as progress:
-        bars = {split: progress.add_task(split, total=None) for split in openers}
+    with showing() as tell:
         return check_data(
             name,
             openers,
             entry.stored_ids,
             Published(entry.expected, entry.sizes_hw, entry.stored_names, entry.manifests, entry.unlabelled),
             partial=partial or (data_root is not None and data_root.name == f"{name}_sample"),
-            seen=lambda split, done, total: progress.update(bars[split], completed=done, total=total),
+            seen=tell,
         )
 
 
 def sheet_of_report(report: Any, data_root: Path | None, home: Path, out: Path) -> None:
-    """Write the sheet of the first split with labels; files that are refused are listed already."""
+    """Write the sheet of the first split with labels; refused files are listed already."""
     from bench.data.catalogue import open_data
 
     split = next((split for split, part in report.splits.items() if part.labelled and part.samples), None)
@@ -76,6 +88,9 @@ def sheet_of_report(report: Any, data_root: Path | None, home: Path, out: Path) 
 
 def print_report(report: Any) -> None:
     """Print what a check found."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
     table = Table("id", "class", *report.splits, title=f"{report.name}: share of all pixels, %")
     absent = 0
@@ -92,7 +107,7 @@ def print_report(report: Any) -> None:
     for split, part in report.splits.items():
         sizes = ", ".join(f"{size} ({samples})" for size, samples in part.sizes.items()) or "none"
         console.print(f"{split}: {part.samples} samples, {part.unreadable} refused; height x width {sizes}")
-        console.print(f"  manifest {part.manifest or 'not made'}", soft_wrap=True)
+        console.print(f"  manifest {part.manifest or 'missing'}", soft_wrap=True)
     for kind, lines in (("note", report.notes), ("problem", report.problems)):
         for line in lines:
             console.print(f"{kind}: {line}", soft_wrap=True, markup=False, highlight=False)
@@ -101,7 +116,7 @@ def print_report(report: Any) -> None:
 
 
 def _share(part: Any, stored: str, title: str) -> str:
-    """Return an id's share of a split in percent; of a class, where labels are no files of ids."""
+    """Return an id's share of a split in percent; a class's share where label files hold no ids."""
     total = sum(part.pixels.values()) + part.ignored_pixels
     if not total:
         return "-"
