@@ -65,7 +65,7 @@ def test_curves_are_drawn_from_the_training_records(carnet_bench, recipe_file, t
 
     assert carnet_bench("train", recipe_file, "--split", "none", "--threads", 1)[0] == 0
     # whether this checkout is clean is not what is tested
-    monkeypatch.setattr(curves, "why_not_tabulated", lambda *_: None)
+    monkeypatch.setattr("bench.results.select.why_not_tabulated", lambda *_: None)
     code, out, _ = carnet_bench("curves", "--data", "scenes")
     assert code == 0
     png, svg = (tmp_path / "reports" / f"curves-scenes.{form}" for form in ("png", "svg"))
