@@ -87,6 +87,11 @@ class Method:
     cost_curve: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reconstruction: bool = False
 
+    @property
+    def family(self) -> Literal["carnet", "other"]:
+        """``carnet`` for every form of the paper's network, the degraded ``bs-*`` among them."""
+        return "carnet" if self.builder.startswith("carnet.") else "other"
+
     def build(self, num_classes: int, **options: Any) -> nn.Module:
         """Build the network with random weights; ``options`` override the method's own."""
         network: nn.Module = import_named(self.builder)(

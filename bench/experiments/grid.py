@@ -9,11 +9,10 @@ from pathlib import Path
 from bench.data.catalogue import entry
 from bench.errors import RefusedInput, UsageError
 from bench.experiments.grid_axes import Axes, Grid, grid_of
-from bench.paper.variant import BACKBONES, Variant
+from bench.paper.variant import BACKBONES, Variant, backbone_of
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
 
-_PREFIX = "carnet-"
 _WEIGHTS = {
     "mobile": "timm-mobilenetv2_100",
     **{name: f"torchvision-{name}" for name in BACKBONES if name.startswith("resnet")},
@@ -119,10 +118,10 @@ def experiment_of(
     recipe = recipes.load(name_or_path or _default_recipe(data or "camvid"))
     if data is not None and recipe.data != data:
         raise UsageError(f"recipe {recipe.name} is of {recipe.data}, not of {data}; give one of both")
-    backbone = recipe.model.removeprefix(_PREFIX)
-    if backbone not in BACKBONES:
-        have = ", ".join(_PREFIX + name for name in BACKBONES)
-        raise UsageError(f"recipe {recipe.name} trains {recipe.model}; ablated are {have}")
+    backbone = backbone_of(recipe.model)
+    if backbone is None:
+        have = ", ".join(f"carnet-{name}" for name in BACKBONES)
+        raise UsageError(f"recipe {recipe.name} trains {recipe.model}; only CARNets can be ablated: {have}")
     scored = scored_split_of(recipe)
     if scored == "val" and not recipe.smoke and (recipe.selection == "best" or recipe.stop_after):
         key = "selection = 'best'" if recipe.selection == "best" else f"stop_after = {recipe.stop_after}"
@@ -139,7 +138,7 @@ def recipe_of(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
     A backbone that is not the recipe's has its own ImageNet weights (unless the recipe starts from chance)
     and none of the recipe's model options, which are of another encoder.
     """
-    own = recipe.model == f"{_PREFIX}{variant.backbone}"
+    own = backbone_of(recipe.model) == variant.backbone
     changes = variant.changes(recipe.model_options if own else {})
     weights = recipe.weights if own or recipe.weights == "none" else _WEIGHTS[variant.backbone]
     return replace(recipe, **changes, weights=weights, seed=seed)

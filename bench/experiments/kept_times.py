@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.experiments.time_budget import Candidate
-from bench.reproduce.verdict.ratio import partners
+from bench.paper.claims import partners
 from bench.results.record import SpeedRecord
 from bench.results.select import Tabulated, in_one_run, newest_first
 from bench.results.store import read_records

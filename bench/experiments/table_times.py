@@ -13,7 +13,7 @@ from bench.errors import NotMeasured, RefusedInput
 from bench.experiments.kept_times import kept_times
 from bench.experiments.time_budget import CALLS, Candidate, Clock, affordable, network_on
 from bench.experiments.time_groups import free_mib_on, groups_of, rows_to_time
-from bench.reproduce.verdict.ratio import partners
+from bench.paper.claims import partners
 from bench.results.provenance import package_root, repository_state
 from bench.results.store import add_record
 from bench.speed.device import Device, measuring_conditions, open_device
@@ -148,7 +148,7 @@ class _Work:
         """Return the rows to time: those that the engine takes and that have no record yet."""
         fitting = []
         for row in rows:
-            if self.variant.deploy and not row.name.startswith("carnet-"):
+            if self.variant.deploy and row.method.family != "carnet":
                 self._leave_out(row.name, "only a CARNet can be deployed")
             else:
                 fitting.append(row)

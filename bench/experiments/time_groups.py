@@ -10,7 +10,7 @@ import torch
 from bench.experiments.time_budget import Candidate
 from bench.models import available
 from bench.paper.cells import load_table
-from bench.reproduce.verdict.ratio import partners
+from bench.paper.claims import partners
 
 _MEMORY_SHARE = 0.5
 """Of the free memory that the networks of one group may take, as they were seen to take it alone."""
@@ -30,7 +30,7 @@ def rows_to_time(table: str) -> tuple[list[Candidate], list[Candidate]]:
         if cell.column != "time" or method is None:
             continue
         if cell.size_hw is not None and cell.classes is not None:
-            first = cell.row.startswith("carnet-") or bool(partners(table, cell.row))
+            first = method.family == "carnet" or bool(partners(table, cell.row))
             (carnets if first else others).append(Candidate(method, cell.size_hw, cell.classes))
     return carnets, others
 

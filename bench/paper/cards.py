@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 
 from bench.errors import RefusedInput
-from bench.paper.cells import cells_folder
+from bench.paper.cells import read_lines
 
 _HEADER = ["paper_name", "card", "cores", "boost_mhz", "bandwidth_gb_per_s", "source"]
 
@@ -53,19 +52,12 @@ def cards(paper_name: str | None) -> list[Card]:
     RefusedInput
         The file is missing, or a line of it is not a card; the message names file and line.
     """
-    path = cells_folder() / "cards.csv"
-    if not path.is_file():
-        raise RefusedInput(f"{path}: no such file", then="install carnet-bench again; its cells are missing")
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        if reader.fieldnames != _HEADER:
-            raise RefusedInput(f"{path}: columns {reader.fieldnames}, expected {_HEADER}")
-        found = [_card(line, f"{path}, line {reader.line_num}") for line in reader]
+    found = [_card(line, place) for place, line in read_lines("cards.csv", _HEADER)]
     return [card for card in found if card.paper_name == paper_name]
 
 
 def _card(line: dict[str, str], place: str) -> Card:
-    if None in line or not all(line.values()):
+    if not all(line.values()):
         raise RefusedInput(f"{place}: a card has {', '.join(_HEADER)}")
     try:
         cores = int(line["cores"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,7 +16,7 @@ UNITS = ("thop2019 G", "thop2019 M", "2xMAC G", "GiMAC", "MAC G", "M", "MiB", "m
 _HEADER = (
     "table", "row", "title", "column", "printed", "unit", "input_size", "classes", "marks", "std",
 )  # fmt: skip
-_REINSTALL = "install carnet-bench again; its cells are missing"
+_REINSTALL = "reinstall carnet-bench; its copy of the paper's numbers is missing"
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,31 @@ def cells_folder() -> Path:
             return folder
     raise RefusedInput(
         f"{packaged}: no such folder, nor {checkout}",
-        then="install carnet-bench again; its cells are missing",
+        then=_REINSTALL,
     )
+
+
+def read_lines(name: str, header: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return the lines of one CSV file of the paper, each with its place (file and number) for an error.
+
+    Raises
+    ------
+    RefusedInput
+        The file is missing or has other columns, or a line another number of fields; the message names file
+        and line.
+    """
+    path = cells_folder() / name
+    if not path.is_file():
+        raise RefusedInput(f"{path}: no such file", then=_REINSTALL)
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        if reader.fieldnames is None or list(reader.fieldnames) != list(header):
+            raise RefusedInput(f"{path}: columns {reader.fieldnames}, expected {list(header)}")
+        found = [(f"{path}, line {reader.line_num}", line) for line in reader]
+    for place, line in found:
+        if None in line or None in line.values():
+            raise RefusedInput(f"{place}: the number of fields differs from the header's")
+    return found
 
 
 def load_table(name: str) -> list[Cell]:
@@ -183,15 +207,8 @@ def load_table(name: str) -> list[Cell]:
     """
     if name not in TABLES:
         raise unknown("table", name, list(TABLES))
-    path = cells_folder() / f"{name}.csv"
-    if not path.is_file():
-        raise RefusedInput(f"{path}: no such file", then=_REINSTALL)
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        expected = [*_HEADER, "where"] if name == "text" else list(_HEADER)
-        if reader.fieldnames is None or list(reader.fieldnames) != expected:
-            raise RefusedInput(f"{path}: columns {reader.fieldnames}, expected {expected}")
-        return [_cell(line, TABLES[name], f"{path}, line {reader.line_num}") for line in reader]
+    header = [*_HEADER, "where"] if name == "text" else _HEADER
+    return [_cell(line, TABLES[name], place) for place, line in read_lines(f"{name}.csv", header)]
 
 
 def rows(name: str) -> list[Row]:
@@ -219,14 +236,12 @@ def rows(name: str) -> list[Row]:
 
 
 def _cell(line: dict[str, str], table: Table, place: str) -> Cell:
-    if None in line or None in line.values():
-        raise RefusedInput(f"{place}: the number of fields differs from the header's")
     if line["table"] != table.name:
         raise RefusedInput(f"{place}: table '{line['table']}', expected '{table.name}'")
     if table.columns and line["column"] not in table.columns:
-        raise RefusedInput(f"{place}: column '{line['column']}', have {', '.join(table.columns)}")
+        raise RefusedInput(f"{place}: column '{line['column']}', expected one of {', '.join(table.columns)}")
     if line["unit"] not in UNITS:
-        raise RefusedInput(f"{place}: unit '{line['unit']}', have {', '.join(UNITS)}")
+        raise RefusedInput(f"{place}: unit '{line['unit']}', expected one of {', '.join(UNITS)}")
     try:
         finite = Decimal(line["printed"]).is_finite()
     except InvalidOperation:

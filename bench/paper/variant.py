@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from baselines.registry import METHODS
 from bench.errors import UsageError
 
 BACKBONES = ("mobile", "resnet50", "resnet101", "resnet152")
@@ -147,6 +148,12 @@ class TrainsVariant(Protocol):
     def scloss_form(self) -> str: ...  # noqa: D102
 
 
+def backbone_of(model: str) -> str | None:
+    """Return the backbone of a method of the registry; None where it is no CARNet."""
+    method = METHODS.get(model)
+    return str(method.options["variant"]) if method is not None and method.family == "carnet" else None
+
+
 def variant_of(recipe: TrainsVariant) -> Variant | None:
     """Return the canonical variant that a recipe on record trained; None where its model is no CARNet.
 
@@ -155,11 +162,11 @@ def variant_of(recipe: TrainsVariant) -> Variant | None:
     recipe
         Its model and what it varies: a recipe, or that of a record.
     """
-    model = recipe.model
-    backbone = model.removeprefix("carnet-")
-    if backbone == model or backbone not in BACKBONES:
+    backbone = backbone_of(recipe.model)
+    if backbone is None:
         return None
-    options = {key: recipe.model_options.get(key, default) for key, default in _OPTIONS.items()}
+    given = {**METHODS[recipe.model].options, **recipe.model_options}
+    options = {key: given.get(key, default) for key, default in _OPTIONS.items()}
     if options["scloss"] is None:
         options["scloss"] = options["modules"]
     weight, form = recipe.scloss_weight, recipe.scloss_form

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.paper import Cell, Row
+from bench.paper.claims import CLAIMS
 from bench.report.markdown import Footnotes, escaped, sentence, table
 from bench.report.origin import Origin
 from bench.reproduce.table_result import Beside, Measured, Reproduction, Result
@@ -24,13 +25,6 @@ HEADINGS = {
 }
 SHOWS_SIZE = ("table1",)
 """Tables whose rows have input sizes of their own."""
-
-CLAIMS = {
-    "table2": "The paper calls the operations of these rows comparable and prints times that differ by 1.8 "
-    "to 2 times. Its LWRF times are those that the LWRF authors publish, taken with an older software stack; "
-    "here both are timed in one run, round by round."
-}
-"""By table: how its claimed ratios came about."""
 
 
 def number(value: float) -> str:

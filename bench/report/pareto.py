@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from baselines.registry import METHODS
 from bench.paper import Row
 from bench.report.figure import render
 from bench.report.labels import Label, write_labels
@@ -92,7 +93,7 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
         float(params.value),
         float(miou.value),
         title(row, reproduction) + (" (msc)" if "msc" in miou.marks else ""),
-        "carnet" if row.name.startswith("carnet-") else "other",
+        METHODS[row.name].family,
         hollow=file_size,
         true_params_m=reproduction.params_m.get(row.name) if file_size else None,
     )

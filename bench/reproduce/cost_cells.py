@@ -114,7 +114,7 @@ def count_row(row: Row, method: Method) -> RowCosts:
     if sized:
         size_hw, classes = sized[0].size_hw or size_hw, sized[0].classes or classes
     # Table 4 cuts a CARNet; the others are cut only where there is a CRF, which costs no pass of its own
-    cut = not row.name.startswith("carnet-") or any(cell.column in COMPONENTS for cell in cells)
+    cut = method.family != "carnet" or any(cell.column in COMPONENTS for cell in cells)
     total = count_costs(method, classes, size_hw, which, components=cut)
     reference = None
     if any(_SCALED in cell.marks for cell in cells):

@@ -97,7 +97,7 @@ def reproduce(
     for done, row in enumerate(printed_rows):
         progress(row.name, done, steps)
         method = methods.get(row.name)
-        work = _Work(row, table, *_costs(row, method), records, times)
+        work = _Work(row, method, table, *_costs(row, method), records, times)
         if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
             points += points_of(method, params_m[row.name], table, records, in_table=True)
@@ -169,6 +169,7 @@ class _Work:
     """A row with what is known of it; ``reason`` says why there are no counts."""
 
     row: Row
+    method: Method | None
     table: Table
     costs: RowCosts | None
     reason: str | None
@@ -187,7 +188,7 @@ def _costs(row: Row, method: Method | None) -> tuple[RowCosts | None, str | None
 
 
 def _judge(cell: Cell, work: _Work) -> Result:
-    if work.reason == NO_NETWORK:
+    if work.method is None:
         return Result(cell, None, v.NOT_MEASURED, NO_NETWORK)
     name = work.row.name
     if cell.column == "miou":
@@ -205,7 +206,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
     if cell.column == "others" and found.verdict == v.OFF:
         note = joined(note, _remainder_note(cell, work.row, work.costs))
     matches = found.verdict in (v.EQUAL, v.WITHIN_ONE_DIGIT)
-    return Result(cell, measured, found.verdict, note, fitted=matches and name.startswith("carnet-"))
+    return Result(cell, measured, found.verdict, note, fitted=matches and work.method.family == "carnet")
 
 
 def _remainder_note(cell: Cell, row: Row, costs: RowCosts) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-(NETWORK, READY) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(API, NETWORK, READY) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line.split()[1:] for line in README.splitlines() if line.startswith("carnet-bench") and "mynet" in line
 ]

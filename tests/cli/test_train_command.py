@@ -61,7 +61,6 @@ def test_from_a_recipe_to_a_score_a_second_look_weights_and_a_curve(carnet_bench
 
 
 def test_curves_are_drawn_from_the_training_records(carnet_bench, recipe_file, tmp_path, monkeypatch):
-    from bench.report import curves
 
     assert carnet_bench("train", recipe_file, "--split", "none", "--threads", 1)[0] == 0
     # whether this checkout is clean is not what is tested

@@ -76,7 +76,7 @@ def test_a_recipe_of_other_data_or_of_no_carnet_is_refused(grids, tmp_path):
         experiment_of(axes_of(lambdas=["0"]), data="camvid-full")
     path = tmp_path / "enet.toml"
     path.write_text(grids.TINY.replace("carnet-mobile", "enet"))
-    with pytest.raises(UsageError, match="trains enet; ablated are carnet-mobile, "):
+    with pytest.raises(UsageError, match=r"trains enet; .*: carnet-mobile, "):
         grids.experiment(path)
 
 

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RefusedInput
-from bench.paper import notes as tried
-from bench.paper import notes_of
+from bench.paper import cells, notes_of
 
 HEADER = "table,row,column,note\n"
 
@@ -18,9 +17,9 @@ def test_a_note_belongs_to_one_cell_of_one_table() -> None:
     ("content", "message"),
     [
         ("table,row,note\n", "columns"),
-        (f"{HEADER}table9,enet,flops,x\n", "line 2: table 'table9', have table1"),
+        (f"{HEADER}table9,enet,flops,x\n", "line 2: table 'table9', expected one of table1"),
         (f"{HEADER}table1,enet,flops,\n", "line 2: a note has table, row, column and text"),
-        (f"{HEADER}table1,enet,flops,x,y\n", "line 2: a note has table, row, column and text"),
+        (f"{HEADER}table1,enet,flops,x,y\n", "line 2: the number of fields"),
         (
             f"{HEADER}table1,enet,flops,x\ntable1,enet,flops,y\n",
             "line 3: a second note on enet flops of table1",
@@ -31,12 +30,12 @@ def test_a_line_that_is_no_note_is_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
 ) -> None:
     (tmp_path / "notes.csv").write_text(content)
-    monkeypatch.setattr(tried, "cells_folder", lambda: tmp_path)
+    monkeypatch.setattr(cells, "cells_folder", lambda: tmp_path)
     with pytest.raises(RefusedInput, match=message):
         notes_of("table1")
 
 
 def test_missing_notes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tried, "cells_folder", lambda: tmp_path)
+    monkeypatch.setattr(cells, "cells_folder", lambda: tmp_path)
     with pytest.raises(RefusedInput, match=r"notes\.csv: no such file"):
         notes_of("table1")

@@ -12,15 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from bench.paper import Cell, load_table
+from bench.paper.claims import PAIRS
 from bench.reproduce.verdict import words as v
 from bench.results.record import Record, SpeedRecord
 from bench.results.select import in_one_run, is_time_of
-
-PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
-    "table2": tuple((f"lwrf-{name}", f"carnet-{name}") for name in ("resnet50", "resnet101", "resnet152"))
-}
-"""By table: the slower row and the faster one of each claim. Section IV.C calls the operations of these rows
-comparable, and Table 2 prints times that differ by 1.8 to 2 times."""
 
 _FEWEST_ROUNDS = 3
 
@@ -96,11 +91,6 @@ class Claim:
             "records": list(self.records),
             "where": self.where or None,
         }
-
-
-def partners(table: str, row: str) -> tuple[str, ...]:
-    """Return the rows that a row's time is claimed to differ from, which must be timed in the same run."""
-    return tuple(other for pair in PAIRS.get(table, ()) if row in pair for other in pair if other != row)
 
 
 def judge_claims(

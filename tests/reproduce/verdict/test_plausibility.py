@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.errors import RefusedInput
 from bench.paper import TABLES, load_table
-from bench.paper import cards as cards_module
+from bench.paper import cells as cells_module
 from bench.paper.cards import cards
 from bench.report.origin import Origin
 from bench.report.page import to_markdown
@@ -62,14 +62,15 @@ def test_every_card_that_a_table_names_is_known_with_a_source() -> None:
 def test_a_card_with_a_wrong_number_is_refused_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cards_module, "cells_folder", lambda: tmp_path)
+    monkeypatch.setattr(cells_module, "cells_folder", lambda: tmp_path)
     with pytest.raises(RefusedInput, match="no such file"):
         cards("X")
     header = "paper_name,card,cores,boost_mhz,bandwidth_gb_per_s,source\n"
     for line, reason in (
         ("X,X,many,1,1,s", "line 2: invalid"),
         ("X,X,1,nan,1,s", "above 0"),
-        ("X,X,1", "a card has"),
+        ("X,X,1", "number of fields"),
+        ("X,X,1,1,1,", "a card has"),
     ):
         (tmp_path / "cards.csv").write_text(f"{header}{line}\n")
         with pytest.raises(RefusedInput, match=reason):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from made_records import make_record
 
-from bench.reproduce.verdict.ratio import Claim, judge_claims, partners
+from bench.paper.claims import partners
+from bench.reproduce.verdict.ratio import Claim, judge_claims
 from bench.results.record import Record
 from bench.results.select import Tabulated
 

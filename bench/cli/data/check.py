@@ -1,0 +1,60 @@
+"""``carnet-bench data check``: whether a data set's files are complete and readable."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.data.report import (
+    Name,
+    check_folder,
+    print_report,
+    refuse_problems,
+    require_png,
+    sheet_of_report,
+)
+from bench.cli.options import DataRoot, Home, Json, Partial
+from bench.cli.output import print_json
+
+
+def register(group: typer.Typer) -> None:
+    """Add this file's command."""
+    group.command("check")(check)
+
+
+def check(
+    name: Name,
+    data_root: DataRoot = None,
+    home: Home = Path(),
+    *,
+    partial: Partial = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", metavar="FILE.png", help="Write a contact sheet of the first split."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read every file of a data set and report problems.
+
+    Reported are counts, sizes, label ids, unreadable files, and images that occur in two splits. Exit code 3
+    when there is a problem; every problem is listed.
+
+    \b
+    Example:
+      carnet-bench data check camvid --data-root CamVid --sheet sheet.png
+    """  # noqa: D301
+    from bench.data import catalogue
+
+    if sheet is not None:
+        require_png("--sheet", sheet)
+    if catalogue.entry(name).open_folder is not None:
+        data_root = catalogue.locate(name, data_root, home=home)
+    report = check_folder(name, data_root, home, partial)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_report(report)
+    if sheet is not None:
+        sheet_of_report(report, data_root, home, sheet)
+    refuse_problems(report, "fix or replace the files; no file is skipped")

@@ -1,0 +1,35 @@
+"""``carnet-bench data show``: a contact sheet of images and labels."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.cli.data.report import Name, require_png, write_sheet
+from bench.cli.options import DataRoot, Home
+
+
+def register(group: typer.Typer) -> None:
+    """Add this file's command."""
+    group.command("show")(show)
+
+
+def show(
+    name: Name,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where to write.")],
+    split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Split to show.")] = "val",
+    count: Annotated[int, typer.Option("--count", min=1, max=100, help="Number of samples.")] = 8,
+    data_root: DataRoot = None,
+    home: Home = Path(),
+) -> None:
+    """Write a contact sheet: images next to their labels in colour.
+
+    \b
+    Example:
+      carnet-bench data show camvid --split val --out sheet.png
+    """  # noqa: D301
+    from bench.data.catalogue import open_data
+
+    require_png("--out", out)
+    write_sheet(open_data(name, split, data_root, home=home), count, out)
