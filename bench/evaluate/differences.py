@@ -85,6 +85,8 @@ class Difference:
         Whether it is a difference seed by seed.
     covers
         `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
+    degrees
+        Degrees of freedom of Student's t in the interval; infinite where nothing varies.
     """
 
     mean: float
@@ -96,6 +98,7 @@ class Difference:
     blocks: int
     paired: bool
     covers: str
+    degrees: float = math.inf
 
     @property
     def sign(self) -> int:
@@ -145,7 +148,7 @@ def compare(
         change = after.averaged.less(before.averaged)
         parts = _unpaired_parts(before, after)
     mean = float(change.whole.mean())
-    half = _half_width(change, parts, level)
+    half, degrees = _half_width(change, parts, level)
     return Difference(
         mean,
         mean - half,
@@ -156,6 +159,7 @@ def compare(
         change.blocks,
         paired,
         IMAGES_ONLY if len(first) == len(second) == 1 else SEEDS_AND_IMAGES,
+        degrees,
     )
 
 
@@ -184,7 +188,7 @@ def interval(
     """Return the mean mIoU of the seeds of one run with its interval; parameters and errors as `compare`."""
     (group,) = _replicated([seeds], blocks)
     mean = float(group.whole.mean())
-    half = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
+    half, _ = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
     return Interval(
         mean,
         mean - half,
@@ -244,15 +248,15 @@ def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_Part]:
     return [_seed_part(group, 1 / group.seeds) for group in (before, after)]
 
 
-def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> float:
-    """Return half the interval of the mean over the seeds, its degrees of freedom by Satterthwaite's rule."""
+def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> tuple[float, float]:
+    """Return half the interval of the mean over the seeds, and its degrees of freedom (Satterthwaite)."""
     images = float(_jackknife(group.left_out.mean(axis=0)))
     parts = [(images, group.blocks - 1), *seed_parts]
     variance = sum(part for part, _ in parts)
     if variance == 0:
-        return 0.0
+        return 0.0, math.inf
     degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
-    return student_quantile((1 + level) / 2, degrees) * math.sqrt(variance)
+    return student_quantile((1 + level) / 2, degrees) * math.sqrt(variance), degrees
 
 
 def _jackknife(left_out: Array) -> Array:
