@@ -60,8 +60,7 @@ def test_without_json_the_table_is_printed(
 def test_an_unknown_table_is_a_usage_error_with_the_choices(app: typer.Typer, tmp_path: Path) -> None:
     done = run(app, "table9", "--home", str(tmp_path))
     assert done.exit_code == 2
-    names = "'table1', 'table2', 'table3', 'table4', 'table5', 'fig8', 'fig9', 'fig10'"
-    assert f"'table9' is not one of {names}" in done.stderr
+    assert "'table9' is not one of 'table1', 'table2'" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
