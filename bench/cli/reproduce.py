@@ -20,7 +20,7 @@ from bench.cli.options import (
     TrainingPrecision,
     WeightsFile,
 )
-from bench.cli.output import command_line, log, print_json
+from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import showing, timing, watching
 from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
@@ -28,6 +28,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.experiments.train_budget import Shares
+    from bench.results.record import Record
     from bench.speed.variant import Variant
     from bench.train.run import Settings
 
@@ -111,6 +112,7 @@ def reproduce(
       carnet-bench reproduce table1 --time --threads 2
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
+    from bench.report.conclusion import conclusion
     from bench.report.terminal import show_table
     from bench.report.write import write_report
     from bench.reproduce.extra_methods import methods_beside
@@ -132,6 +134,7 @@ def reproduce(
     variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
+    trained: Record | None = None
     if data is not None or budget is not None or timed:
         budget_s = _budget_s(data, budget, timed=timed)
         from bench.experiments.train_budget import Shares
@@ -142,7 +145,7 @@ def reproduce(
         if timed:
             measured = _time(table, budget_s - shares.reserved_s(budget_s), settings, variant)
         else:
-            measured = _measure(table, str(data), budget_s, shares, settings, variant)
+            trained, measured = _measure(table, str(data), budget_s, shares, settings, variant)
     with showing() as tell:
         judged = judge(
             table,
@@ -159,6 +162,8 @@ def reproduce(
         show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")
+    if not as_json:
+        print_lines(conclusion(judged, home, trained))
 
 
 def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
@@ -176,18 +181,19 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
 
 def _measure(
     table: str, data: str, budget_s: float, shares: "Shares", settings: "Settings", variant: "Variant"
-) -> list[str]:
-    """Train and evaluate what fits the budget, then time; return the ids of the records."""
+) -> tuple["Record", list[str]]:
+    """Train and evaluate what fits the budget, then time; return the score and the ids of all records."""
     from bench.experiments.train_budget import run_within_budget
 
     began_s = time.monotonic()
     with watching() as watch:
         accuracy = run_within_budget(data, budget_s, shares, settings, watch, log=log)
     if not shares.timed:
-        return [accuracy.id]
+        return accuracy, [accuracy.id]
     left_s = budget_s - shares.reserved_s(budget_s) - (time.monotonic() - began_s)
     # a machine that slowed in training must not leave the table without times
-    return [accuracy.id, *_time(table, max(left_s, 0.5 * shares.timed_s(budget_s)), settings, variant)]
+    timed = _time(table, max(left_s, 0.5 * shares.timed_s(budget_s)), settings, variant)
+    return accuracy, [accuracy.id, *timed]
 
 
 def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:

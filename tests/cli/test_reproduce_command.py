@@ -91,7 +91,9 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     def fake(data: str, budget_s: float, shares: Any, settings: Any, watch: Any, **_log: Any) -> Any:
         asked.append((data, shares.trained_s(budget_s), settings.home))
         watch("train", 1, 2, 0.5)
-        return SimpleNamespace(id="ab12")
+        run = {"recipe": {"model": "carnet-mobile", "epochs": 3}}
+        identity = {"run": run, "data": {"name": "scenes", "split": "test"}}
+        return SimpleNamespace(id="ab12", identity=identity, values={"miou": 0.5, "images": 60})
 
     monkeypatch.setattr(budget, "run_within_budget", fake)
     shown: list[Any] = []
@@ -107,6 +109,9 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     assert done.exit_code == 0
     assert asked == [("scenes", 580.0, tmp_path)]  # 600 s less 20 s for the table itself
     assert shown == [["ab12"]]
+    learnt, then = done.stdout.splitlines()[-2:]
+    assert "trained for 3 epochs, reaches 50.0 % mIoU on 60 synthetic images" in learnt
+    assert "carnet-bench ablate --lambda" in then
 
 
 def test_an_own_network_and_the_peers_are_set_beside_the_table(
