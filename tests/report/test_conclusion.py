@@ -7,7 +7,6 @@ from bench.paper import load_table
 from bench.report.conclusion import conclusion
 from bench.reproduce.table import reproduce
 from bench.reproduce.verdict import words as v
-from bench.results.record import make_record
 
 RUN = {"recipe": {"model": "carnet-mobile", "epochs": 12}}
 TRAINED = make_record(
