@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from made_records import make_record
+
 from bench.paper import load_table
 from bench.report.conclusion import conclusion
 from bench.reproduce.table import reproduce
