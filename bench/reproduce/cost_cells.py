@@ -11,7 +11,8 @@ from bench.cost.costs import Costs, Counts
 from bench.errors import NotMeasured, RefusedInput
 from bench.paper import Cell, Row, Table
 from bench.reproduce.table_result import Measured, joined
-from bench.reproduce.verdict.words import Verdict, judge_count, judge_file_size, judge_scaled_count
+from bench.reproduce.verdict.counts import judge_count, judge_file_size, judge_scaled_count
+from bench.reproduce.verdict.words import Verdict
 
 COMPONENTS = ("bs", "carmodule", "crp", "others")
 

@@ -15,7 +15,7 @@ from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
 from bench.paper.variant import Variant, variant_of
 from bench.reproduce.record_choice import has_several_views, is_synthetic, recipe_of
-from bench.reproduce.verdict.words import FEWEST_SEEDS
+from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.results.provenance import current_sources
 from bench.results.record import Record
 from bench.results.store import read_arrays, read_records, why_not_tabulated

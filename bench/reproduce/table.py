@@ -17,6 +17,7 @@ from bench.reproduce.record_choice import Choice, Records
 from bench.reproduce.table_result import Beside, OtherTimes, Point, Reproduction, Result, joined
 from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.counts import round_as
 from bench.reproduce.verdict.order import Ranks, judge_ranks
 from bench.reproduce.verdict.plausibility import Work, judge_times
 
@@ -213,7 +214,7 @@ def _remainder_note(cell: Cell, row: Row, costs: RowCosts) -> str | None:
     """Explain Others where the print is what the row's other cells, rounded, leave of the total."""
     if costs.total.thop2019_gops is None:
         return None
-    total = v.round_as(costs.total.thop2019_gops, cell.printed)
+    total = round_as(costs.total.thop2019_gops, cell.printed)
     rest = [other.value for other in row.cells.values() if other is not None and other.column != cell.column]
     if total - sum(rest) != cell.value:
         return None
