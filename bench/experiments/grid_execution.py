@@ -116,7 +116,7 @@ def execute(
         if failure is not None:
             now = replace(now, status=FAILED, remark=failure)
         progress.states[run] = now
-        log(f"  {now}" if now.accuracy is None else f"  mIoU {100 * now.accuracy.values['miou']:.2f} %")
+        log(f"  {now}" if now.accuracy is None else f"  mIoU {100 * now.accuracy.values.miou:.2f} %")
     watch("runs", count, count, 0.0)
 
 

@@ -222,7 +222,7 @@ class _Work:
         invalid = set()
         for record in records:
             written, _ = add_record(record, self.settings.home)
-            name = str(record.identity["model"])
+            name = record.identity.model
             if record.valid:
                 self.done.records.append(written.id)
             else:

@@ -11,9 +11,9 @@ from bench.files import write_atomic
 from bench.models import available
 from bench.report.figure import render
 from bench.report.origin import Origin, origin
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_records, why_not_tabulated
+from bench.results.record import TrainingRecord
+from bench.results.select import Tabulated
+from bench.results.store import read_records
 
 _SIZE_IN = (9.0, 4.8)
 _COLOURS = ("#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2", "#b26a00", "#00838f")
@@ -41,43 +41,39 @@ def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[P
     return paths
 
 
-def training_records(data: str, home: Path) -> list[Record]:
+def training_records(data: str, home: Path) -> list[TrainingRecord]:
     """Return the training records of a data set that may be shown, by recipe and seed."""
-    methods = available()
-
-    def shown(record: Record) -> bool:
-        method = methods.get(record.identity["model"])
-        sources = None if method is None else current_sources(method)
-        return record.identity["data"]["name"] == data and why_not_tabulated(record, sources) is None
-
-    found = [record for record in read_records(home, "training") if shown(record)]
-    return sorted(found, key=lambda record: (_recipe(record)["name"], _recipe(record)["seed"], record.id))
+    tabulated = Tabulated(available())
+    found = [
+        one for one in read_records(home, "training") if one.identity.data.name == data and one in tabulated
+    ]
+    return sorted(found, key=lambda one: (one.identity.recipe.name, one.identity.recipe.seed, one.id))
 
 
-def draw(records: Sequence[Record], made_by: Origin) -> dict[str, bytes]:
+def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, bytes]:
     """Return the two panels as ``png`` and ``svg``."""
     return render(_SIZE_IN, "Training curves", lambda figure: _fill(figure, records, made_by))
 
 
-def _fill(figure: Any, records: Sequence[Record], made_by: Origin) -> None:
+def _fill(figure: Any, records: Sequence[TrainingRecord], made_by: Origin) -> None:
     scores, losses = figure.subplots(1, 2)
     figure.subplots_adjust(left=0.08, right=0.98, top=0.9, bottom=0.36, wspace=0.22)
     notes: list[str] = []
     for index, record in enumerate(records):
         colour = _COLOURS[index % len(_COLOURS)]
-        curve = record.values["curve"]
-        validated = [entry for entry in curve if entry["val_miou"] is not None]
+        curve = record.values.curve
+        validated = [(entry.epoch, entry.val_miou) for entry in curve if entry.val_miou is not None]
         scores.plot(
-            [entry["epoch"] for entry in validated],
-            [100 * entry["val_miou"] for entry in validated],
+            [epoch for epoch, _ in validated],
+            [100 * miou for _, miou in validated],
             color=colour,
             marker="o",
             markersize=4,
             label=_label(record),
         )
-        losses.plot([entry["epoch"] for entry in curve], [entry["loss"] for entry in curve], color=colour)
+        losses.plot([entry.epoch for entry in curve], [entry.loss for entry in curve], color=colour)
         notes += [note for note in record.notes if note not in notes]
-    data = records[0].identity["data"]["name"]
+    data = records[0].identity.data.name
     scores.set_title(f"{data}, validation split: mIoU (%)", fontsize=10, loc="left")
     losses.set_title("training: total loss (Eq. 3), mean of an epoch", fontsize=10, loc="left")
     for axes in (scores, losses):
@@ -99,12 +95,7 @@ def _fill(figure: Any, records: Sequence[Record], made_by: Origin) -> None:
     figure.text(0.08, 0.02, text, fontsize=6.5, color="#555555", linespacing=1.5)
 
 
-def _label(record: Record) -> str:
-    recipe = _recipe(record)
-    start = "from chance" if recipe["weights"] == "none" else f"from {recipe['weights']}"
-    return f"{recipe['model']}, {recipe['name']}, seed {recipe['seed']}, {start}"
-
-
-def _recipe(record: Record) -> dict[str, Any]:
-    recipe: dict[str, Any] = record.identity["recipe"]
-    return recipe
+def _label(record: TrainingRecord) -> str:
+    recipe = record.identity.recipe
+    start = "from chance" if recipe.weights == "none" else f"from {recipe.weights}"
+    return f"{recipe.model}, {recipe.name}, seed {recipe.seed}, {start}"

@@ -17,7 +17,8 @@ from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
-from bench.results.record import Record, make_record
+from bench.results.record import SpeedRecord
+from bench.results.record_types import SpeedIdentity
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
@@ -26,7 +27,7 @@ from bench.speed.parity import as_values
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import Rates, gemm_bound_ms, measure_rates
 from bench.speed.subjects import Ready, build_network, prepare_subjects
-from bench.speed.variant import Variant, title
+from bench.speed.variant import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +57,7 @@ def measure_speed(
     progress: Progress | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     counters: Callable[[], CpuReading] = read_cpu,
-) -> list[Record]:
+) -> list[SpeedRecord]:
     """Time methods against each other, each in every variant, on inputs that never repeat.
 
     Timed is float32 image (b, 3, h, w) on the device to float32 logits on the device; loading, normalising
@@ -89,7 +90,7 @@ def measure_speed(
 
     Returns
     -------
-    list[Record]
+    list[SpeedRecord]
         One a method and variant, in their order, not yet written. A measurement that is not valid is among
         them, with its reasons; it is kept and never tabulated.
 
@@ -125,7 +126,11 @@ def measure_speed(
     # before the conditions: the counters see no operation in inference mode
     costs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
     with measuring_conditions(threads) as threads_in_force:
-        started = {method.name: gather(command or sys.argv, method) for method in methods}
+        started = {
+            (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
+            for method in methods
+            for deployed in {variant.deploy for variant in variants}
+        }
         asked = [
             _Asked(
                 method,
@@ -148,7 +153,7 @@ def measure_speed(
         ]
         ready: dict[str, Ready] = {}
         for method in methods:
-            own = [(title(one.identity), one.variant) for one in asked if one.method is method]
+            own = [(one.title, one.variant) for one in asked if one.method is method]
             network = (
                 build_network(method, num_classes, there)
                 if trained is None
@@ -178,7 +183,7 @@ def measure_speed(
         mhz = cpu_mhz()
     records = []
     for one in asked:
-        name = title(one.identity)
+        name = one.title
         samples, (repeat, peak) = timed[name], watched[name]
         parity, accuracy = ready[name].parity, ready[name].accuracy
         gmacs, notes = costs[one.method.name]
@@ -199,11 +204,10 @@ def measure_speed(
         }
         versions = ready[name].versions
         records.append(
-            make_record(
-                "speed",
+            SpeedRecord.make(
                 {**one.identity, "engine_versions": dict(versions)} if versions else one.identity,
                 values,
-                {**started[one.method.name], "cpu_mhz": mhz, "run": run},
+                {**started[one.method.name, one.variant.deploy], "cpu_mhz": mhz, "run": run},
                 reasons=(*samples.chosen.reasons, *repeat.reasons()),
                 notes=[*notes, *(() if trained is None else trained.notes)],
             )
@@ -246,6 +250,11 @@ class _Asked:
     method: Method
     variant: Variant
     identity: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """As `SpeedIdentity.title`."""
+        return SpeedIdentity.model_validate({"take": 0, **self.identity}).title
 
 
 def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:

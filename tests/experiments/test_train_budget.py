@@ -32,8 +32,8 @@ def test_the_epochs_that_fit_are_trained_and_scored(tiny):
     # 0.9 x 600 s, less 4 test and 4 x 4 validation images of 1 s, over 2 steps of 100 s: 2 epochs
     said = []
     record = run_within_budget("scenes", 600.0, tiny, log=said.append)
-    assert record.identity["run"]["recipe"]["epochs"] == 2
-    assert record.values["images"] == 4
+    assert record.identity.run.recipe.epochs == 2
+    assert record.values.images == 4
     assert said == ["scenes-quick: 100.00 s a step, 2 epochs fit the budget"]
     assert not list((tiny.home / "runs").glob("plan-*"))
 
@@ -57,7 +57,7 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
         run_within_budget("scenes", 600.0, tiny, stop)
     monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=250.0, image_s=1.0))
     record = run_within_budget("scenes", 600.0, tiny)
-    assert record.identity["run"]["recipe"]["epochs"] == 2
+    assert record.identity.run.recipe.epochs == 2
     assert len(list((tiny.home / "runs").iterdir())) == 1
 
 

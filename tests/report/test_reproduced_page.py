@@ -9,7 +9,7 @@ import pytest
 
 from bench.paper import load_table
 from bench.reproduce.verdict.order import Ranks, judge_ranks
-from bench.results.record import Record
+from bench.results.record import SpeedRecord
 from bench.results.store import read_records
 
 ROOT = Path(__file__).parents[2]
@@ -102,15 +102,15 @@ def ranks_of(name: str, device: str, engine: str) -> Ranks:
     """Return the order of a table's valid times of one kind, the latest of each row."""
     cells = {cell.row: cell for cell in load_table(name) if cell.column == "time"}
     wanted = {"device": device, "engine": engine, "precision": "32-true", "batch": 1}
-    latest: dict[str, tuple[float, Record]] = {}
-    for record in sorted(read_records(ROOT, "speed"), key=lambda one: str(one.provenance["started_utc"])):
+    latest: dict[str, tuple[float, SpeedRecord]] = {}
+    for record in sorted(read_records(ROOT, "speed"), key=lambda one: str(one.provenance.started_utc)):
         found = record.identity
-        cell = cells.get(found["model"])
-        if cell is None or cell.size_hw is None or not record.valid or "measured" in found:
+        cell = cells.get(found.model)
+        if cell is None or cell.size_hw is None or not record.valid or found.measured:
             continue
-        kind = {**wanted, "size": list(cell.size_hw), "num_classes": cell.classes}
-        if "deploy" not in found and all(found[key] == value for key, value in kind.items()):
-            latest[cell.row] = (record.values["median_ms"], record)
+        kind = {**wanted, "size": cell.size_hw, "num_classes": cell.classes, "deploy": False}
+        if all(getattr(found, key) == value for key, value in kind.items()):
+            latest[cell.row] = (record.values.median_ms, record)
     return judge_ranks({row: float(cell.value) for row, cell in cells.items()}, latest)
 
 

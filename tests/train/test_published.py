@@ -26,7 +26,7 @@ PUBLISHED = sorted((ROOT / "results" / "weights").glob("*.safetensors"))
 
 def record_of(path):
     digest = sha256_of_file(path)
-    (record,) = [each for each in read_records(ROOT, "accuracy") if each.identity["weights_sha256"] == digest]
+    (record,) = [each for each in read_records(ROOT, "accuracy") if each.identity.weights_sha256 == digest]
     return record
 
 
@@ -41,7 +41,7 @@ def computes_alike(record):
 def as_recorded():
     """Set torch's threads to a record's: another number may round another way."""
     before = torch.get_num_threads()
-    yield lambda record: torch.set_num_threads(record.identity["threads"])
+    yield lambda record: torch.set_num_threads(record.identity.threads)
     torch.set_num_threads(before)
 
 
@@ -55,9 +55,9 @@ def test_published_weights_score_what_their_record_says(path, camvid_root, tmp_p
     record = record_of(path)
     as_recorded(record)
     shutil.copytree(records_folder(ROOT, "accuracy"), records_folder(tmp_path, "accuracy"))
-    threads = record.identity["threads"]
+    threads = record.identity.threads
     again, same = evaluate_run(path, "test", Settings(tmp_path, camvid_root, device="cpu", threads=threads))
-    assert again.values["miou"] == pytest.approx(record.values["miou"], abs=1e-4)
+    assert again.values.miou == pytest.approx(record.values.miou, abs=1e-4)
     if computes_alike(record):
         assert same
         assert again == record
@@ -71,9 +71,7 @@ def test_torchmetrics_over_saved_predictions_gives_the_recorded_matrix(
     record = record_of(path)
     as_recorded(record)
     description = describe_weights(path)
-    network = resolve(record.identity["model"]).build(
-        11, **description["identity"]["recipe"]["model_options"]
-    )
+    network = resolve(record.identity.model).build(11, **description["identity"]["recipe"]["model_options"])
     fit(network, load_weights(path), path)
     network.to(memory_format=torch.channels_last)
     data = open_data("camvid", "test", camvid_root)

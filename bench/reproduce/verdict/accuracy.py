@@ -30,8 +30,8 @@ def accuracy_interval(
     mious
         mIoU of each seed, as fractions.
     matrices
-        The confusion matrices of its images, of each seed; with an empty one, or too few images to say how they
-        vary, the interval is of the seeds alone.
+        The confusion matrices of its images, per seed; where one is empty, or there are too few images to say how
+        they vary, the interval is of the seeds alone.
     blocks
         Block of neighbours that each image is in.
     """
@@ -44,7 +44,7 @@ def accuracy_interval(
 
 
 def interval_of_seeds(values: Sequence[float], *, level: float = 0.95) -> Interval:
-    """Return the mean of at least two values with Student's interval, where nothing is known of the images."""
+    """Return the mean of two values or more with Student's interval; nothing is known of the images."""
     from scipy.special import stdtrit  # noqa: PLC0415 - Student's t, which a table of dashes does not need
 
     mean, std = statistics.fmean(values), statistics.stdev(values)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.reproduce.verdict import words as v
-from bench.results.record import Record
+from bench.results.record import SpeedRecord
 
 _LEVEL = 0.05
 _HARDWARE = ("cpu", "logical_cores", "gpu", "torch")  # a new kernel makes no new machine
@@ -89,7 +89,7 @@ class Ranks:
         }
 
 
-def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, Record]]) -> Ranks:
+def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, SpeedRecord]]) -> Ranks:
     """Judge the order of times.
 
     Parameters
@@ -128,8 +128,8 @@ def tau_b(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 def exact_p(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     """Return how likely an order by chance is at least as far from none as this one, either way.
 
-    All orders of the side without ties are counted, which scipy's exact method refuses when the other side has
-    ties: with ties of sizes t, the numbers of discordant pairs are spread as the coefficients of the
+    All orders of the side without ties are counted; scipy's exact method refuses ties on the other side. With
+    ties of sizes t the numbers of discordant pairs are spread as the coefficients of the
     q-multinomial [n]! / product of [t]!. None when both sides have ties, or nothing is left to order.
     """
     tied, untied = (xs, ys) if len(set(ys)) == len(ys) else (ys, xs)
@@ -156,8 +156,11 @@ def _gaussian(n: int, k: int) -> np.ndarray[Any, Any]:
     return counts
 
 
-def conditions_of(record: Record) -> str:
+def conditions_of(record: SpeedRecord) -> str:
     """Return what must be equal for times to be compared: hardware, torch's build, threads, engine, ..."""
-    machine = record.identity.get("machine") or {}
-    alike = [machine.get(name) for name in _HARDWARE], [record.identity.get(name) for name in _CONDITIONS]
+    identity = record.identity
+    alike = (
+        [getattr(identity.machine, name) for name in _HARDWARE],
+        [getattr(identity, name) for name in _CONDITIONS],
+    )
     return json.dumps(alike, sort_keys=True)
