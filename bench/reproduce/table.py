@@ -98,7 +98,7 @@ def reproduce(
     for done, row in enumerate(printed_rows):
         progress(row.name, done, steps)
         method = methods.get(row.name)
-        work = _Work(row, method, table, *_costs(row, method), records, times)
+        work = _Work(row, method, table, *_costs(row, method), home, records, times)
         if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
             points += points_of(method, params_m[row.name], table, records, in_table=True)
@@ -174,6 +174,7 @@ class _Work:
     table: Table
     costs: RowCosts | None
     reason: str | None
+    home: Path
     records: Records
     times: Times
 
@@ -193,7 +194,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
         return Result(cell, None, v.NOT_MEASURED, NO_NETWORK)
     name = work.row.name
     if cell.column == "miou":
-        return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table)))
+        return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table), work.home))
     if cell.column in ("time", "fps"):
         choice = work.times.choose(name, cell.size_hw, cell.classes)
         return Result(cell, *judge_speed(cell, work.table, choice))

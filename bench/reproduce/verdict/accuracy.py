@@ -30,8 +30,8 @@ def accuracy_interval(
     mious
         mIoU of each seed, as fractions.
     matrices
-        The confusion matrices of its images, per seed; where one is empty, or there are too few images to say how
-        they vary, the interval is of the seeds alone.
+        The confusion matrices of its images, per seed; where one is empty, or too few images say how they
+        vary, the interval is of the seeds alone.
     blocks
         Block of neighbours that each image is in.
     """

@@ -1,7 +1,8 @@
 """The verdicts: what a measured number can say about a printed one.
 
 A count is exact, so it is judged to the printed digit (`counts`); an accuracy is a sample, so it is judged by
-an interval (`accuracy`); a time belongs to its machine, so only order and ratios are judged (`order`, `ratio`).
+an interval (`accuracy`); a time belongs to its machine, so only
+order and ratios are judged (`order`, `ratio`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Word(StrEnum):
     WITHIN_ONE_DIGIT = (
         "within one digit",
         "yellow",
-        "otherwise, at most one unit of the last printed digit away; note `truncated` when cutting the digits "
-        "off gives the printed number",
+        "otherwise, at most one unit of the last printed digit away; the note says where the printed "
+        "number is truncated, not rounded",
     )
     EQUAL_IN_SOURCE_UNIT = (
         "equal in the source's unit",
@@ -39,23 +40,23 @@ class Word(StrEnum):
     UNIT_ERROR = (
         "unit error in the paper",
         "red",
-        "the printed number is another quantity than its heading says (a file size for parameters); the note has "
-        "the true count, and says where this is likely but not certain",
+        "the printed number is another quantity than its heading says (a file size for parameters); the "
+        "note has the true count, and says where this is likely but not certain",
     )
     OFF = "off", "red", "none of these; the note has the factor measured/printed"
     REPRODUCED = (
         "reproduced",
         "green",
-        "with 3 seeds or more: an accuracy on the paper's data and protocol whose 95 % interval, over seeds and "
-        "images, contains the printed value; a difference whose interval excludes 0 on the paper's side; a ratio "
-        "of times from one run whose interval lies above 1; an order of times with Kendall's tau-b above 0 and "
-        "p < 0.05",
+        "with 3 seeds or more: an accuracy on the paper's data and protocol whose 95 % interval, over "
+        "seeds and images, contains the printed value; a difference whose interval excludes 0 on the "
+        "paper's side; a ratio of times from one run whose interval lies above 1; an order of times with "
+        "Kendall's tau-b above 0 and p < 0.05",
     )
     CONTRADICTED = (
         "contradicted",
         "red",
-        "the same interval does not contain the printed accuracy, or lies on the other side of 0 (a ratio: of 1); "
-        "tau-b below 0 and p < 0.05",
+        "the same interval does not contain the printed accuracy, or lies on the other side of 0 (a "
+        "ratio: of 1); tau-b below 0 and p < 0.05",
     )
     NOT_DISTINGUISHABLE = (
         "not distinguishable",
@@ -69,7 +70,8 @@ class Word(StrEnum):
     RECONSTRUCTION = (
         "reconstruction",
         "",
-        "the method is our reconstruction, so its numbers confirm nothing; the note has what the verdict would be",
+        "the method is our reconstruction, so its numbers confirm nothing; the note has what the verdict "
+        "would be",
     )
 
 
