@@ -15,6 +15,9 @@ from bench.errors import BenchError, RefusedInput
 from bench.paper.studies import STUDIES
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, study_to_csv, to_csv
 from bench.report.origin import Origin
+from bench.paper.studies import STUDIES
+from bench.report.reproduced import NAME as PAGE
+from bench.report.reproduced import reproduced_page
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.results.record import KINDS, Record, SpeedRecord
@@ -114,7 +117,20 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
             damage += [Damage(_below(path, home), line) for line in audit_table(path, home, records)]
         else:
             damage.append(Damage(_below(path, home), "not compared: a record is damaged"))
+    page = home / "reports" / PAGE
+    if whole and page.exists():
+        progress(page.name)
+        damage += [Damage(_below(page, home), line) for line in _audit_page(page, home)]
     return Audit(looked_at, len(tables), tuple(damage))
+
+
+def _audit_page(page: Path, home: Path) -> list[str]:
+    """Return what is wrong with the page of what was reproduced; empty when it is what the tables give."""
+    try:
+        same = page.read_bytes().decode() == reproduced_page(home)
+    except (BenchError, UnicodeDecodeError) as error:
+        return [str(error)]
+    return [] if same else ["differs from the tables; rebuild it with carnet-bench reproduce summary"]
 
 
 def audit_table(path: Path, home: Path, records: dict[str, Record]) -> list[str]:

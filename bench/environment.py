@@ -18,5 +18,5 @@ def chosen(variable: str, default: str, *others: str) -> str:
     wanted = os.environ.get(variable, default)
     allowed = (default, *others)
     if wanted not in allowed:
-        raise UsageError(f"{variable} is '{wanted}'; have {', '.join(allowed)}")
+        raise UsageError(f"{variable} is '{wanted}'; choose from {', '.join(allowed)}")
     return wanted

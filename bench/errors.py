@@ -1,19 +1,19 @@
 """What can go wrong for a user, one class an exit code.
 
-0 done; 1 our bug; 2 usage; 3 refused input; 4 measured but not valid, or nothing measured;
+0 done; 1 bug in carnet-bench; 2 usage; 3 refused input; 4 measured but not valid, or nothing measured;
 5 regression found; 130/143 interrupted after a checkpoint.
 """
 
 
 class BenchError(Exception):
-    """An error that is the user's to mend: its message names what was found and what was allowed.
+    """An error that the user can fix: its message names what was found and what was expected.
 
     Parameters
     ----------
     message
-        The file or name, what was found, what was allowed.
+        File or name, what was found, what was expected.
     then
-        What to run or do next; printed on a line of its own.
+        Next step; printed on a line of its own.
     """
 
     exit_code = 1
@@ -24,7 +24,7 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """The command line asks for something that does not exist (exit 2)."""
+    """The command line names something that does not exist (exit 2)."""
 
     exit_code = 2
 
@@ -55,6 +55,6 @@ class Interrupted(BenchError):  # noqa: N818
         self.exit_code = 128 + signal_number
 
 
-def unknown(kind: str, name: str, have: list[str]) -> UsageError:
-    """Build the error for a name that is not there; it lists what is."""
-    return UsageError(f"no {kind} '{name}'; have {', '.join(have)}")
+def unknown(kind: str, name: str, choices: list[str]) -> UsageError:
+    """Return the error for an unknown name, with the choices."""
+    return UsageError(f"no {kind} '{name}'; choose from {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""Device, precision and strategy, by Lightning Fabric: the one place that says which there are."""
+"""Device, precision and strategy, by Lightning Fabric, the one place that lists them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 def launch_fabric(
     device: str, precision: str = "32-true", devices: int = 1, strategy: str = "auto"
 ) -> Fabric:
-    """Return Lightning Fabric; ``auto`` is the best device there is.
+    """Return Lightning Fabric; ``auto`` is the best device available.
 
     A process that computes on the CPU keeps its heap from here on (`bench.heap`).
 
-    With ``ddp`` this process starts the others, which run the same command again as far as this line.
+    With ``ddp`` this process starts the others, which rerun the same command up to this line.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ def launch_fabric(
     precision
         As Fabric names it, one of `PRECISIONS`' values.
     devices
-        Training processes, one a device (on the CPU they share it).
+        Training processes, one per device (on the CPU they share it).
     strategy
-        ``ddp`` is one process a device with averaged gradients; ``auto`` takes it for several devices.
+        ``ddp`` is one process per device with averaged gradients; ``auto`` takes it for several devices.
 
     Raises
     ------
     UsageError
-        No such name, no such device on this machine, fewer devices than asked for, or 16-bit floats on a
-        device that has no training in them; a heap that does not exist.
+        No such name, no such device on this machine, fewer devices than requested, or 16-bit floats on a
+        device that has no training in them; an unknown heap.
     """
     if device not in DEVICES:
         raise unknown("device", device, list(DEVICES))
@@ -51,7 +51,7 @@ def launch_fabric(
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device, True):
         have = ["cpu", *(name for name, found in there.items() if found)]
-        raise UsageError(f"device '{device}' is not on this machine; have {', '.join(have)}")
+        raise UsageError(f"device '{device}' is not on this machine; choose from {', '.join(have)}")
     chosen = device if device != "auto" else next((name for name, found in there.items() if found), "cpu")
     _require_precision(chosen, precision)
     _require_devices(chosen, devices)
@@ -73,7 +73,7 @@ def _require_precision(device: str, precision: str) -> None:
     # Fabric would take bf16 instead, with no more than a warning
     if precision == "16-mixed" and device != "cuda":
         raise UsageError(
-            f"precision fp16 (16-mixed) on {device}; only a cuda device trains in 16-bit floats",
+            f"precision fp16 (16-mixed) on {device}; expected a cuda device",
             then="take --precision bf16 or fp32, or --device cuda",
         )
 
@@ -81,10 +81,12 @@ def _require_precision(device: str, precision: str) -> None:
 def _require_devices(device: str, devices: int) -> None:
     most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
     if devices < 1 or (most is not None and devices > most):
-        raise UsageError(f"{devices} {device} devices; have {most if most is not None else 'one or more'}")
+        raise UsageError(
+            f"{devices} {device} devices; available: {most if most is not None else 'one or more'}"
+        )
 
 
 def leave(fabric: Fabric) -> None:
-    """Let the training processes part: after it each is alone."""
+    """Leave the group of training processes."""
     if fabric.world_size > 1:
         torch.distributed.destroy_process_group()

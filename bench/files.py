@@ -19,7 +19,7 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 
 def tell_kernel(path: Path, text: str) -> None:
-    """Write to a file of the kernel's, below /proc: a message, which leaves no content and knows no rename.
+    """Write to a file of the kernel's, below /proc: a message, which has no content and cannot be renamed.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Parameters
     ----------
     path
-        The final name; its folder is made when missing. A file of this name is replaced.
+        The final name; its folder is created when missing. A file of this name is replaced.
     data
         The content; text is written as UTF-8.
 
@@ -58,7 +58,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add text at the end of another program's file, e.g. a CI server's summary; it is made when missing.
+    """Add text at the end of another program's file, e.g. a CI server's summary; it is created when missing.
 
     Raises
     ------
@@ -113,7 +113,7 @@ class GrowingFile:
     Parameters
     ----------
     path
-        The final name; its folder is made when missing.
+        The final name; its folder is created when missing.
 
     Attributes
     ----------
@@ -243,4 +243,4 @@ def check_written(path: Path, digest: str) -> None:
     """Read a file back and refuse it when its SHA-256 is not ``digest``."""
     actual = sha256_of_file(path)
     if actual != digest:
-        raise RefusedInput(f"{path}: read back with SHA-256 {actual}, was written with {digest}; disk fault?")
+        raise RefusedInput(f"{path}: read back with SHA-256 {actual}, expected {digest}; disk fault?")

@@ -1,8 +1,8 @@
-"""The C library's heap, which keeps what it has had instead of asking the system anew at every call.
+"""The C library's heap, which keeps its memory instead of requesting it from the system at every call.
 
 glibc gives a block of 32 MiB or more its own mapping and unmaps it when it is freed, and no setting of its
-threshold reaches higher. CARNet's maps at stride 4 are that large for an image of 512x1024, so each call maps
-them anew, and the system's zeroing of pages takes as long as much of the arithmetic.
+threshold reaches higher. CARNet's maps at stride 4 are that large for an image of 512x1024, so each call
+remaps them, and the system's zeroing of pages takes as long as much of the arithmetic.
 """
 
 from __future__ import annotations

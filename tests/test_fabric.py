@@ -13,7 +13,7 @@ no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine with
 def test_fp16_where_nothing_trains_in_it_is_refused_and_never_bf16_in_silence(device):
     if device == "auto" and torch.backends.mps.is_available():
         pytest.skip("of a machine without MPS")
-    with pytest.raises(UsageError, match=r"precision fp16 \(16-mixed\) on cpu; only a cuda device") as caught:
+    with pytest.raises(UsageError, match=r"precision fp16 \(16-mixed\) on cpu") as caught:
         launch_fabric(device, "16-mixed")
     assert caught.value.exit_code == 2
 
@@ -35,11 +35,11 @@ def test_a_network_computes_in_the_precision_that_is_asked_for(short, dtype):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("tpu",), "no device 'tpu'; have auto, cpu, cuda, mps"),
-        (("cpu", "32-true", 1, "fsdp"), "no strategy 'fsdp'; have auto, ddp"),
-        (("cpu", "64-true"), "no precision '64-true'; have 32-true"),
-        (("cpu", "32-true", 0), "0 cpu devices; have one or more"),
-        pytest.param(("cuda",), "device 'cuda' is not on this machine; have cpu", marks=no_gpu),
+        (("tpu",), "no device 'tpu'; choose from auto, cpu, cuda, mps"),
+        (("cpu", "32-true", 1, "fsdp"), "no strategy 'fsdp'; choose from auto, ddp"),
+        (("cpu", "64-true"), "no precision '64-true'; choose from 32-true"),
+        (("cpu", "32-true", 0), "0 cpu devices; available: one or more"),
+        pytest.param(("cuda",), "device 'cuda' is not on this machine; choose from cpu", marks=no_gpu),
     ],
 )
 def test_what_is_not_there_is_a_usage_error_with_the_choices(arguments, message):
@@ -50,5 +50,5 @@ def test_what_is_not_there_is_a_usage_error_with_the_choices(arguments, message)
 def test_more_gpus_than_there_are_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(UsageError, match="3 cuda devices; have 2"):
+    with pytest.raises(UsageError, match="3 cuda devices; available: 2"):
         launch_fabric("cuda", devices=3)

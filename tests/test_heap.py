@@ -79,7 +79,7 @@ def test_the_peak_of_memory_is_seen_although_the_heap_had_it_before() -> None:
 
 def test_a_heap_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(heap.VARIABLE, "jemalloc")
-    with pytest.raises(UsageError, match="CARNET_HEAP is 'jemalloc'; have kept, system"):
+    with pytest.raises(UsageError, match="CARNET_HEAP is 'jemalloc'; choose from kept, system"):
         heap.keep_heap()
 
 

@@ -1,5 +1,6 @@
 """``carnet-bench reproduce``: a table of the paper, printed vs measured, with a verdict per cell."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,20 +27,21 @@ from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from bench.experiments.train_budget import Shares
     from bench.speed.variant import Variant
     from bench.train.run import Settings
 
 _TABLE_S = 20.0
-"""What counting and drawing a table takes at most, start of Python included."""
+"""Most seconds that counting and rendering a table take, start of Python included."""
 
 _BESIDE_S = 2.0
-"""The same for each method beside the table."""
+"""The same for each method below the table."""
 
 _TIMING_S = "15m"
-"""Of ``--time`` without ``--budget``: all rows of Table 1 on two cores."""
+"""Default budget of ``--time``: all rows of Table 1 on two cores."""
 
 _TIMED_SHARE = 0.2
-"""Of the rest of the budget, when the table has times; a training step tells more by running longer."""
+"""Share of the rest of the budget for a table with times; more training tells more than more samples."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     table: Annotated[
-        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9 or fig10.")
+        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9, fig10 or summary.")
     ],
     own: Annotated[
         list[str] | None,
@@ -97,7 +99,8 @@ def reproduce(
     carnet_bench.models) and --peers are listed below the table, measured at its input size and classes.
 
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
-    `ablate`): each difference with its interval, and the paper's claim.
+    `ablate`): each difference with its interval, and the paper's claim. summary rebuilds
+    HOME/reports/reproduced.md from the tables that are there.
 
     \b
     Example:
@@ -115,6 +118,11 @@ def reproduce(
     from bench.reproduce.table import reproduce as judge
     from bench.speed.variant import Variant, form_of_variant
 
+    if table == "summary":
+        from bench.report.reproduced import write_reproduced
+
+        log(f"wrote {write_reproduced(home)}")
+        return
     check_name(table, also=STUDIES)
     if table in STUDIES:
         refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
@@ -126,15 +134,15 @@ def reproduce(
     measured: list[str] = []
     if data is not None or budget is not None or timed:
         budget_s = _budget_s(data, budget, timed=timed)
+        from bench.experiments.train_budget import Shares
         from bench.train.run import Settings
 
         settings = Settings(home, data_root, weights_file, device, threads, command_line())
-        # the budget is for the whole command: what the table itself takes is kept back
-        table_s = min(_TABLE_S + _BESIDE_S * len(beside), 0.2 * budget_s)
+        shares = Shares(_TABLE_S + _BESIDE_S * len(beside), _TIMED_SHARE if _has_times(table) else 0.0)
         if timed:
-            measured = _time(table, budget_s - table_s, settings, variant)
+            measured = _time(table, budget_s - shares.reserved_s(budget_s), settings, variant)
         else:
-            measured = _measure(table, str(data), budget_s - table_s, settings, variant)
+            measured = _measure(table, str(data), budget_s, shares, settings, variant)
     with showing() as tell:
         judged = judge(
             table,
@@ -157,7 +165,7 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
     if timed:
         if data is not None:
             raise UsageError(
-                f"--time and --data {data}: give one of them; --data times what its budget holds by itself"
+                f"--time and --data {data}: give one of them; --data also times, within its budget"
             )
         return parse_duration(budget or _TIMING_S)
     if data is None or budget is None:
@@ -166,14 +174,20 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
     return parse_duration(budget)
 
 
-def _measure(table: str, data: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
+def _measure(
+    table: str, data: str, budget_s: float, shares: "Shares", settings: "Settings", variant: "Variant"
+) -> list[str]:
     """Train and evaluate what fits the budget, then time; return the ids of the records."""
     from bench.experiments.train_budget import run_within_budget
 
-    timed_s = _TIMED_SHARE * left_s if _has_times(table) else 0.0
+    began_s = time.monotonic()
     with watching() as watch:
-        accuracy = run_within_budget(data, left_s - timed_s, settings, watch, log)
-    return [accuracy.id, *(_time(table, timed_s, settings, variant) if timed_s else [])]
+        accuracy = run_within_budget(data, budget_s, shares, settings, watch, log=log)
+    if not shares.timed:
+        return [accuracy.id]
+    left_s = budget_s - shares.reserved_s(budget_s) - (time.monotonic() - began_s)
+    # a machine that slowed in training must not leave the table without times
+    return [accuracy.id, *_time(table, max(left_s, 0.5 * shares.timed_s(budget_s)), settings, variant)]
 
 
 def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:
@@ -187,7 +201,7 @@ def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -
     with timing() as show:
         done = time_table(table, left_s, settings, show, log, variant=variant)
     if done.left_out:
-        log(f"without a time: {', '.join(done.left_out)}; the same command again goes on with them")
+        log(f"not timed: {', '.join(done.left_out)}; rerun the command to continue")
     return done.records
 
 

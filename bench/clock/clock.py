@@ -47,7 +47,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Samples:
-    """What the timing of one model gave.
+    """The result of timing one model.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def time_models(
     synchronise
         Waits until the device has nothing left to do; called before both readings of the clock.
     protocol
-        How long, and what is valid.
+        Duration and validity rules.
     prepare
         Called with the name before each sample and outside its time, e.g. to make a fresh input.
     clock

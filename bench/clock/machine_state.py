@@ -55,7 +55,7 @@ def foreign_share(before: CpuReading, after: CpuReading) -> float | None:
     """Return the share of the machine that other processes took between two readings.
 
     It is (CPU time of everybody - our own) / (wall time x cores), so 0 on a quiet machine and 0.5 when one
-    of two cores is somebody else's. The load average will not do: our own threads make a load of 1 a core.
+    of two cores is busy otherwise. The load average does not serve: our threads make a load of 1 per core.
 
     Returns
     -------

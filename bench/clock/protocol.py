@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROTOCOL_VERSION = 1
-"""Part of a speed record's identity; to be raised when a rule below changes what a number means."""
+"""Part of a speed record's identity; raise it when a rule below changes what a number means."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,21 @@ class Protocol:
     Attributes
     ----------
     samples
-        Wanted samples of each model.
+        Samples per model.
     budget_s
-        Seconds for everything, all models, warm-up and further attempts included. The last round started
+        Seconds for everything: all models, warm-up and further attempts included. The last round started
         may end a little later.
     least_samples
-        Fewer are not valid: a third of them must hold a median.
+        Fewest valid samples: a third of them must hold a median.
     least_window_s
-        Sampling goes on beyond ``samples`` until it took this long: the system counts other processes' CPU
+        Sampling continues beyond ``samples`` until it took this long: the system counts other processes' CPU
         time in ticks of 10 ms, and over a shorter window their share would be noise.
     warmup_calls
-        Most warm-up calls of one model.
+        Most warm-up calls per model.
     warmup_share
         Most of the budget that warm-up may take, all models together.
     warmup_tolerance
-        Warm is: the medians of the last two groups of three calls differ by no more than this share.
+        Largest difference, as a share, of the medians of the last two groups of three calls once warm.
     drift, spread, foreign
         Most that a valid measurement may show: drift of the median from the first third to the last,
         interquartile range over median, share of the cores that other processes took.
@@ -57,7 +57,7 @@ class Protocol:
 
 
 def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Protocol) -> tuple[str, ...]:
-    """Say what makes samples not valid, each reason with what was found and what is allowed.
+    """Say what makes samples not valid, each reason with the value and its limit.
 
     Parameters
     ----------

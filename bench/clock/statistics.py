@@ -1,4 +1,4 @@
-"""Statistics of timing samples: which number, by which definition, and when there is none."""
+"""Statistics of timing samples: which number, by which definition, and when it is None."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("no values: a quantile needs at least one")
     if not 0.0 <= share <= 1.0:
-        raise ValueError(f"share {share}: allowed is 0..1")
+        raise ValueError(f"share {share}: expected 0..1")
     ordered = sorted(values)
     rank = share * (len(ordered) - 1)
     below = math.floor(rank)
@@ -43,7 +43,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a list of samples says.
+    """Statistics of a list of samples.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 
 @dataclass(frozen=True)
 class Brief:
-    """Parameters and multiply-adds of a method at its own size and classes; None could not be had.
+    """Parameters and multiply-adds of a method at its own size and classes; None is "not counted".
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ def brief(method: Method) -> Brief:
     """Count a method in one pass on the `meta` device; it never fails, so that a list is whole.
 
     One counter is asked where ``count_costs`` wants two that agree: they do for every method of the registry
-    (tested), and the list is there twice as soon.
+    (tested), and the list takes half the time.
     """
     try:
         network, _ = build_on_meta(method, method.num_classes)

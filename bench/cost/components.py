@@ -60,7 +60,7 @@ def global_feature_broadcast(model: nn.Module) -> Iterator[None]:
 
 
 def parts(model: nn.Module) -> dict[str, tuple[str, ...]]:
-    """Return the submodules' names of each component but the remainder; empty where there are none.
+    """Return the submodules' names of each component but the remainder; empty without components.
 
     Of a CARNet BS is the encoder by itself, the global branch is printed within CARModule, and CRP is its
     convolutions and pools.
@@ -83,7 +83,7 @@ def remainder_of(model: nn.Module) -> str:
 
 
 def inputs_of(model: nn.Module, names: Sequence[str], inputs: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
-    """Return what each named submodule is given during ``model(*inputs)``; of several calls, the last.
+    """Return what each named submodule receives during ``model(*inputs)``; of several calls, the last.
 
     Submodules that are not called are left out.
     """

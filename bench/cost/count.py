@@ -42,14 +42,14 @@ def count_costs(
     Parameters
     ----------
     which
-        Of ``UNITS``; what is not asked for costs no time and is None.
+        Names in ``UNITS``; what is not requested costs no time and is None.
     components
         Whether components are counted too; the total alone is quicker.
 
     Raises
     ------
     UsageError
-        A name in ``which`` that is no count.
+        An unknown name in ``which``.
     RefusedInput
         The method's builder fails, or the method does not take this size.
     NotMeasured
@@ -92,7 +92,7 @@ def count_costs(
 
 
 def _curve(method: Method, num_classes: int, size_hw: tuple[int, int]) -> list[str]:
-    """Return a line for each setting of a method whose cost depends on the image."""
+    """Return a line per setting of a method whose cost depends on the image."""
     lines = ["the cost depends on the image: counted is the most that it can be"] if method.cost_curve else []
     for setting, options in method.cost_curve.items():
         alike = replace(method, options={**method.options, **options}, cost_curve={})

@@ -23,7 +23,7 @@ def on_meta() -> Iterator[None]:
 
 
 def call_hooked(model: nn.Module, inputs: Sequence[Any], hooks: Sequence[RemovableHandle]) -> None:
-    """Call a model on the `meta` device; its hooks are removed afterwards, whatever comes of the call."""
+    """Call a model on the `meta` device; its hooks are removed afterwards, whatever happens in the call."""
     try:
         with on_meta():
             model(*inputs)
@@ -33,7 +33,7 @@ def call_hooked(model: nn.Module, inputs: Sequence[Any], hooks: Sequence[Removab
 
 
 def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str]]:
-    """Build a method in eval mode on the `meta` device; return it and what to note about the way.
+    """Build a method in eval mode on the `meta` device; return it and notes on how it was built.
 
     A builder that needs real numbers (it reads a tensor) is run on the CPU, and its network moved.
 

@@ -84,6 +84,8 @@ class Difference:
         Whether it is a difference seed by seed.
     covers
         `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
+    degrees
+        Degrees of freedom of Student's t in the interval; infinite where nothing varies.
     """
 
     mean: float
@@ -95,6 +97,7 @@ class Difference:
     blocks: int
     paired: bool
     covers: str
+    degrees: float = math.inf
 
     @property
     def sign(self) -> int:
@@ -144,7 +147,7 @@ def compare(
         change = after.averaged.less(before.averaged)
         parts = _unpaired_parts(before, after)
     mean = float(change.whole.mean())
-    half = _half_width(change, parts, level)
+    half, degrees = _half_width(change, parts, level)
     return Difference(
         mean,
         mean - half,
@@ -155,6 +158,7 @@ def compare(
         change.blocks,
         paired,
         IMAGES_ONLY if len(first) == len(second) == 1 else SEEDS_AND_IMAGES,
+        degrees,
     )
 
 
@@ -163,11 +167,9 @@ def compare_seeds(
     second: Mapping[int, Matrices],
     blocks: Blocks | Sequence[int] | None = None,
 ) -> tuple[Difference, tuple[int, ...]]:
-    """Compare runs given by their seeds: seed by seed where both have two seeds in common, or the same one.
+    """Compare seed by seed where both have two seeds in common or the same one; errors as `compare`.
 
-    Returns
-    -------
-    The difference, and the seeds that it leaves out because one side lacks them; errors as `compare`.
+    Returns the difference, and the seeds that it leaves out because one side lacks them.
     """
     shared = [seed for seed in first if seed in second]
     if len(shared) < 2 and list(first) != list(second):
@@ -183,7 +185,7 @@ def interval(
     """Return the mean mIoU of the seeds of one run with its interval; parameters and errors as `compare`."""
     (group,) = _replicated([seeds], blocks)
     mean = float(group.whole.mean())
-    half = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
+    half, _ = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
     return Interval(
         mean,
         mean - half,
@@ -243,17 +245,17 @@ def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_Part]:
     return [_seed_part(group, 1 / group.seeds) for group in (before, after)]
 
 
-def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> float:
-    """Return half the interval of the mean over the seeds, its degrees of freedom by Satterthwaite's rule."""
+def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> tuple[float, float]:
+    """Return half the interval of the mean over the seeds, and its degrees of freedom (Satterthwaite)."""
     images = float(_jackknife(group.left_out.mean(axis=0)))
     parts = [(images, group.blocks - 1), *seed_parts]
     variance = sum(part for part, _ in parts)
     if variance == 0:
-        return 0.0
+        return 0.0, math.inf
     degrees = variance**2 / sum(part**2 / freedom for part, freedom in parts)
-    from scipy.special import stdtrit  # noqa: PLC0415 - Student's t; most imports of this file compare nothing
+    from scipy.special import stdtrit  # noqa: PLC0415 - Student's t; most importers compare nothing
 
-    return float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(variance)
+    return float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(variance), degrees
 
 
 def _jackknife(left_out: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The time cells of a table on this machine: as many rows as the budget holds, each at its printed size."""
+"""The times of a table's rows on this machine: as many as the budget holds, each at its printed size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from functools import partial
 from bench.clock.protocol import Protocol
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput
-from bench.experiments.kept_times import kept_times
 from bench.experiments.time_budget import CALLS, Candidate, Clock, affordable, network_on
-from bench.experiments.time_groups import free_mib_on, groups_of, rows_to_time
-from bench.paper.claims import partners
+from bench.experiments.time_groups import free_mib_on, groups_of, kept_times, knots_of, rows_to_time
 from bench.results.provenance import package_root, repository_state
 from bench.results.store import add_record
 from bench.speed.device import Device, measuring_conditions, open_device
@@ -25,11 +23,13 @@ from bench.train.run import Settings
 _SAMPLES = 20
 """Of each network: a median with its spread. ``carnet-bench time`` takes 100, which p99 needs."""
 _HEAVY_S = 30.0
-"""A group whose shortest valid measurement takes longer gets no more than that: the fewest samples, and one
-call of warm-up, since the calls before it have warmed it."""
+"""A group whose shortest valid measurement takes longer gets the fewest samples, and one call of warm-up, as
+earlier calls have warmed it."""
 _PARITY_CALLS = 8
-"""More calls in an engine: eager and engine on two inputs, and what preparing it takes."""
+"""Further calls of an engine: eager and engine on two inputs, and its preparation."""
 _RATE_S = 0.2
+_REPEATS = 2
+"""Most repetitions of a time that is not valid: a machine that stays busy must not use up a long budget."""
 
 Progress = Callable[[str, float], None]
 Log = Callable[[str], None]
@@ -42,7 +42,7 @@ class Timed:
     Attributes
     ----------
     records
-        Ids of the times that may be shown, taken now or before.
+        Ids of the valid times, taken now or before.
     left_out
         Rows without one.
     """
@@ -66,21 +66,21 @@ def time_table(
     The CARNet rows and those they are compared with come first, then the others, those with fewer
     multiply-adds before those with more; rows of one size are interleaved. Each group's records are written
     as it ends. A row that has a valid record of this machine and this code is not timed again. What does not
-    fit is named in the log. A measurement that is not valid is written too, with its reasons, and taken once
-    more when time is left; the table leaves it out.
+    fit is named in the log. A measurement that is not valid is recorded too, with its reasons; when all rows
+    had their turn, it is repeated in the time left, the shortest first.
 
     Parameters
     ----------
     table
-        Of ``bench.paper.cells.TABLES``; one without times is left as it is.
+        A name of ``bench.paper.cells.TABLES``; nothing is done for one without times.
     budget_s
-        For everything done here, in seconds.
+        Seconds for everything done here.
     settings
         Home, device, threads and command.
     progress
-        Is told the rows in work with the stage, and the share of it that is done (0..1).
+        Called with the current rows and stage, and the share of the work that is done (0..1).
     log
-        Is told what was not timed and what was not valid.
+        Called with what was not timed and what was not valid.
     variant
         Engine, precision, and whether deployed; only CARNets can be.
     clock
@@ -91,6 +91,7 @@ def time_table(
     )
     for rows in rows_to_time(table):
         work.time_rows(rows)
+    work.retime()
     return work.done
 
 
@@ -105,12 +106,14 @@ class _Work:
     until_s: float
     clock: Clock
     done: Timed = field(default_factory=Timed)
+    timed: list[Candidate] = field(default_factory=list)
+    invalid: set[str] = field(default_factory=set)
 
     def left_s(self) -> float:
         return self.until_s - self.clock()
 
     def time_rows(self, rows: Sequence[Candidate]) -> None:
-        """Time some rows of the table, and what is not valid once more."""
+        """Time some rows of the table: as many as fit."""
         rows = self._missing(rows)
         if not rows:
             return
@@ -137,15 +140,30 @@ class _Work:
             )
         for name, reason in refused.items():
             self._leave_out(name, reason)
-        invalid = self._time_groups(chosen)
-        again = [one for one in chosen if self._is_wanted_again(one, invalid)]
-        if again and sum(one.need_s for one in again) <= self.left_s():
-            self.log(f"once more, in the time left: {_names(again)}")
-            invalid = self._time_groups(again)
-        self.done.left_out += [name for name in invalid if name not in self.done.left_out]
+        self.timed += chosen
+        self._time_groups(chosen)
+
+    def retime(self) -> None:
+        """Repeat what is not valid in the time left, and leave out what stays so."""
+        for _ in range(_REPEATS):
+            if not (again := self._to_repeat()):
+                break
+            self.log(f"re-timing in the remaining budget: {_names(again)}")
+            self._time_groups(again)
+        self.done.left_out += sorted(self.invalid.difference(self.done.left_out))
+
+    def _to_repeat(self) -> list[Candidate]:
+        """Return the rows without a valid time and their partners, as far as they fit: shortest first."""
+        left_s, fitting = self.left_s(), []
+        # a ratio needs both of its rows in one run
+        for knot in sorted(knots_of(self.table, self.timed), key=_need_s):
+            if _need_s(knot) <= left_s and any(one.name in self.invalid for one in knot):
+                fitting += knot
+                left_s -= _need_s(knot)
+        return fitting
 
     def _missing(self, rows: Sequence[Candidate]) -> list[Candidate]:
-        """Return the rows to time: those that the engine takes and that have no record yet."""
+        """Return the rows to time: those that the engine takes and that have no valid record."""
         fitting = []
         for row in rows:
             if self.variant.deploy and row.method.family != "carnet":
@@ -164,32 +182,22 @@ class _Work:
                 threads=threads,
             )
         for name, record in kept.items():
-            self.log(f"{name}: not timed again, there is a valid time of this machine and code")
+            self.log(f"{name}: keeping the valid time of this machine and code")
             self.done.records.append(record.id)
         return [row for row in fitting if row.name not in kept]
 
-    def _is_wanted_again(self, one: Candidate, invalid: set[str]) -> bool:
-        # a ratio needs both of its rows in one run
-        return one.name in invalid or any(name in invalid for name in partners(self.table, one.name))
-
-    def _time_groups(self, chosen: Sequence[Candidate]) -> set[str]:
-        """Time the groups one after the other, each with its share of the time; return what is invalid."""
-        invalid: set[str] = set()
-        waiting_s = total_s = sum(one.need_s for one in chosen)
+    def _time_groups(self, chosen: Sequence[Candidate]) -> None:
+        """Time the groups one after the other, each with its share of the time."""
+        waiting_s = total_s = _need_s(chosen)
         for group in groups_of(self.table, chosen, partial(free_mib_on, self.device.torch_device)):
-            need_s = sum(one.need_s for one in group)
+            need_s = _need_s(group)
             share = (1 - waiting_s / total_s, need_s / total_s) if total_s else (0.0, 1.0)
-            invalid |= self._time_group(
-                group, self.left_s() * need_s / waiting_s if waiting_s else 0.0, share
-            )
+            self._time_group(group, self.left_s() * need_s / waiting_s if waiting_s else 0.0, share)
             waiting_s -= need_s
-        return invalid
 
-    def _time_group(
-        self, group: Sequence[Candidate], budget_s: float, share: tuple[float, float]
-    ) -> set[str]:
+    def _time_group(self, group: Sequence[Candidate], budget_s: float, share: tuple[float, float]) -> None:
         names, (begun, part) = _names(group), share
-        need_s = sum(one.need_s for one in group)
+        need_s = _need_s(group)
         heavy = need_s > _HEAVY_S
         lean = Protocol()
         protocol = Protocol(
@@ -212,23 +220,21 @@ class _Work:
         except (NotMeasured, RefusedInput) as error:
             if len(group) == 1:
                 self._leave_out(names, str(error))
-                return set()
+                return
             # one network that fails must not take the table's other numbers with it
-            self.log(f"{names}: together not timed, {error}; now each alone")
-            invalid: set[str] = set()
+            self.log(f"{names}: could not be timed together ({error}); timing each alone")
             for one in group:
-                invalid |= self._time_group([one], budget_s * one.need_s / need_s, share)
-            return invalid
-        invalid = set()
+                self._time_group([one], budget_s * one.need_s / need_s, share)
+            return
         for record in records:
             written, _ = add_record(record, self.settings.home)
             name = record.identity.model
             if record.valid:
                 self.done.records.append(written.id)
+                self.invalid.discard(name)
             else:
-                invalid.add(name)
+                self.invalid.add(name)
                 self.log(f"{name}: time not valid, {'; '.join(record.reasons)}")
-        return invalid
 
     def _in_time(self, one: Candidate) -> bool:
         if self.left_s() > 0:
@@ -242,9 +248,16 @@ class _Work:
 
 
 def warn_of_changes(log: Log) -> None:
-    """Say beforehand that the code has changes, since what it measures is kept and never shown."""
+    """Warn beforehand that no table will show what code with uncommitted changes measures."""
     if repository_state(package_root())[1]:
-        log("the code has changes that are not committed: its times are kept, but no table shows them")
+        log(
+            "uncommitted changes: times are recorded but will not appear in any table, even after a commit; "
+            "commit first, then time"
+        )
+
+
+def _need_s(group: Sequence[Candidate]) -> float:
+    return sum(one.need_s for one in group)
 
 
 def _names(group: Sequence[Candidate]) -> str:

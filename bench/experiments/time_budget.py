@@ -1,4 +1,4 @@
-"""Which networks a time budget can time: asked of their operations first, then of one call of each."""
+"""Which networks fit into a time budget: judged by their operations first, then by one call of each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.evaluate.peak import PeakMemory
 from bench.speed.device import Device
 
 CALLS = 15
-"""Fewest calls of a network in a valid measurement: one to try it, four against remembered answers, one of
+"""Fewest calls of a network in a valid measurement: one trial, four against remembered answers, one of
 warm-up, nine samples."""
 _SECOND_CALL_SHARE = 0.2
-"""Most of the time left that a second call may take, when the first, which pays for kernels and memory, says
-that the network does not fit."""
+"""Largest share of the time left for a second call, when by the first, which pays for kernels and memory, the
+network does not fit."""
 
 _CPU = torch.device("cpu")
 
@@ -27,22 +27,22 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that a table has a time of.
+    """A network whose time a table prints.
 
     Attributes
     ----------
     method
         What to time.
     size_hw, num_classes
-        At which size and with how many classes.
+        Input size in pixels, and output classes.
     gmacs
         1e9 multiply-adds of one image; None when they cannot be counted.
     calls
         Fewest calls of a valid measurement; an engine adds those that compare it with eager.
     need_s
-        Seconds of the shortest valid measurement, once a call of it was timed.
+        Seconds of the shortest valid measurement; 0 before a call was timed.
     memory_mib
-        By how much building and calling it raised the memory in use; 0 where that is not known.
+        Rise of the memory in use by building and calling it; 0 where unknown.
     """
 
     method: Method
@@ -55,7 +55,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Its row."""
+        """Name of its row."""
         return self.method.name
 
 
@@ -70,34 +70,34 @@ def affordable(
 ) -> tuple[list[Candidate], dict[str, str]]:
     """Choose what fits, those with fewer operations first.
 
-    A network whose operations at the rate of a matrix product, the least that they can take, do not fit is
-    never called: one call of it could be longer than the budget. Of the others one call is timed.
+    A network whose operations would not fit even at the rate of a matrix product is never called, as one call
+    could exceed the budget. One call of each other network is timed.
 
     Parameters
     ----------
     candidates
         In any order.
     left_s
-        Says the seconds that are left.
+        Returns the seconds left.
     gmacs_per_s
-        1e9 multiply-adds a second of a large matrix product.
+        1e9 multiply-adds per second of a large matrix product.
     build
-        Builds a candidate and returns what makes one call of it and says its seconds; see `network_on`.
+        Builds a candidate and returns a function that times one call, in seconds; see `network_on`.
     clock
         Monotonic seconds.
     device
-        Whose memory is watched.
+        Device whose memory is watched.
 
     Returns
     -------
-    The candidates to time, with what each needs; and by name why each of the others is not.
+    The candidates to time, with what each needs; and for the others the reason, by name.
     """
     chosen: list[Candidate] = []
     refused: dict[str, str] = {}
     for one in sorted(candidates, key=lambda one: math.inf if one.gmacs is None else one.gmacs):
         name = one.method.name
         if one.gmacs is None:
-            refused[name] = "its operations cannot be counted, so nothing says how long it takes"
+            refused[name] = "its operations cannot be counted, so its duration is unknown"
             continue
         free_s = left_s() - sum(other.need_s for other in chosen)
         bound_s = one.calls * one.gmacs / gmacs_per_s
@@ -108,7 +108,7 @@ def affordable(
             with PeakMemory(device) as peak:
                 need_s = _need_s(build, one, free_s, clock)
         except Exception as error:
-            # it does not run at this size, or asks for more memory than there is
+            # it does not run at this size, or needs more memory than is free
             refused[name] = f"{type(error).__name__}: {error}"
             continue
         free_s = left_s() - sum(other.need_s for other in chosen)
@@ -122,7 +122,7 @@ def affordable(
 def _need_s(
     build: Callable[[Candidate], Callable[[], float]], one: Candidate, free_s: float, clock: Clock
 ) -> float:
-    """Return the seconds that a valid measurement needs: to build the network again, and its calls."""
+    """Return the seconds that a valid measurement needs: rebuilding the network, and its calls."""
     began_s = clock()
     call = build(one)
     built_s = clock() - began_s
@@ -133,7 +133,7 @@ def _need_s(
 
 
 def network_on(device: Device) -> Callable[[Candidate], Callable[[], float]]:
-    """Return what builds a candidate on a device, ready for one timed call after the other."""
+    """Return a function that builds a candidate on a device, ready for timed calls."""
 
     def build(one: Candidate) -> Callable[[], float]:
         network = one.method.build(one.num_classes).eval()

@@ -1,4 +1,4 @@
-"""What fits a time budget: measure a step, choose the epochs, train, evaluate."""
+"""Training within a time budget: measure a step, choose the epochs, train, evaluate."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bench.data.catalogue import open_data
 from bench.data.dataset import SegmentationData
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.evaluate import predictions
+from bench.experiments.duration import budget_for
 from bench.files import write_atomic
 from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
@@ -25,8 +26,42 @@ from bench.train.score import evaluate_run
 
 _PROBED_STEPS = 4
 _VALIDATIONS = 4
-_IN_HAND = 0.9
+_PLANNED = 0.9
 """Share of the time left that is planned; the rest is for start-up, checkpoints and a machine that slows."""
+_ADVISED = 1.1
+"""Advised budget over the least one, as the next measurement of a step will differ a little."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How a command divides its budget.
+
+    Attributes
+    ----------
+    table_s
+        Seconds reserved for the table; at most a fifth of the budget.
+    timed
+        Share of the rest that timing gets; training gets what remains.
+    """
+
+    table_s: float
+    timed: float
+
+    def reserved_s(self, budget_s: float) -> float:
+        """Return the seconds for the table."""
+        return min(self.table_s, 0.2 * budget_s)
+
+    def timed_s(self, budget_s: float) -> float:
+        """Return the seconds for timing."""
+        return self.timed * (budget_s - self.reserved_s(budget_s))
+
+    def trained_s(self, budget_s: float) -> float:
+        """Return the seconds for training and scoring."""
+        return budget_s - self.reserved_s(budget_s) - self.timed_s(budget_s)
+
+    def advice(self, trained_s: float) -> str:
+        """Return the ``--budget``, as typed, that leaves these seconds for training, with a margin."""
+        return budget_for(_ADVISED * trained_s / (1 - self.timed) + self.table_s)
 
 
 @dataclass(frozen=True)
@@ -40,25 +75,29 @@ class StepCost:
 def run_within_budget(
     data_name: str,
     budget_s: float,
+    shares: Shares,
     settings: Settings,
     watch: Watch = lambda *_: None,
+    *,
     log: Callable[[str], None] = lambda _: None,
 ) -> AccuracyRecord:
     """Train the data set's quick recipe for the epochs that fit, and evaluate it on the test split.
 
-    A plan is kept beside the runs until the run is finished, so that the same command resumes an interrupted
-    run although its step would be measured a little differently now.
+    A plan is kept next to the runs until the run is finished, so that the same command resumes an interrupted
+    run although its step would now be measured a little differently.
 
     Parameters
     ----------
     data_name
         The recipe is ``DATA-quick``.
     budget_s
-        For everything done here, in seconds.
+        Seconds for the whole command.
+    shares
+        How much of them is for training.
     settings, watch
         As for training.
     log
-        Is told what was planned.
+        Called with what is planned.
 
     Returns
     -------
@@ -67,28 +106,30 @@ def run_within_budget(
     Raises
     ------
     NotMeasured
-        Not one epoch fits; the message says what one needs.
+        Not one epoch fits; the message names a budget that is enough.
     """
     started = time.monotonic()
     recipe = recipes.load(f"{data_name}-quick")
-    plan = settings.home / "runs" / f"plan-{recipe.name}-{round(budget_s)}s.json"
+    mine_s = shares.trained_s(budget_s)
+    plan = settings.home / "runs" / f"plan-{recipe.name}-{round(mine_s)}s.json"
     epochs = _planned(plan)
     if epochs is None:
         prepared = prepare(recipe, settings)
         test = open_data(recipe.data, "test", settings.data_root, home=settings.home, **recipe.data_options)
         val = open_data(recipe.data, "val", settings.data_root, home=settings.home, **recipe.data_options)
         cost = measure_step(prepared, test)
-        left_s = _IN_HAND * (budget_s - (time.monotonic() - started))
+        probed_s = time.monotonic() - started
+        left_s = _PLANNED * (mine_s - probed_s)
         scored_s = cost.image_s * (len(test) + _VALIDATIONS * len(val))
         epoch_s = cost.step_s * (len(prepared.data) // recipe.batch)
         epochs = int((left_s - scored_s) // epoch_s)
         if epochs < 1:
             raise NotMeasured(
-                f"budget {budget_s:.0f} s: one epoch of {recipe.name} needs {epoch_s:.0f} s here and "
-                f"scoring {scored_s:.0f} s",
-                then=f"give --budget {round((epoch_s + scored_s) / _IN_HAND) + 30}s",
+                f"budget {budget_s:.0f} s, of which {mine_s:.0f} s for training: one epoch of {recipe.name} "
+                f"needs {epoch_s:.0f} s here and scoring {scored_s:.0f} s",
+                then=f"give --budget {shares.advice(probed_s + (epoch_s + scored_s) / _PLANNED)}",
             )
-        log(f"{recipe.name}: {cost.step_s:.2f} s a step, {epochs} epochs fit the budget")
+        log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
     run = train(_with_epochs(recipe, epochs), settings, watch)
     record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))

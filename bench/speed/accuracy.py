@@ -1,4 +1,4 @@
-"""What an engine costs in accuracy: its mIoU beside eager's, on the same images at their own size."""
+"""What an engine costs in accuracy: its mIoU next to eager's, on the same images at their own size."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from bench.data.statistics import Statistics
 
 MAX_LOSS = 0.01
-"""The mIoU that an engine may lose unless it is told otherwise: 1 point."""
+"""mIoU that an engine may lose by default: 1 point."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """An engine's score beside eager's.
+    """An engine's score next to eager's.
 
     Attributes
     ----------
     data, split, images, manifest_sha256
         What both were scored on.
     eager_miou, miou
-        Of eager fp32 and of the engine, 0..1.
+        Scores of eager fp32 and of the engine, 0..1.
     loss
         The first less the second: negative where the engine is better.
     max_loss
-        What was allowed.
+        Largest loss accepted.
     """
 
     data: str
@@ -75,7 +75,7 @@ class Judge:
     max_loss
         Most mIoU that an engine may lose, 0..1.
     progress
-        Is told a stage and the share done.
+        Called with a stage and the share done.
     """
 
     data: SegmentationData
@@ -96,13 +96,13 @@ class Judge:
         Parameters
         ----------
         name
-            Of what is scored, for messages.
+            Name of what is scored, for messages.
         infer
             From a normalised float32 image (b, 3, h, w) to logits (b, c, h, w).
         shape
             The shape (b, 3, h, w) that it takes.
         device, layout
-            Of its input.
+            Device and memory format of its input.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Judge:
             logits = infer(images.to(device).contiguous(memory_format=layout))
             wanted = (shape[0], len(self.data.classes), *shape[2:])
             if tuple(logits.shape) != wanted:
-                raise RefusedInput(f"{name}: logits of {tuple(logits.shape)}, must be {wanted}")
+                raise RefusedInput(f"{name}: logits of {tuple(logits.shape)}, expected {wanted}")
             predictions = logits.argmax(1).cpu()
             for sample, prediction in zip(samples, predictions, strict=False):
                 confusion.update(prediction, sample.label, sample.name)
@@ -132,12 +132,12 @@ class Judge:
         return miou
 
     def accuracy(self, name: str, eager_miou: float, miou: float) -> Accuracy:
-        """Return a score beside eager's, or refuse it.
+        """Return a score next to eager's, or refuse it.
 
         Raises
         ------
         RefusedInput
-            The loss is above what is allowed.
+            The loss is above ``max_loss``.
         """
         found = Accuracy(
             self.data.name,
@@ -152,7 +152,7 @@ class Judge:
         if found.loss > self.max_loss:
             raise RefusedInput(
                 f"{name}: {found}",
-                then="calibrate int8 otherwise (--calibrate DATA:COUNT, --calibration-method), or allow more "
+                then="change the calibration (--calibrate DATA:COUNT, --calibration-method), or accept more "
                 "with --max-loss",
             )
         return found

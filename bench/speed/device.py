@@ -23,14 +23,14 @@ class Device:
     Attributes
     ----------
     torch_device
-        Where models and inputs go.
+        Device of models and inputs.
     synchronise
         Waits until everything given to the device is done; on a CPU, where a call returns when it is done,
-        it does nothing (and must not touch a GPU that happens to be there).
+        it does nothing (and must not touch a GPU of the machine).
     memory_format
         The layout of models and inputs: channels last on a CPU, where it is the faster one.
     heap
-        Of the process: ``kept`` from call to call, or the ``system``'s (`bench.heap`).
+        Heap of the process: ``kept`` from call to call, or the ``system``'s (`bench.heap`).
     """
 
     torch_device: torch.device
@@ -45,7 +45,7 @@ class Device:
 
 
 def open_device(name: str) -> Device:
-    """Return the device of this name, through Lightning Fabric; ``auto`` is the best there is.
+    """Return the device of this name, through Lightning Fabric; ``auto`` is the best available.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def layout_of_device(device: torch.device) -> torch.memory_format:
 
 @contextmanager
 def measuring_conditions(threads: int | None) -> Iterator[int]:
-    """Set what would otherwise be ambient, and put it back: threads, full fp32, no autotuning.
+    """Set what would otherwise be ambient, and restore it: threads, full fp32, no autotuning.
 
     Precision ``32-true`` means 32 bits: cuDNN would use TF32 in convolutions, but not in `torch.mm`, and
     the GEMM rate would bound nothing.
@@ -93,7 +93,7 @@ def measuring_conditions(threads: int | None) -> Iterator[int]:
         Fewer than one thread.
     """
     if threads is not None and threads < 1:
-        raise UsageError(f"threads {threads}: allowed is 1 or more")
+        raise UsageError(f"threads {threads}: expected 1 or more")
     before = torch.get_num_threads()
     if threads is not None:
         torch.set_num_threads(threads)

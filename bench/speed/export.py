@@ -42,11 +42,11 @@ class Exported:
     Attributes
     ----------
     files
-        The file asked for, and the weights beside it where the format keeps them apart.
+        The requested file, and the weights next to it where the format keeps them apart.
     parity
         Against eager fp32, by kind of input.
     accuracy
-        On data; None where none was named.
+        Accuracy on data; None where none was named.
     """
 
     files: tuple[Path, ...]
@@ -55,15 +55,15 @@ class Exported:
 
 
 def check_out(form: str, out: Path) -> None:
-    """Refuse a name that does not end as its format does.
+    """Refuse a name whose suffix is not the format's.
 
     Raises
     ------
     UsageError
-        Naming the end that is wanted.
+        Naming the expected suffix.
     """
     if out.suffix != ENDS[form]:
-        raise UsageError(f"{out}: a file for {form} ends in {ENDS[form]}")
+        raise UsageError(f"{out}: expected the suffix {ENDS[form]} for {form}")
 
 
 def export_network(
@@ -90,31 +90,31 @@ def export_network(
     network
         On the CPU.
     name
-        Of the network, for messages.
+        Name of the network, for messages.
     size_hw
         Height and width, pixels.
     out
-        ``.onnx``, or ``.xml`` for OpenVINO (its weights go beside it into a ``.bin``).
+        ``.onnx``, or ``.xml`` for OpenVINO (its weights go next to it into a ``.bin``).
     form
         ``onnx`` or ``openvino``.
     description
-        Goes into the file as JSON under the key ``carnet_bench``: a network without its statistics and
+        Text stored in the file as JSON under the key ``carnet_bench``: a network without its statistics and
         classes is of no use.
     batch
-        Images a call.
+        Images per call.
     deploy
         Whether to fold it for inference first.
     precision
         ``fp32`` or ``int8``; input and output are float32 in both.
     calibration, judge
-        What int8 takes its ranges from, and what scores the file and eager on data; int8 needs both.
+        Source of int8's ranges, and what scores the file and eager on data; int8 needs both.
     threads
-        Of the comparison; None is torch's number.
+        CPU threads of the comparison; None is torch's number.
 
     Raises
     ------
     UsageError
-        The name of the file does not fit; the extra ``engines`` is not installed; int8 without calibration
+        The suffix does not fit; the extra ``engines`` is not installed; int8 without calibration
         or data.
     RefusedInput
         The network fails, cannot be exported, or the file computes something else or loses more accuracy
@@ -166,7 +166,7 @@ def _as_openvino(
         model.set_rt_info(value, [key])
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.xml"
-        # by itself it would store the weights in fp16
+        # its default would store the weights in fp16
         openvino.save_model(model, str(written), compress_to_fp16=False)
         prepared = open_vino.load(str(written), threads, precision)
         weights = written.with_suffix(".bin")

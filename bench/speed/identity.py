@@ -1,4 +1,4 @@
-"""What defines a measurement of time: the part of a speed record that its id is made of."""
+"""What defines a measurement of time: the part of a speed record from which its id is computed."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def speed_identity(
     size_hw
         Height and width of the input, pixels.
     num_classes
-        Of the output.
+        Classes of the output.
     batch
-        Images a call.
+        Images per call.
     threads
-        In force.
+        CPU threads in force.
 
     Raises
     ------
     UsageError
-        The engine does not exist, or has not this precision or device.
+        Unknown engine, or one without this precision or device.
     """
     return {
         "model": method.name,
@@ -56,7 +56,7 @@ def speed_identity(
         "batch": batch,
         "size": list(size_hw),
         "threads": threads,
-        # not in the records of before, whose ids must not move
+        # absent from earlier records, whose ids must not change
         **({} if device.heap == "system" else {"heap": device.heap}),
         # the build too: the same version for another CUDA, or for none, has another speed
         "machine": {**machine(), "torch": str(torch.__version__)},

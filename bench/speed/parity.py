@@ -1,4 +1,4 @@
-"""Whether a network in an engine still is the network: its logits beside those of eager fp32."""
+"""Whether a network in an engine is still the network: its logits against those of eager fp32."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How far two outputs may be apart: ``relative`` difference at most, arg-max ``agreement`` at least."""
+    """Largest ``relative`` difference of two outputs, and least arg-max ``agreement``."""
 
     relative: float
     agreement: float
@@ -50,7 +50,7 @@ class Parity:
         That over the reference's largest deviation from its class's mean in its image: what does not depend
         on the pixel, such as a bias, excuses nothing. None when it is not a number.
     argmax_agreement
-        Share of the pixels that get the same class, 0..1.
+        Share of pixels with the same class, 0..1.
     """
 
     max_abs: float | None
@@ -64,7 +64,7 @@ def compare(logits: Tensor, reference: Tensor) -> Parity:
     Raises
     ------
     RefusedInput
-        Another shape.
+        Different shapes.
     """
     if logits.shape != reference.shape:
         raise RefusedInput(f"logits of {tuple(logits.shape)}, eager's are {tuple(reference.shape)}")
@@ -102,14 +102,14 @@ def outputs_on(
     Raises
     ------
     RefusedInput
-        What comes back is not one tensor of four axes.
+        The result is not one tensor of four axes.
     """
     found = {}
     for kind, image in inputs.items():
         logits = infer(image.contiguous(memory_format=layout))
         if not isinstance(logits, torch.Tensor) or logits.ndim != 4:
             raise RefusedInput(
-                f"{name}: returns a {type(logits).__name__}; an engine is checked by one tensor of logits"
+                f"{name}: returned a {type(logits).__name__}; an engine is checked by one tensor of logits"
             )
         found[kind] = logits.float().clone()
     return found

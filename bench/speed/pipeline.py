@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
 import time
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch.nn.functional import interpolate
 
-from bench.clock.clock import Samples, time_models
+from bench.clock.clock import time_models
 from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
-from bench.clock.statistics import drift, spread
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
@@ -21,6 +19,7 @@ from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.identity import speed_identity
+from bench.speed.speed_record import chosen_values
 from bench.speed.subjects import build_network, prepare_subjects
 
 if TYPE_CHECKING:
@@ -48,13 +47,13 @@ class Pipeline:
     Parameters
     ----------
     files
-        Images; after the last comes the first.
+        Image files, taken in turn.
     size_hw
-        To which images of another size are brought, pixels.
+        Size to which other images are resized, pixels.
     infer
-        From normalised images to logits.
+        Maps normalised images to logits.
     device, layout
-        Where, and the memory format that ``infer`` takes.
+        Device, and the memory format that ``infer`` takes.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Pipeline:
         self._next += 1
 
     def normalise(self) -> None:
-        """Bring the pixels to the device, to the size and to ImageNet's mean and deviation."""
+        """Move the pixels to the device, resize and normalise them by ImageNet's mean and deviation."""
         image = normalise(self.pixels[None].to(self._device.torch_device), IMAGENET)
         if tuple(image.shape[2:]) != self._size_hw:
             image = interpolate(image, self._size_hw, mode="bilinear", align_corners=False, antialias=True)
@@ -129,8 +128,8 @@ def measure_end_to_end(
 ) -> SpeedRecord:
     """Time a network with random weights from image files to label maps, and each part by itself.
 
-    One image a call, in this process: workers that load ahead would hide the loader behind the network, so
-    what they reach lies between ``model`` and ``end to end``.
+    One image per call, in this process: workers that load ahead would hide the loader behind the network, so
+    their result lies between ``model`` and ``end to end``.
 
     Parameters
     ----------
@@ -192,7 +191,7 @@ def measure_end_to_end(
     images = {"count": len(files), "sha256": _digest(files)}
     return SpeedRecord.make(
         {**full, **identity, **versions, "measured": MEASURED, "images": images},
-        {**_values(whole), "parts": {name: _values(samples) for name, samples in timed.items()}},
+        {**chosen_values(whole), "parts": {name: chosen_values(samples) for name, samples in timed.items()}},
         {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},
         reasons=whole.chosen.reasons,
         notes=[
@@ -202,21 +201,6 @@ def measure_end_to_end(
             for reason in samples.chosen.reasons
         ],
     )
-
-
-def _values(samples: Samples) -> dict[str, Any]:
-    values = dataclasses.asdict(samples.summary)
-    times_ms = samples.chosen.times_ms
-    known = samples.summary.median_ms > 0
-    return {
-        **values,
-        "fps": values.pop("calls_per_s"),
-        "samples": len(times_ms),
-        "samples_ms": list(times_ms),
-        "drift": drift(times_ms) if known else None,
-        "spread": spread(times_ms) if known else None,
-        "foreign_share": samples.chosen.foreign_share,
-    }
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.speed.device import Device
 
 REPEATED_AT_LEAST = 0.90
-"""A repeated input may take this share of a fresh one's time, not less (MLPerf inference, TEST04)."""
+"""Least share of a fresh input's time that a repeated one may take (MLPerf inference, TEST04)."""
 _REPEAT_PAIRS = 9
 _INPUTS = 4
 
@@ -32,7 +32,7 @@ class FreshInputs:
     batch, size_hw
         The shape (batch, 3, height, width).
     device
-        Where they lie, and in which memory format.
+        Device and memory format of the images.
     """
 
     def __init__(self, batch: int, size_hw: tuple[int, int], device: Device) -> None:
@@ -65,7 +65,7 @@ class Subject:
         self.image = self.inputs.take()
 
     def call(self) -> None:
-        """Run the network on the input at hand."""
+        """Run the network on the current input."""
         self.network(self.image)
 
     def call_again(self) -> None:
@@ -82,14 +82,14 @@ class Repeat:
     over_fresh
         Median over pairs of (time with the repeated input / time with a fresh one).
     pairs
-        How many.
+        Number of pairs.
     """
 
     over_fresh: float
     pairs: int
 
     def reasons(self) -> tuple[str, ...]:
-        """Say what is not valid about it."""
+        """Return why it is not valid, if so."""
         if self.over_fresh >= REPEATED_AT_LEAST:
             return ()
         return (

@@ -1,4 +1,4 @@
-"""How fast this device is at its best, measured in the same run: matrix product and copy.
+"""Best rates of this device, measured in the same run: matrix product and copy.
 
 The roofline model (Williams, Waterman, Patterson: Roofline. CACM 52(4), 2009), thin: a network's operations
 at the rate of a large matrix product are a time that it cannot beat without doing fewer operations.
@@ -31,9 +31,9 @@ class Rates:
     Attributes
     ----------
     gemm_gmacs_per_s
-        Multiply-accumulates of a square fp32 matrix product, in 10^9 a second.
+        Multiply-accumulates of a square fp32 matrix product, in 10^9 per second.
     copy_gb_per_s
-        Bytes read and written by a copy, in 10^9 a second.
+        Bytes read and written by a copy, in 10^9 per second.
     gemm_side, copy_mib
         The sizes used.
     """
@@ -60,9 +60,9 @@ def measure_rates(
     Parameters
     ----------
     device
-        Where.
+        Device to measure.
     seconds
-        For each of the two; at least three repetitions after one for warm-up, whatever they take.
+        Time for each of the two; at least three repetitions after one for warm-up in any case.
     gemm_side
         Rows and columns of the matrices.
     copy_mib

@@ -1,4 +1,4 @@
-"""Networks ready to be timed: built, folded where asked, in their engines, and checked against eager."""
+"""Networks ready to be timed: built, folded on request, in their engines, and checked against eager."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _SHIFT = 0.01  # small beside a random network's maps, or they would be all shif
 
 @dataclass(frozen=True)
 class Ready:
-    """A subject, and what is known of it before its time.
+    """A subject, and what is known of it before it is timed.
 
     Attributes
     ----------
     subject
-        To call.
+        What is timed.
     parity
-        By kind of input; None for the network as it is.
+        Comparison with eager by kind of input; None for the network as it is.
     versions
-        Of the engine's libraries.
+        Versions of the engine's libraries.
     accuracy
-        On data; None where none was named.
+        Accuracy on data; None where none was named.
     """
 
     subject: Subject
@@ -90,7 +90,7 @@ def deployed(network: nn.Module, size_hw: tuple[int, int], name: str) -> nn.Modu
             folded: nn.Module = import_named(DEPLOY)(network, size_hw)
     except (AttributeError, TypeError, ValueError) as error:
         raise RefusedInput(
-            f"{name}: cannot be deployed: {error}", then="leave --deploy out; it is for the CARNets"
+            f"{name}: cannot be deployed: {error}", then="omit --deploy; only CARNets can be folded"
         ) from error
     return folded.eval()
 
@@ -129,28 +129,28 @@ def prepare_subjects(
     Parameters
     ----------
     method
-        Of the network, for messages.
+        Method of the network, for messages.
     network
         In eval mode, fp32, on the device and in its layout.
     variants
         Name and variant of each.
     shape
-        Of the input, (batch, 3, height, width).
+        Shape of the input, (batch, 3, height, width).
     device
-        Where.
+        Device of the network.
     threads
         CPU threads of every engine.
     trained
-        Where the network's weights are from, with the data that each variant is scored on; None for random
+        Source of the network's weights, with the data that each variant is scored on; None for random
         weights, whose batch-norms are moved here.
 
     Raises
     ------
     UsageError
-        An engine, precision or library that is not here.
+        An engine, precision or library that is not available.
     RefusedInput
-        The network fails on this input, does not go into an engine, or is another network there; it loses
-        more accuracy on data than is allowed.
+        The network fails on this input, cannot be brought into an engine, computes something else there, or
+        loses more accuracy on data than accepted.
     """
     judge = None if trained is None else trained.judge
     calibration = None if trained is None else trained.calibration

@@ -39,19 +39,19 @@ _CALIBRATION_SPLIT, _SCORED_SPLIT = "train", "val"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for beside the weights.
+    """What is requested besides the weights.
 
     Attributes
     ----------
     data
-        ``NAME`` or ``NAME:SPLIT`` to score engines on, by itself the val split; None scores none, unless
-        there is a calibration: then the val split of its data.
+        ``NAME`` or ``NAME:SPLIT`` to score engines on (default split: val); None scores none, or with a
+        calibration the val split of its data.
     calibrate
-        ``NAME`` or ``NAME:COUNT``: so many images of the train split, evenly spread; by itself 32.
+        ``NAME`` or ``NAME:COUNT``: number of images of the train split, evenly spread (default 32).
     method
         How the ranges are taken from them, one of ``CALIBRATION_METHODS``.
     fp32_convolutions
-        So many of the network's first convolutions are left in fp32 by int8.
+        Number of the network's first convolutions that int8 leaves in fp32.
     max_loss
         Most mIoU that an engine may lose, 0..1.
     """
@@ -70,13 +70,13 @@ class TrainedSubject:
     Attributes
     ----------
     weights
-        Of a run.
+        Weights of a run.
     data
-        Only its name and classes are looked at.
+        Its data set, of which only name and classes are read.
     judge
         Scores engines; None where no data was named.
     calibration
-        For int8; None where none was asked for.
+        Images for int8; None where none was requested.
     """
 
     weights: TrainedWeights
@@ -86,7 +86,7 @@ class TrainedSubject:
 
     @property
     def num_classes(self) -> int:
-        """Of the weights."""
+        """Classes of the weights."""
         return len(self.data.classes)
 
     @property
@@ -129,7 +129,7 @@ def open_subject(
     classes: int | None = None,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> TrainedSubject:
-    """Return a run's weights with the data that was asked for; the calibration images are read here.
+    """Return a run's weights with the requested data; the calibration images are read here.
 
     Parameters
     ----------
@@ -138,23 +138,23 @@ def open_subject(
     method
         Must be the run's.
     shape
-        Of the input, (b, 3, h, w): every image must have this height and width.
+        Shape of the input, (b, 3, h, w): every image must have this height and width.
     wanted
-        Data, calibration and the loss that is allowed.
+        Data, calibration and the accepted loss.
     data_root, home
-        Where the data is looked for.
+        Folders searched for the data.
     classes
-        How many the caller thinks that there are; None is what the weights have.
+        Number of classes that the caller expects; None takes the weights'.
     progress
-        Is told a stage and the share done, here and in what is returned.
+        Called with a stage and the share done, here and by what is returned.
 
     Raises
     ------
     UsageError
-        Weights of another model or number of classes; data that is not the run's; a split, count or method
-        that is not there; images of another size.
+        Weights of another model or number of classes; data that is not the run's; an unknown split, count or
+        method; images of another size.
     RefusedInput
-        Not the weights of a run; data that is not there or bad; a scored split without labels, or one that
+        Not the weights of a run; missing or bad data; a scored split without labels, or one that
         shares images with the training split.
     """
     weights = open_weights(source)
@@ -168,14 +168,14 @@ def open_subject(
         )
     require_method(wanted.method)
     if wanted.fp32_convolutions < 0:
-        raise UsageError(f"--fp32-convolutions {wanted.fp32_convolutions}: allowed is 0 or more")
+        raise UsageError(f"--fp32-convolutions {wanted.fp32_convolutions}: expected 0 or more")
     if not 0.0 <= wanted.max_loss <= 1.0:
-        raise UsageError(f"--max-loss {100 * wanted.max_loss:g}: allowed are 0 to 100 points of mIoU")
+        raise UsageError(f"--max-loss {100 * wanted.max_loss:g}: expected 0 to 100 points of mIoU")
     calibrate = None if wanted.calibrate is None else _calibrate(wanted.calibrate)
     scored = wanted.data if wanted.data is not None or calibrate is None else calibrate[0]
     for option, name in (("--calibrate", calibrate[0] if calibrate else None), ("--data", scored)):
         if name is not None and name.partition(":")[0] != recipe.data:
-            raise UsageError(f"{option} {name}: the weights are of {recipe.data}; allowed is that")
+            raise UsageError(f"{option} {name}: expected {recipe.data}, the data set of the weights")
     judge = calibration = None
     if scored is not None:
         split = scored.partition(":")[2] or _SCORED_SPLIT
@@ -184,7 +184,7 @@ def open_subject(
         if not recipe.smoke:
             require_disjoint(open_split(recipe, "train", data_root, home), data)
         judge = Judge(data, weights.statistics, wanted.max_loss, progress)
-        next(iter(batches(data, [0], weights.statistics, shape)))  # another size is refused here, in time
+        next(iter(batches(data, [0], weights.statistics, shape)))  # another size is refused here, early
     if calibrate is not None:
         images = open_split(recipe, _CALIBRATION_SPLIT, data_root, home)
         calibration = _read(images, calibrate[1], weights, shape, wanted=wanted, progress=progress)
@@ -195,7 +195,7 @@ def _calibrate(text: str) -> tuple[str, int]:
     """Return name and count of ``NAME[:COUNT]``."""
     name, colon, count = text.partition(":")
     if not name or (colon and not (count.isascii() and count.isdigit() and 0 < int(count) <= 10_000)):
-        raise UsageError(f"--calibrate {text}: allowed is DATA or DATA:COUNT with 1 to 10000 images")
+        raise UsageError(f"--calibrate {text}: expected DATA or DATA:COUNT with 1 to 10000 images")
     return name, int(count) if colon else CALIBRATION_IMAGES
 
 

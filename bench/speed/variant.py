@@ -39,7 +39,7 @@ class Variant:
         Raises
         ------
         UsageError
-            An unknown engine, or a precision or device that it has not.
+            An unknown engine, or one without this precision or device.
         """
         engine = find_engine(self.engine)
         require(engine, self.precision, device.kind)
@@ -50,9 +50,9 @@ class Variant:
         return self.on(device).layout or device.memory_format
 
     def identity(self, device: Device) -> dict[str, Any]:
-        """Return its part of a record's identity; ``deploy`` stands there only when it is so.
+        """Return its part of a record's identity; ``deploy`` is present only when true.
 
-        Records of eager networks are older than the other engines, and their ids must not move.
+        Records of eager networks are older than the other engines, and their ids must not change.
         """
         found: dict[str, Any] = {
             "engine": self.on(device).identity,
@@ -69,13 +69,12 @@ class Variant:
 def form_of_variant(variant: Variant, device: str) -> str:
     """Return a variant in the words of `SpeedIdentity.form`, on a device of this name, present or not.
 
-    ``auto`` is this machine's best, or for an engine that does not run there, a device that it does run on: a
-    table can be shown anywhere.
+    ``auto`` is this machine's best device, or one that the engine runs on: a table can be shown anywhere.
 
     Raises
     ------
     UsageError
-        No such device or engine, or an engine that has not this precision or device.
+        No such device or engine, or an engine without this precision or device.
     """
     import torch  # noqa: PLC0415 - most callers have a record, and no device
 

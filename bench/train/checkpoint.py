@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Path:
-    """Write ``step-00001234.ckpt`` and then its digest, which says that the file is complete.
+    """Write ``step-00001234.ckpt`` and then its digest, which marks the file as complete.
 
     The name carries the step and is never overwritten: with one name for all, a kill between file and digest
     would leave neither the old nor the new checkpoint. The file is read back before the digest is written,
@@ -33,14 +33,14 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Pa
     step
         Optimiser steps done, from 0.
     state
-        What `load` is to give back: tensors, numbers, text, and lists and dicts of them.
+        What `load` returns: tensors, numbers, text, and lists and dicts of them.
     keep
-        How many checkpoints remain, at least 1.
+        Number of checkpoints kept, at least 1.
 
     Raises
     ------
     RefusedInput
-        A good checkpoint of this step is there; the disk refuses (naming the bytes needed); or the state
+        A good checkpoint of this step exists; the disk refuses (naming the bytes needed); or the state
         holds something that could not be loaded without running code.
     """
     if keep < 1:
@@ -67,26 +67,26 @@ def load(path: Path) -> dict[str, Any]:
     Raises
     ------
     RefusedInput
-        No such file, no digest beside it (an interrupted write), another digest (a damaged file), or content
+        No such file, no digest next to it (an interrupted write), another digest (a damaged file), or content
         that is not plain data.
     """
     # read once: what is compared is what is parsed
     content = path.read_bytes() if path.is_file() else None
     damage = _damage(path, content)
     if content is None or damage is not None:
-        raise RefusedInput(f"{path}: {damage}", then="resume from the previous checkpoint, or start again")
+        raise RefusedInput(f"{path}: {damage}", then="resume from the previous checkpoint, or restart")
     return _parsed(content, path)
 
 
 def latest(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint that is not damaged; None when there is none yet.
+    """Return the newest complete checkpoint that is not damaged; None before the first.
 
     A damaged one is named in a warning (logger ``bench.train.checkpoint``) and the one before it is taken.
 
     Raises
     ------
     RefusedInput
-        There are complete checkpoints, but every one is damaged.
+        Every complete checkpoint is damaged.
     """
     complete = [path for path in checkpoints(folder) if marker_of(path).exists()]
     for path in reversed(complete):
@@ -96,8 +96,8 @@ def latest(folder: Path) -> Path | None:
         _log.warning("%s: %s; taking the checkpoint before it", path, damage)
     if complete:
         raise RefusedInput(
-            f"{folder}: no checkpoint is good; damaged are {', '.join(path.name for path in complete)}",
-            then="remove the folder to start again",
+            f"{folder}: every checkpoint is damaged: {', '.join(path.name for path in complete)}",
+            then="remove the folder to restart",
         )
     return None
 
@@ -118,7 +118,7 @@ def step_of(path: Path) -> int:
     """Return the step that a checkpoint's name carries."""
     match = _NAME.match(path.name)
     if match is None:
-        raise RefusedInput(f"{path}: not a checkpoint's name; must be like step-00001234.ckpt")
+        raise RefusedInput(f"{path}: not a checkpoint's name; expected step-00001234.ckpt or alike")
     return int(match["step"])
 
 
@@ -130,7 +130,7 @@ def marker_of(path: Path) -> Path:
 def _make_way(path: Path) -> None:
     """Remove what an interrupted or damaged write left under this name; refuse to remove a good one."""
     if _damage(path) is None:
-        raise RefusedInput(f"{path}: a checkpoint of this step is there, and none is ever overwritten")
+        raise RefusedInput(f"{path}: a checkpoint of this step exists; checkpoints are never overwritten")
     # the digest goes first and for good, so that a kill here leaves an incomplete checkpoint, not a wrong one
     marker_of(path).unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -165,7 +165,7 @@ def _write(path: Path, content: bytes) -> None:
         write_new(path, content)
     except FileExistsError:
         raise RefusedInput(
-            f"{path}: another run wrote it meanwhile", then="give each run a folder of its own"
+            f"{path}: another run has written it", then="give each run a folder of its own"
         ) from None
 
 

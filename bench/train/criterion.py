@@ -1,4 +1,4 @@
-"""The loss of a method: its own, or the pixels' cross-entropy with auxiliary outputs weighed beside it."""
+"""The loss of a method: its own, or the pixels' cross-entropy with weighted auxiliary outputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PixelLoss(nn.Module):
     Parameters
     ----------
     auxiliary
-        One weight for each auxiliary output, in their order.
+        One weight per auxiliary output, in their order.
     """
 
     def __init__(self, auxiliary: tuple[float, ...] = ()) -> None:
@@ -43,12 +43,12 @@ class PixelLoss(nn.Module):
         self.auxiliary = auxiliary
 
     def forward(self, output: object, label: Integer[Tensor, "b h w"]) -> dict[str, Float[Tensor, ""]]:
-        """Return ``total``, ``pixel`` and ``auxiliary`` (weighed).
+        """Return ``total``, ``pixel`` and ``auxiliary`` (weighted).
 
         Raises
         ------
         ValueError
-            The training output is not logits, or not a tuple of logits with one auxiliary for each weight.
+            The training output is not logits, or not a tuple of logits with one auxiliary per weight.
         """
         first, *rest = self._logits(output)
         pixel = at_own_size(first, label)
@@ -64,7 +64,7 @@ class PixelLoss(nn.Module):
             return found
         kind = f"a tuple of {len(found)}" if isinstance(output, tuple) else f"a {type(output).__name__}"
         must = "logits (b, c, h, w)" if wanted == 1 else f"a tuple of {wanted} logits (b, c, h, w)"
-        raise ValueError(f"in training mode the network returned {kind}; must be {must}")
+        raise ValueError(f"in training mode the network returned {kind}; expected {must}")
 
 
 def at_own_size(logits: Float[Tensor, "b c h w"], label: Integer[Tensor, "b H W"]) -> Float[Tensor, ""]:

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def deterministic_algorithms(wanted: bool) -> Iterator[None]:
-    """Let torch refuse what is not repeatable while inside; its settings are put back after.
+    """Let torch refuse what is not repeatable while inside; its settings are restored after.
 
     On CUDA the sums of cuBLAS are repeatable only with a fixed workspace, which it reads from the environment
     when it starts: it is set here unless the user has set it.

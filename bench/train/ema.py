@@ -24,7 +24,7 @@ class WeightsMean:
     Attributes
     ----------
     network
-        With the mean; for evaluation only.
+        Network with the mean; for evaluation only.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

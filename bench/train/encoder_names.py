@@ -36,7 +36,7 @@ def standard(architecture: str, stored: Tensors) -> dict[str, Tensor]:
     Raises
     ------
     RefusedInput
-        A tensor that the architecture has no place for.
+        A tensor without a place in the architecture.
     """
     if architecture == "vgg16":
         return _vgg16(stored)

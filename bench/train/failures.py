@@ -16,7 +16,7 @@ _NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "out of memory")
 
 
 class FailedRun(NotMeasured):
-    """A run that ended without a result; a record that is not valid keeps its status and step (exit 4).
+    """A run that ended without a result; its record, not valid, keeps status and step (exit 4).
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Diverged(FailedRun):
     status = "diverged"
 
     def __init__(self, message: str, step: int) -> None:
-        then = "lower the rates or set clip_norm; the run's last checkpoint is good"
+        then = "lower the learning rates or set clip_norm; the last checkpoint is good"
         super().__init__(message, step, then)
 
 

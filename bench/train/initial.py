@@ -31,9 +31,9 @@ class Initial:
     Attributes
     ----------
     network
-        On the CPU, in training mode.
+        Network on the CPU, in training mode.
     statistics
-        What its input is normalised by.
+        Statistics that normalise its input.
     digest
         SHA-256 over all its tensors.
     notes
@@ -56,7 +56,7 @@ def build_initial(
     UsageError
         Options that the method does not have or that exclude each other.
     RefusedInput
-        Weights that are not to be had or do not fit.
+        Weights that are missing or do not fit.
     """
     network = build_seeded(recipe, method, data)
     if recipe.weights == "none":
@@ -66,7 +66,7 @@ def build_initial(
         has = f"the encoder {method.encoder}" if method.encoder else "no encoder that ImageNet weights fit"
         raise RefusedInput(
             f"weights '{weights.name}' are of {weights.architecture}; {method.name} has {has}",
-            then=f"have {', '.join(['none', *fitting(method.encoder)])}",
+            then=f"choose from {', '.join(['none', *fitting(method.encoder)])}",
         )
     notes = [*weights.notes]
     encoder = getattr(network, "encoder", None)
@@ -94,7 +94,7 @@ def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.M
     UsageError
         Options that the method does not have or that exclude each other.
     RefusedInput
-        The data set does not say what the method must know of it, or a user's own builder fails.
+        The data set lacks what the method needs of it, or a user's own builder fails.
     """
     wanted = [name for name in method.from_data if name not in recipe.model_options]
     options = {**_from_data(method, data, wanted), **recipe.model_options}
@@ -114,7 +114,7 @@ def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.M
 
 
 def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dict[str, Any]:
-    """Return what the builder must know of the data set, by name, from the catalogue."""
+    """Return what the builder needs of the data set, by name, from the catalogue."""
     entry = ENTRIES.get(data.name)
     found = {name: getattr(entry, name, None) for name in wanted}
     for name, value in found.items():

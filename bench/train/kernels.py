@@ -14,7 +14,7 @@ VARIABLE = "CARNET_TRAINING"
 def choose_kernels(
     network: nn.Module, criterion: nn.Module, device: str, precision: str = "32-true"
 ) -> str | None:
-    """Give a CARNet and its loss their fast form where that is, and return the compiler of its C.
+    """Give a CARNet and its loss their fast form where available; return the compiler of its C.
 
     Parameters
     ----------

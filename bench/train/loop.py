@@ -54,22 +54,22 @@ class Trainer:
     fabric
         Device, precision and strategy.
     folder
-        Of the checkpoints.
+        Folder of the checkpoints.
     run_key
         The run's identity; a checkpoint of another run is never resumed.
     workers
-        Reading processes; how many changes no result.
+        Data-loading processes (results do not depend on it).
 
     Attributes
     ----------
     network
-        The trained one, without what Fabric wraps around it.
+        The trained network, without Fabric's wrapper.
     state
-        Where the run is.
+        Progress of the run.
     journal
-        Is told every step and epoch; may be set until the run starts.
+        Called with every step and epoch; may be set until the run starts.
     c_compiler
-        Of CARNet's fast form; None where torch computes everything.
+        Compiler of CARNet's fast form; None where torch computes everything.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Trainer:
         return len(curve) >= self.recipe.epochs or has_stopped_gaining(curve, self.recipe.stop_after)
 
     def train(self, validate: Validate | None, progress: Progress = lambda *_: None) -> State:
-        """Train from where the run is to its end.
+        """Train from the run's current step to its end.
 
         Raises
         ------
@@ -196,17 +196,17 @@ class Trainer:
         return outcome.loss
 
     def save(self) -> Path | None:
-        """Write a checkpoint of this step; None when there is one already."""
+        """Write a checkpoint of this step; None when it exists already."""
         self.journal.flush()
         return self.saved.write(self.state, self.best)
 
     def resume(self) -> int:
-        """Continue from the newest good checkpoint, if there is one, and return the step.
+        """Continue from the newest good checkpoint, if any, and return the step.
 
         Raises
         ------
         RefusedInput
-            A checkpoint of another run, or one in which something is missing.
+            A checkpoint of another run, or an incomplete one.
         """
         found = self.saved.read()
         if found is not None:

@@ -11,7 +11,7 @@ from bench.errors import RefusedInput
 def freeze_encoder(network: nn.Module) -> None:
     """Freeze the encoder's batch norms: running statistics in the forward pass, no gradient.
 
-    Training mode undoes the first half, so call it again after ``network.train()``.
+    Training mode undoes the first half, so repeat the call after ``network.train()``.
 
     Raises
     ------
@@ -35,9 +35,9 @@ def synchronised(network: nn.Module, ranks: int, device: str) -> nn.Module:
     network
         Its parameters and buffers keep their names and values.
     ranks
-        Training processes, one a device.
+        Training processes, one per device.
     device
-        Kind of the devices.
+        Device kind.
 
     Raises
     ------

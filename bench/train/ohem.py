@@ -27,11 +27,11 @@ class HardPixels(nn.Module):
     Parameters
     ----------
     criterion
-        Its losses hold ``total`` and ``pixel``.
+        Criterion whose losses hold ``total`` and ``pixel``.
     threshold
         Largest probability of a hard pixel's true class, 0 < threshold < 1.
     min_kept
-        Pixels of a forward pass (all its images on one device) that count at least.
+        Fewest pixels that count per forward pass (all its images on one device).
     """
 
     def __init__(self, criterion: nn.Module, threshold: float, min_kept: int) -> None:
@@ -51,7 +51,7 @@ class HardPixels(nn.Module):
         losses: dict[str, Tensor] = dict(self.criterion(output, label))
         if "pixel" not in losses:
             have = ", ".join(losses)
-            raise ValueError(f"ohem_threshold needs a loss with the part 'pixel'; this one has {have}")
+            raise ValueError(f"ohem_threshold needs a loss with the part 'pixel'; found {have}")
         logits = first_logits(output)
         hard = hard_pixel_loss(logits, label_at(label, logits), self.threshold, self.min_kept)
         # the plain part cancels: its gradient is that of x - x, exactly 0

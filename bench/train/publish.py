@@ -1,4 +1,4 @@
-"""Final weights for others: beside the records, named after them, with their digest and terms."""
+"""Final weights for others: next to the records, named after them, with their digest and terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several training processes, one a device, that must decide alike."""
+"""Several training processes, one per device, that must decide alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def summed(fabric: Fabric, numbers: Tensor) -> Tensor:
 
 
 def random_states(fabric: Fabric) -> dict[str, Tensor]:
-    """Return the state of torch's generators; with several processes one row a rank."""
+    """Return the state of torch's generators; with several processes one row per rank."""
     states = {"rng": torch.get_rng_state()}
     if fabric.device.type == "cuda":
         states["cuda_rng"] = torch.cuda.get_rng_state(fabric.device)

@@ -40,7 +40,7 @@ class Recipe:
     data, data_options
         Data set name and options of its class.
     weights
-        Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` starts from chance.
+        Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` is random.
     crop
         (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes); one number: a square.
     scale
@@ -48,7 +48,7 @@ class Recipe:
     flip
         Probability of a horizontal flip.
     batch
-        Images a forward pass, on all devices together (Section IV.A: 6).
+        Images per forward pass, on all devices together (Section IV.A: 6).
     epochs
         Passes over the training split.
     encoder_lr, decoder_lr
@@ -60,7 +60,7 @@ class Recipe:
     warmup_steps
         Steps over which both rates rise linearly from 0.
     momentum, weight_decay
-        Of SGD (Section IV.A: 0.9 and 1e-5).
+        Momentum and weight decay of SGD (Section IV.A: 0.9 and 1e-5).
     clip_norm
         Largest norm of the gradient; 0 does not clip.
     freeze_encoder_bn
@@ -68,21 +68,21 @@ class Recipe:
     sync_bn
         Batch-norm over the batch of all devices together; with one device it is that anyway.
     accumulate
-        Forward passes a step: their gradients add up to those of one batch of ``accumulate * batch`` images.
+        Forward passes per step: their gradients are those of one batch of ``accumulate * batch`` images.
     ema_decay
-        Of the mean of the weights that is evaluated and kept in place of the last; 0 keeps the weights.
+        Decay of the mean of the weights, which is evaluated and kept in place of the last; 0 keeps those.
     ohem_threshold, ohem_min_kept
         Only pixels whose true class has less than this probability count in the pixels' loss, but never
-        fewer than the so many hardest of a forward pass; threshold 0 counts every pixel.
+        fewer than ``ohem_min_kept`` per forward pass; threshold 0 counts every pixel.
     scloss_weight, scloss_form
         lambda of Eq. 3, and ``paper`` or ``bce``.
     validate_every
         Epochs between validations; the last epoch is always validated; 0 never validates.
     stop_after
-        Ends the run after so many validations without a new best ("or the accuracy stops improving", Section
+        Validations without a new best after which the run ends ("or the accuracy stops improving", Section
         IV.A); 0 trains every epoch.
     selection
-        Which weights are kept: of the ``last`` epoch, or of the ``best`` validation (the first of equals).
+        Epoch whose weights are kept: the ``last``, or that of the ``best`` validation (the first of equals).
     short_side_least
         Least length of an image's shorter side after the random scale, in pixels.
     deterministic
@@ -92,7 +92,7 @@ class Recipe:
     precision
         As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
     seed
-        Of initial weights, order and augmentation.
+        Seed of initial weights, order and augmentation.
     smoke
         Marks a run that only shows that the parts fit; its records are never tabulated.
     """
@@ -139,22 +139,22 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check the ranges that types cannot say."""
         if not _NAME.fullmatch(self.name):
-            raise RefusedInput(f"recipe name '{self.name}'; names match [a-z0-9_-], 1 to 64 of them")
+            raise RefusedInput(f"recipe name '{self.name}'; expected 1 to 64 of [a-z0-9_-]")
         self._require_at_least(1, "batch", "epochs", "lr_every_epochs", "accumulate", "ohem_min_kept")
         self._require_at_least(0, "seed", "validate_every", "warmup_steps", "stop_after", "short_side_least")
         self._require_at_least(0, "encoder_lr", "decoder_lr", "momentum", "weight_decay", "clip_norm")
         self._require_at_least(0, "scloss_weight", "ema_decay", "ohem_threshold")
         for key in ("ema_decay", "ohem_threshold"):
             if getattr(self, key) >= 1:
-                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be < 1")
+                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, expected < 1")
         if self.validate_every == 0 and (self.stop_after or self.selection == "best"):
-            asked = "stop_after" if self.stop_after else "selection = 'best'"
-            raise RefusedInput(f"recipe {self.name}: {asked} needs validations, and validate_every is 0")
+            requested = "stop_after" if self.stop_after else "selection = 'best'"
+            raise RefusedInput(f"recipe {self.name}: {requested} needs validations, and validate_every is 0")
 
     def _require_at_least(self, low: int, *keys: str) -> None:
         for key in keys:
             if getattr(self, key) < low:
-                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, must be >= {low}")
+                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, expected >= {low}")
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written.
@@ -173,7 +173,7 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """Return the names of the recipes that come with the package."""
+    """Return the names of the package's recipes."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
@@ -198,7 +198,7 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     elif not path.is_file():
         raise RefusedInput(f"{path}: no such file", then=f"recipes by name: {', '.join(names())}")
     if path.stat().st_size > _LARGEST_BYTES:
-        raise RefusedInput(f"{path}: {path.stat().st_size} bytes, a recipe has at most {_LARGEST_BYTES}")
+        raise RefusedInput(f"{path}: {path.stat().st_size} bytes, expected at most {_LARGEST_BYTES}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -214,7 +214,7 @@ def from_table(table: dict[str, Any], source: str) -> Recipe:
     hints = typing.get_type_hints(Recipe)
     for key in table:
         if key not in hints:
-            raise RefusedInput(f"{source}: unknown key '{key}'; known are {', '.join(hints)}")
+            raise RefusedInput(f"{source}: unknown key '{key}'; choose from {', '.join(hints)}")
     required = [
         item.name
         for item in dataclasses.fields(Recipe)
@@ -238,7 +238,7 @@ def parse_changes(settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise UsageError(f"--set '{setting}': must be key=value")
+            raise UsageError(f"--set '{setting}': expected key=value")
         try:
             changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -251,25 +251,27 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is Literal:
         if value not in typing.get_args(hint):
-            raise RefusedInput(f"{where} = {value!r}; have {', '.join(map(repr, typing.get_args(hint)))}")
+            raise RefusedInput(
+                f"{where} = {value!r}; choose from {', '.join(map(repr, typing.get_args(hint)))}"
+            )
         return value
     if origin is tuple:
         kinds = typing.get_args(hint)
         if kinds == (int, int) and type(value) is int:
             value = (value, value)  # a square
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise RefusedInput(f"{where} = {value!r}; must be {len(kinds)} numbers")
+            raise RefusedInput(f"{where} = {value!r}; expected {len(kinds)} numbers")
         return tuple(_typed(item, kind, where) for item, kind in zip(value, kinds, strict=True))
     if origin is dict:
         if not isinstance(value, dict):
-            raise RefusedInput(f"{where} = {value!r}; must be a table")
+            raise RefusedInput(f"{where} = {value!r}; expected a table")
         return value
     if isinstance(hint, types.UnionType):
         raise TypeError(f"{where}: unions are not read from recipes")
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
-        raise RefusedInput(f"{where} = {value!r} is {type(value).__name__}; must be {hint.__name__}")
+        raise RefusedInput(f"{where} = {value!r} is {type(value).__name__}; expected {hint.__name__}")
     if hint is float and not math.isfinite(value):
-        raise RefusedInput(f"{where} = {value}; must be finite")
+        raise RefusedInput(f"{where} = {value}; expected a finite number")
     return value

@@ -42,7 +42,7 @@ from bench.train.validation import validation_on
 from bench.train.weight_file import save_weights
 
 Watch = Callable[[str, int, int, float], None]
-"""What is going on ("train", "val"), units done, units in all, last loss."""
+"""Called with the stage ("train", "val"), units done, units in all, last loss."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,21 @@ class Settings:
     home
         Folder of ``results/`` and ``runs/``.
     data_root
-        The data set's own folder; None looks in ``CARNET_DATA``.
+        The data set's own folder; None searches ``CARNET_DATA``.
     weights_file
-        A local file of the encoder's weights; None looks in ``CARNET_DATA/weights``.
+        Local file of the encoder's weights; None searches ``CARNET_DATA/weights``.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     threads
-        Of torch on the CPU; None leaves torch's own choice.
+        Threads of torch on the CPU; None leaves torch's own choice.
     command
-        For the record.
+        Command line, for the record.
     workers
-        Processes that read data; they change no result.
+        Data-loading processes (results do not depend on it).
     devices, strategy
-        How many devices share a batch, and how (``bench.fabric``).
+        Number of devices that share a batch, and how (``bench.fabric``).
     log
-        Journals beside TensorBoard's: ``wandb``, ``mlflow``.
+        Journals besides TensorBoard's: ``wandb``, ``mlflow``.
     """
 
     home: Path = Path()
@@ -92,11 +92,11 @@ class Run:
     identity
         What defines it; its digest names the folder and the records.
     folder
-        Holds ``run.json``, ``checkpoints/``, ``losses.csv``, ``tensorboard/`` and ``final.safetensors``.
+        Folder of ``run.json``, ``checkpoints/``, ``losses.csv``, ``tensorboard/`` and ``final.safetensors``.
     network
-        With the weights that the recipe's rule keeps.
+        Network with the weights that the recipe's rule keeps.
     statistics
-        What its input is normalised by.
+        Statistics that normalise its input.
     record
         The training record.
     notes
@@ -135,7 +135,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     fabric = launch_fabric(settings.device, recipe.precision, settings.devices, settings.strategy)
     if recipe.batch % fabric.world_size:
         raise UsageError(
-            f"batch {recipe.batch} on {fabric.world_size} devices; allowed is a batch of equal shares",
+            f"batch {recipe.batch} on {fabric.world_size} devices; expected a batch of equal shares",
             then=f"set batch to a multiple of {fabric.world_size}, or devices to a divisor of {recipe.batch}",
         )
     if settings.threads is not None:
@@ -163,9 +163,9 @@ def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
 
 
 def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
-    """Train a recipe to its end, resuming what is there, and write the training record.
+    """Train a recipe to its end, resuming where it was interrupted, and write the training record.
 
-    A run that is finished already is not trained again; its record is returned. With several devices only
+    A finished run is not retrained; its record is returned. With several devices only
     the first process returns; the others end here.
 
     Raises
@@ -210,7 +210,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
 
 
 def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
-    """Train beside the first process, which alone writes and reports; then end this one."""
+    """Train along with the first process, which alone writes and reports; then end this one."""
     trainer.resume()
     # what all processes decide alike is the first one's to tell; any other error ends them all
     with contextlib.suppress(Diverged, Interrupted):
@@ -255,7 +255,7 @@ def _describe(folder: Path, identity: dict[str, Any]) -> None:
     text = json.dumps(identity, indent=2, sort_keys=True, allow_nan=False) + "\n"
     path = folder / "run.json"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to start again")
+        raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to restart")
     write_atomic(path, text)
 
 

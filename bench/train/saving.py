@@ -28,15 +28,15 @@ class Saved:
     Attributes
     ----------
     folder, run_key
-        Of the checkpoints, and the run's identity: a checkpoint of another run is never resumed.
+        Folder of the checkpoints, and the run's identity: a checkpoint of another run is never resumed.
     recipe
-        Says which parts there are.
+        Decides which parts exist.
     fabric
-        Knows the random states' devices, and the loss scale of 16-bit floats.
+        Source of the random states' devices, and of the loss scale of 16-bit floats.
     network, optimiser
-        Trained, and training.
+        The trained network and its optimiser.
     mean
-        The moving mean of the weights, if there is one.
+        The moving mean of the weights, if any.
     """
 
     folder: Path
@@ -48,12 +48,12 @@ class Saved:
     mean: WeightsMean | None
 
     def write(self, state: State, best: Weights | None) -> Path | None:
-        """Write a checkpoint of this step; None when there is a good one already.
+        """Write a checkpoint of this step; None when a good one exists.
 
         Parameters
         ----------
         state
-            Where the run is.
+            Progress of the run.
         best
             Weights of the best validation so far, where the recipe keeps those.
         """
@@ -80,12 +80,12 @@ class Saved:
         return written
 
     def read(self) -> tuple[State, Weights | None] | None:
-        """Bring every part back to the newest good checkpoint; None when there is none.
+        """Restore every part from the newest good checkpoint; None without one.
 
         Raises
         ------
         RefusedInput
-            A checkpoint of another run, or one in which something is missing.
+            A checkpoint of another run, or an incomplete one.
         """
         if self.fabric.is_global_zero:
             checkpoint.sweep(self.folder)
@@ -110,10 +110,10 @@ class Saved:
 
     def _keys(self) -> set[str]:
         keys = {"run_key", "network", "optimiser", "rng", "state"}
-        asked = {
+        needed = {
             "mean": self.mean is not None,
             "best": self.recipe.selection == "best",
             "loss_scale": self.recipe.precision == "16-mixed",
             "cuda_rng": self.fabric.device.type == "cuda",
         }
-        return keys | {key for key, there in asked.items() if there}
+        return keys | {key for key, is_needed in needed.items() if is_needed}

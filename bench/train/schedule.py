@@ -42,7 +42,7 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         if recipe.encoder_lr != recipe.decoder_lr:
             raise RefusedInput(
                 f"{recipe.model} has no 'encoder', so encoder_lr = {recipe.encoder_lr} and decoder_lr = "
-                f"{recipe.decoder_lr} must be equal"
+                f"{recipe.decoder_lr}: expected equal rates"
             )
         encoder_parameters: list[nn.Parameter] = []
     else:
@@ -64,5 +64,5 @@ def set_rates(optimiser: torch.optim.Optimizer, scale: float) -> None:
 
 
 def trained(parameters: Iterable[nn.Parameter]) -> Iterable[nn.Parameter]:
-    """Return the parameters that are to be trained."""
+    """Return the trainable parameters."""
     return (parameter for parameter in parameters if parameter.requires_grad)

@@ -47,16 +47,16 @@ def evaluate_run(
     source
         A run folder, or a weights file that a run has written (which says what it is of).
     split
-        Of the run's data set.
+        Split of the run's data set.
     settings
         Home, data root, device, threads, command.
     progress
-        Is told images done and images in all.
+        Called with images done and images in all.
     model
         ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not where it
         lies. None takes the name on record.
     views
-        What of an image the network is shown: windows, scales, mirror images.
+        Views of an image: windows, scales, mirror images.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def evaluate_run(
     RefusedInput
         Not a run's weights; training images in the split; a split without labels; data that cannot be read.
     UsageError
-        Windows of a size that the method does not take.
+        A window size that the method does not take.
     """
     trained = open_weights(source)
     recipe = trained.recipe

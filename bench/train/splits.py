@@ -1,4 +1,4 @@
-"""Which split a recipe reads: the one that is asked for, or under ``smoke`` the one that a sample holds."""
+"""Which split a recipe reads: the requested one, or under ``smoke`` the one that a sample holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_split(recipe: Recipe, split: str, root: Path | None, home: Path) -> Seg
     Raises
     ------
     UsageError, RefusedInput
-        As ``open_data``; without ``smoke`` also that the folder has no such split.
+        As ``open_data``; without ``smoke`` also a split that the folder lacks.
     """
     try:
         return open_data(recipe.data, split, root, home=home, **recipe.data_options)

@@ -1,4 +1,4 @@
-"""Where a run is, and what its curve says: the best validation, and whether the run has stopped gaining."""
+"""Progress of a run, and what its curve says: the best validation, and whether it has stopped gaining."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Curve = Sequence[dict[str, Any]]
-"""One entry an epoch: ``epoch`` (from 1), ``step``, ``loss``, ``encoder_lr``, ``val_miou`` (or None)."""
+"""One entry per epoch: ``epoch`` (from 1), ``step``, ``loss``, ``encoder_lr``, ``val_miou`` (or None)."""
 
 
 @dataclass
 class State:
-    """Where a run is; what a checkpoint holds besides weights and momentum.
+    """Progress of a run; what a checkpoint holds besides weights and momentum.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class State:
     losses
         Total loss of every step so far.
     curve
-        See `Curve`.
+        Curve so far, see `Curve`.
     train_s
         Seconds spent in steps, validation and checkpoints aside.
     empty_batches

@@ -33,11 +33,11 @@ class TrainedWeights:
     path, sha256
         The file.
     identity
-        What defines the run.
+        Identity of the run.
     recipe
-        Of the run.
+        Recipe of the run.
     statistics
-        What the network's input is normalised by.
+        Statistics that normalise the network's input.
     notes
         Remarks that every record of the run repeats.
     """
@@ -55,11 +55,11 @@ class TrainedWeights:
         Parameters
         ----------
         method
-            The run's: ``resolve(recipe.model)``, or where the user says that a network of his own lies.
+            The run's: ``resolve(recipe.model)``, or the user's own network from the file that they name.
         data
-            Only its name and classes are looked at.
+            Data set, of which only name and classes are read.
         device
-            Where the network is to be.
+            Device of the network.
 
         Raises
         ------

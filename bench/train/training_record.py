@@ -16,7 +16,7 @@ from bench.train.state import State, best_entry, has_stopped_gaining
 def record_of(
     trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], notes: tuple[str, ...]
 ) -> TrainingRecord:
-    """Return the training record as far as the run has come; whoever asks adds what is known at its end."""
+    """Return the training record of the run so far; the caller adds what is known at its end."""
     state, recipe = trainer.state, trainer.recipe
     last = state.curve[-1] if state.curve else None
     kept = best_entry(state.curve) if recipe.selection == "best" else last

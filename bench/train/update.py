@@ -26,11 +26,11 @@ class Outcome:
     Attributes
     ----------
     loss
-        Total loss over all its images.
+        Total loss over all images of the step.
     empty
-        No pixel of it has a label.
+        Whether no pixel of it has a label.
     skipped
-        Its gradients overflowed in 16-bit floats: the loss scale was lowered and nothing updated.
+        Whether its gradients overflowed in 16-bit floats: the loss scale was lowered and nothing updated.
     """
 
     loss: float
@@ -44,13 +44,13 @@ class Update:
     Parameters
     ----------
     recipe
-        Its ``accumulate`` and ``clip_norm``.
+        Recipe with ``accumulate`` and ``clip_norm``.
     model, optimiser
-        As Fabric has set them up.
+        Model and optimiser as set up by Fabric.
     criterion
         Maps (training output, label) to ``total`` and its parts.
     statistics
-        What images are normalised by.
+        Statistics that normalise images.
     fabric
         Device, precision and strategy.
     """

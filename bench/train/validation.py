@@ -29,13 +29,13 @@ def validation_on(
     Parameters
     ----------
     data
-        Read whole and in order; each of n processes takes every n-th image.
+        Split, read whole and in order; each of n processes takes every n-th image.
     statistics, sizes
-        Of the network: what its images are normalised by, and the sizes that it takes.
+        Statistics that normalise the network's images, and the sizes that it takes.
     fabric
         Device and processes.
     watch
-        Is told images done and images in all, of this process.
+        Called with images done and images in all, of this process.
     """
     share = EveryNth(data, fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else data
 
@@ -80,5 +80,5 @@ class EveryNth:
         return self.data.read(self.indices[index])
 
     def manifest(self) -> dict[str, str]:
-        """Return the whole split's."""
+        """Return the whole split's manifest."""
         return self.data.manifest()

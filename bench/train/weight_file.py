@@ -52,7 +52,7 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     path
         The file.
     sha256
-        The digest it must have; neither a flipped bit nor another model's weights are seen without it.
+        Expected digest; neither a flipped bit nor another model's weights are seen without it.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     content = _read(path)
     actual = hashlib.sha256(content).hexdigest()
     if sha256 is not None and actual != sha256:
-        raise RefusedInput(f"{path}: SHA-256 {actual}, must be {sha256}", then="fetch the file again")
+        raise RefusedInput(f"{path}: SHA-256 {actual}, expected {sha256}", then="fetch the file again")
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load(content)
     except (SafetensorError, ValueError) as error:
@@ -76,7 +76,7 @@ def describe_weights(path: Path) -> dict[str, Any]:
     Raises
     ------
     RefusedInput
-        No such file, or one that no run has written.
+        No such file, or one not written by a run.
     """
     if not path.is_file():
         raise RefusedInput(
@@ -102,9 +102,9 @@ def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weigh
     model
         The network.
     state
-        Its parameters and buffers by name; a rename is the caller's to make, in sight.
+        Its parameters and buffers by name; the caller renames, in sight.
     name
-        The file, for the message.
+        Name of the file, for the message.
 
     Raises
     ------
@@ -122,9 +122,9 @@ def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weigh
         faults.append(f"{len(unexpected)} unexpected: {', '.join(unexpected)}")
     for key in both:
         if own[key].shape != state[key].shape:
-            faults.append(f"{key}: shape {tuple(state[key].shape)}, must be {tuple(own[key].shape)}")
+            faults.append(f"{key}: shape {tuple(state[key].shape)}, expected {tuple(own[key].shape)}")
         elif own[key].is_floating_point() != state[key].is_floating_point():
-            faults.append(f"{key}: {state[key].dtype}, must be {own[key].dtype}")
+            faults.append(f"{key}: {state[key].dtype}, expected {own[key].dtype}")
     if faults:
         then = None
         if unexpected and all(key.startswith("module.") for key in unexpected):

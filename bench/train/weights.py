@@ -22,13 +22,13 @@ class EncoderWeights:
     Attributes
     ----------
     name
-        As a recipe names it.
+        Name in a recipe.
     architecture
-        The encoder it fits, as ``Method.encoder`` names it.
+        Encoder it fits, as ``Method.encoder`` names it.
     statistics
-        What the weights expect of their input; they travel together.
+        Statistics that the weights expect of their input.
     sha256
-        Of the file; None for weights that a hub delivers (the library checks its own digest).
+        Digest of the file; None for weights that a hub delivers (the library checks its own digest).
     hub
         ``timm:NAME`` or ``torchvision:NAME.WEIGHTS``; None for a file only.
     notes
@@ -130,14 +130,14 @@ def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]
     Parameters
     ----------
     weights
-        Which.
+        Weights to read.
     file
-        A local safetensors file; it beats ``CARNET_DATA/weights/`` and the hub.
+        Local safetensors file; it takes precedence over ``CARNET_DATA/weights/`` and the hub.
 
     Raises
     ------
     RefusedInput
-        The file is not there or has another digest, or the hub cannot be reached; the message says which file
+        The file is missing or has another digest, or the hub cannot be reached; the message says which file
         to put where.
     """
     places = [file] if file else _places(weights)
@@ -152,7 +152,7 @@ def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]
         f"weights '{weights.name}': no file {weights.file_name}; looked in "
         f"{', '.join(str(place.parent) for place in places)}",
         then=f"put {weights.file_name} (SHA-256 {weights.sha256}) there, name its folder's parent in "
-        "CARNET_DATA, or start from chance with --set weights=none",
+        "CARNET_DATA, or train from random weights with --set weights=none",
     )
 
 
@@ -166,9 +166,9 @@ def load_encoder(
     encoder
         A method's submodule ``encoder``; what no ordinary network has in it keeps its start.
     weights
-        What ``stored`` is.
+        Description of ``stored``.
     stored
-        As ``read`` returns it.
+        Tensors as returned by ``read``.
 
     Returns
     -------

@@ -1,5 +1,4 @@
 import pytest
-import torch
 
 from bench.train.recipe import from_table
 
@@ -19,19 +18,3 @@ def tiny_recipe_of():
         },
         "tiny",
     )
-
-
-@pytest.fixture
-def assert_same_in_channels_last():
-    """Assert that a network gives an image's logits in both orders of memory; it is left in the second."""
-
-    def check(network, image):
-        network.eval()
-        with torch.inference_mode():
-            plain = network(image)
-            last = network.to(memory_format=torch.channels_last)(
-                image.contiguous(memory_format=torch.channels_last)
-            )
-        torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-4)
-
-    return check

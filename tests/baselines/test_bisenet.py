@@ -10,7 +10,6 @@ from baselines.bisenet import AttentionRefinement, FeatureFusion, build
 from baselines.registry import METHODS
 from bench.cost.count import count_costs, params
 from bench.cost.meta import build_on_meta, on_meta
-from bench.train.criterion import PixelLoss
 
 
 def shapes_of_bisenet(name: str, size_hw: tuple[int, int]) -> dict[str, tuple[int, ...]]:
@@ -202,30 +201,6 @@ def test_in_training_the_auxiliary_logits_of_the_1_8_and_then_the_1_16_map_come_
         handle.remove()
     assert [tuple(one.shape) for one in output] == [(2, 4, 64, 96)] * 3
     assert seen == [(128, 8, 12), (128, 4, 6)]
-
-
-def test_one_step_gives_every_parameter_a_finite_gradient_and_changes_the_loss(
-    small_bisenet: nn.Module,
-) -> None:
-    small_bisenet.train()
-    image, label = torch.randn(2, 3, 48, 64), torch.randint(0, 4, (2, 48, 64))
-    losses = PixelLoss((1.0, 1.0))(small_bisenet(image), label)
-    assert losses["total"].item() == pytest.approx(losses["pixel"].item() + losses["auxiliary"].item())
-    losses["total"].backward()
-    for name, parameter in small_bisenet.named_parameters():
-        assert parameter.grad is not None, name
-        assert bool(torch.isfinite(parameter.grad).all()), name
-        assert bool(parameter.grad.any()), name
-    small_bisenet.zero_grad()
-
-
-def test_eval_mode_is_deterministic_and_treats_images_alone(small_bisenet: nn.Module) -> None:
-    small_bisenet.eval()
-    images = torch.randn(2, 3, 48, 64)
-    with torch.inference_mode():
-        both = small_bisenet(images)
-        assert torch.equal(both, small_bisenet(images))
-        assert torch.allclose(both[1:], small_bisenet(images[1:]), atol=1e-4)
 
 
 def test_a_training_batch_of_one_and_an_unknown_backbone_are_refused(small_bisenet: nn.Module) -> None:

@@ -14,7 +14,6 @@ from baselines.cascade import ADE20K_STUFF, CascadeLoss, CascadeOutput
 from baselines.registry import METHODS
 from bench.cost.count import count_costs
 from bench.cost.meta import on_meta
-from bench.train.criterion import build_criterion
 
 BUILDERS = {"cascaded-segnet": cascade.build_segnet, "cascaded-dilatednet": cascade.build_dilatednet}
 STUFF = (3, 0)  # of five classes 0 and 3 are stuff, 1, 2 and 4 objects
@@ -177,29 +176,6 @@ def test_a_label_that_is_no_class_fails() -> None:
         CascadeLoss()(output, torch.tensor([[[5]]]))
 
 
-@pytest.mark.slow
-def test_one_step_gives_every_parameter_a_finite_gradient(network: cascade.Cascade, tiny_recipe_of) -> None:
-    method = METHODS[
-        "cascaded-segnet" if isinstance(network, cascade.CascadeSegNet) else "cascaded-dilatednet"
-    ]
-    height, width = method.sizes.fitting((16, 24))
-    image = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(1))
-    label = torch.randint(0, 5, (2, height, width), generator=torch.Generator().manual_seed(2))
-    label[:, :2] = 255
-    network.train()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        output = network(image)
-    assert isinstance(output, CascadeOutput)
-    assert (output.stuff.shape[1], output.objects.shape[1]) == (3, 3)
-    assert output.stuff.shape[-2:] == output.objects.shape[-2:] == (height, width)
-    build_criterion(tiny_recipe_of(method), method)(output, label)["total"].backward()
-    gradients = {name: p.grad for name, p in network.named_parameters()}
-    network.zero_grad(set_to_none=True)
-    assert [name for name, g in gradients.items() if g is None or not bool(torch.isfinite(g).all())] == []
-    assert float(gradients["encoder.conv1_1.weight"].abs().max()) > 0
-
-
 def test_eval_mode_merges_both_streams_into_the_classes_order(network: cascade.Cascade) -> None:
     image = torch.randn(1, 3, 32, 40, generator=torch.Generator().manual_seed(4))
     seen: list[Tensor] = []
@@ -222,14 +198,6 @@ def test_eval_mode_merges_both_streams_into_the_classes_order(network: cascade.C
     assert torch.equal(merged, again)
     assert torch.equal(merged.argmax(1), by_the_rule(stuff, objects, ((0, 3), (1, 2, 4))))
     torch.testing.assert_close(merged[:, 3], F.log_softmax(stuff, dim=1)[:, 1])
-
-
-def test_sizes_are_those_of_the_networks_that_they_are_built_from(network: cascade.Cascade) -> None:
-    segnet_like = isinstance(network, cascade.CascadeSegNet)
-    rule = METHODS["cascaded-segnet" if segnet_like else "cascaded-dilatednet"].sizes
-    assert rule == (segnet.SIZES if segnet_like else dilatednet.SIZES)
-    with pytest.raises(ValueError, match=f"input of 28x44: each side must be {rule}"):
-        network(torch.zeros(1, 3, 28, 44))
 
 
 def test_parameters_are_one_shared_part_and_two_of_what_is_not() -> None:

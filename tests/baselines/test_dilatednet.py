@@ -12,7 +12,6 @@ from baselines import dilatednet
 from baselines.registry import METHODS
 from bench.cost.count import count_costs
 from bench.cost.meta import on_meta
-from bench.train.criterion import build_criterion
 
 METHOD = METHODS["dilatednet"]
 
@@ -79,34 +78,7 @@ def test_enlargement_is_the_published_transposed_convolution() -> None:
     torch.testing.assert_close(dilatednet.enlarge(x), expected)
 
 
-def test_size_rule_is_the_registry_s_and_another_size_is_refused() -> None:
-    assert METHOD.sizes == dilatednet.SIZES
+def test_both_layers_of_4096_channels_drop_half() -> None:
     with torch.device("meta"):
-        network = dilatednet.build(2).eval()
-    with on_meta():
-        assert network(torch.empty(1, 3, 8, 24)).shape == (1, 2, 8, 24)
-        with pytest.raises(ValueError, match=r"input of 16x20: .* multiple of 8, e\.g\. 16x24"):
-            network(torch.empty(1, 3, 16, 20))
-
-
-@pytest.mark.slow
-def test_one_step_gives_every_parameter_a_finite_gradient_and_dropout_ends_with_training(
-    tiny_recipe_of,
-) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = dilatednet.build(5).train()
-        image = torch.randn(1, 3, 16, 24)
-        label = torch.randint(0, 5, (1, 16, 24))
-        label[:, :3] = 255
-        output = network(image)
-    assert output.shape == (1, 5, 16, 24)
-    build_criterion(tiny_recipe_of(METHOD), METHOD)(output, label)["total"].backward()
-    gradients = {name: p.grad for name, p in network.named_parameters()}
-    assert [name for name, g in gradients.items() if g is None or not bool(torch.isfinite(g).all())] == []
-    assert float(gradients["encoder.conv1_1.weight"].abs().max()) > 0
-    network.eval()
-    with torch.inference_mode():
-        once, again = network(image), network(image)
-    assert torch.equal(once, again)
-    assert not torch.equal(once, output)
+        dropped = [m.p for m in dilatednet.build(2).modules() if isinstance(m, torch.nn.Dropout)]
+    assert dropped == [0.5, 0.5]

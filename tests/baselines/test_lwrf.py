@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from baselines import refinenet
 from baselines.lwrf import CRP, build
 from baselines.registry import METHODS
 from bench.cost.count import count_costs
 from bench.cost.meta import on_meta
-from bench.train.criterion import PixelLoss
 
 LEVELS = ("level1", "level2", "level3", "level4")
 
@@ -113,19 +112,3 @@ def test_the_encoder_is_refinenets() -> None:
 def test_another_depth_is_refused_with_the_depths_there_are() -> None:
     with pytest.raises(ValueError, match="no ResNet-18 encoder; have 50, 101, 152"):
         build(5, depth=18)
-
-
-def test_a_step_at_an_odd_size_reaches_every_parameter() -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = build(5, depth=50)
-        image = torch.randn(2, 3, 33, 49)
-        label = torch.randint(0, 5, (2, 33, 49))
-    logits = network(image)
-    assert isinstance(logits, Tensor)
-    assert logits.shape == (2, 5, 33, 49)
-    PixelLoss()(logits, label)["total"].backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert bool(torch.isfinite(parameter.grad).all()), name
-        assert float(parameter.grad.abs().sum()) > 0, name

@@ -62,28 +62,6 @@ def test_the_pyramid_head_has_the_widths_of_the_library_s_defaults() -> None:
     assert network.get_parameter("segmentation_head.0.weight").shape == (7, 128, 1, 1)
 
 
-def test_unet_takes_odd_sizes() -> None:
-    network = build(3, "unet", "resnet18").eval()
-    with torch.inference_mode():
-        assert network(torch.zeros(1, 3, 65, 97)).shape == (1, 3, 65, 97)
-
-
-@pytest.mark.parametrize(
-    ("name", "size_hw", "message"),
-    [
-        ("smp-fpn-mobilenetv2", (64, 80), "input of 64x80: each side must be multiple of 32, e.g. 64x96"),
-        ("smp-pan-resnet18", (112, 128), "must be multiple of 16, at least 128, e.g. 128x128"),
-        ("smp-unet-resnet18", (31, 64), "must be any, at least 32, e.g. 32x64"),
-        ("smp-pspnet-resnet18", (60, 64), "must be multiple of 8, e.g. 64x64"),
-    ],
-)
-def test_a_refused_size_names_the_rule(name: str, size_hw: tuple[int, int], message: str) -> None:
-    with torch.device("meta"):
-        network = BY_NAME[name].build(3).eval()
-        with pytest.raises(ValueError, match=message):
-            network(torch.empty(1, 3, *size_hw))
-
-
 def test_a_side_that_the_rule_of_pan_refuses_really_fails_in_the_library() -> None:
     import segmentation_models_pytorch as smp
 

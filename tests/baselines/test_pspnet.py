@@ -95,12 +95,6 @@ def test_point_i_of_the_map_stands_on_pixel_8i_of_the_output(network: nn.Module)
     assert torch.allclose(logits[..., 0, 4], halfway, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("size_hw", [(64, 97), (65, 96)])
-def test_a_side_that_is_not_8k_plus_1_is_refused(size_hw: tuple[int, int]) -> None:
-    with on_meta(), pytest.raises(ValueError, match=r"each side must be 8k\+1, e\.g\. 65x97"):
-        on_meta_built()(torch.empty(1, 3, *size_hw))
-
-
 def test_another_depth_is_refused_with_the_depths_there_are() -> None:
     with pytest.raises(ValueError, match="no ResNet-34 encoder; have 50, 101, 152"):
         build(5, depth=34)

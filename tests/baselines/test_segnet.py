@@ -5,10 +5,9 @@ import torch
 from torch import nn
 
 from baselines.registry import METHODS
-from baselines.segnet import SIZES, Decoder, Encoder, build
+from baselines.segnet import Decoder, Encoder, build
 from bench.cost.counters import flop_counter_macs
 from bench.cost.meta import build_on_meta, on_meta
-from bench.train.criterion import PixelLoss
 
 
 @pytest.fixture
@@ -131,38 +130,3 @@ def test_a_value_and_its_gradient_go_by_the_pixel_that_the_pool_took_it_from():
     (gradient,) = torch.autograd.grad(seen[0][0, 7, 1, 1] + 2 * seen[0][0, 6, 1, 1], deepest)
     assert gradient.flatten().nonzero().tolist() == [[7]]
     assert gradient[0, 7].item() == 1
-
-
-def test_logits_have_the_size_of_the_input_whatever_it_is(network, image):
-    assert network(image).shape == (2, 5, 65, 97)
-    assert network.eval()(image).shape == (2, 5, 65, 97)
-
-
-def test_a_side_shorter_than_32_pixels_is_refused_with_the_rule(network):
-    with pytest.raises(ValueError, match=r"31x64: each side must be any, at least 32"):
-        network(torch.zeros(2, 3, 31, 64))
-
-
-def test_the_registry_says_the_same_rule():
-    assert METHODS["segnet"].sizes == SIZES
-
-
-def test_channels_last_gives_the_same_logits(network, image, assert_same_in_channels_last):
-    assert_same_in_channels_last(network, image)
-
-
-def test_in_eval_mode_an_image_s_logits_do_not_depend_on_the_batch(network, image):
-    network.eval()
-    with torch.inference_mode():
-        torch.testing.assert_close(network(image)[:1], network(image[:1]), rtol=1e-4, atol=1e-4)
-        assert torch.equal(network(image), network(image))
-
-
-def test_a_training_step_gives_every_parameter_a_finite_gradient(network, image):
-    label = torch.randint(0, 5, (2, 65, 97), generator=torch.Generator().manual_seed(1))
-    PixelLoss()(network(image), label)["total"].backward()
-    gradients = {name: p.grad for name, p in network.named_parameters()}
-    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
-    # a bias before a batch-norm is taken out by it; every weight is moved
-    still = [name for name, gradient in gradients.items() if not gradient.any()]
-    assert [name for name in still if not name.endswith(".bias")] == []

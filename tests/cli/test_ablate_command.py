@@ -157,7 +157,7 @@ def test_a_budget_for_nothing_measures_nothing(carnet_bench, recipe, tmp_path):
         ("--components bs sc", "--components 'sc'; allowed are bs, car, scloss, crp"),
         ("--modules 1 --scloss 2", "no combination is possible (modules 1, scloss 2: "),
         ("--lambda 0 --recipe camvid-slow", "no recipe 'camvid-slow'; have "),
-        ("--lambda 0 --data kitti", "no data set 'kitti'; have camvid, "),
+        ("--lambda 0 --data kitti", "no data set 'kitti'; choose from camvid, "),
         ("--lambda 0 --budget 10", "duration '10': allowed is a number above 0 with s, m or h"),
         ("--lambda 0 --seeds 0", "--seeds"),
         ("--backbone mobile resnet50 --weights-file a.safetensors", "--weights-file fits one encoder"),

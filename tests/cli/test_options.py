@@ -18,9 +18,9 @@ def test_the_choices_in_help_are_those_that_the_code_takes():
     from bench.fabric import DEVICES, PRECISIONS
     from bench.paper.cells import TABLES
     from bench.speed import export
+    from bench.speed.engines.calibration import CALIBRATION_METHODS
     from bench.speed.engines.engine import ENGINES
     from bench.speed.engines.engine import PRECISIONS as TIMED
-    from bench.speed.engines.quantised import CALIBRATION_METHODS
     from bench.train.journals import EXTRAS
 
     assert get_args(options.DeviceName) == DEVICES
@@ -29,7 +29,7 @@ def test_the_choices_in_help_are_those_that_the_code_takes():
     assert get_args(options.TimingPrecision) == tuple(TIMED)
     assert list(options.EngineName) == list(ENGINES)
     assert get_args(options.Calibrator) == CALIBRATION_METHODS
-    assert set(get_args(options.TableName)) == {*TABLES, *STUDIES} - {"text"}
+    assert set(get_args(options.TableName)) == {*TABLES, *STUDIES, "summary"} - {"text"}
     assert set(Journal) == set(EXTRAS)
 
 

@@ -162,5 +162,5 @@ def test_a_broken_entry_point_hides_no_other(installed) -> None:
         RefusedInput, match=r"entry point broken = own_broken:build: cannot be run, ModuleNot"
     ):
         resolve("broken")
-    with pytest.raises(UsageError, match=r"no model 'nett'; have .*broken.* net, "):
+    with pytest.raises(UsageError, match=r"no model 'nett'; choose from .*broken.* net, "):
         resolve("nett")

@@ -39,7 +39,8 @@ def test_a_size_of_another_form_is_refused_with_what_was_found_and_what_is_allow
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("60s", 60.0), ("10m", 600.0), ("1.5h", 5400.0), ("0.5s", 0.5)]
+    ("text", "seconds"),
+    [("60s", 60.0), ("10m", 600.0), ("1.5h", 5400.0), ("0.5s", 0.5), ("1h30m", 5400.0), ("1h1m1s", 3661.0)],
 )
 def test_a_duration_is_in_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
@@ -47,10 +48,27 @@ def test_a_duration_is_in_seconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "10", "10 m", "m", "0s", "0.0h", "-1m", "10min", "1h30m", "nan", "infs", "1e3s", ".5s", "10m\n"],
+    [
+        "",
+        "10",
+        "10 m",
+        "m",
+        "0s",
+        "0.0h",
+        "-1m",
+        "10min",
+        "30m1h",
+        "1h1h",
+        "1h30",
+        "nan",
+        "infs",
+        "1e3s",
+        ".5s",
+        "10m\n",
+    ],
 )
 def test_a_duration_of_another_form_is_refused_with_what_was_found_and_what_is_allowed(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_duration(text)
     assert f"'{text}'" in str(caught.value)
-    assert "s, m or h" in str(caught.value)
+    assert "h, m or s" in str(caught.value)

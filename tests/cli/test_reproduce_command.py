@@ -89,8 +89,8 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
 
     asked: list[tuple[Any, ...]] = []
 
-    def fake(data: str, budget_s: float, settings: Any, watch: Any, log: Any) -> Any:
-        asked.append((data, budget_s, settings.home))
+    def fake(data: str, budget_s: float, shares: Any, settings: Any, watch: Any, **_log: Any) -> Any:
+        asked.append((data, shares.trained_s(budget_s), settings.home))
         watch("train", 1, 2, 0.5)
         return SimpleNamespace(id="ab12")
 

@@ -54,8 +54,8 @@ def test_it_takes_15_minutes_by_itself_and_shows_what_it_timed(asked: dict[str, 
     assert document["ranks"]["verdict"] == "not measured"
     assert document["claims"] == []
     assert len(document["plausibility"]) == 15
-    assert "changes that are not committed" in done.stderr
-    assert "without a time: crf-rnn; the same command again goes on with them" in done.stderr
+    assert "uncommitted changes" in done.stderr
+    assert "not timed: crf-rnn; rerun" in done.stderr
 
 
 def test_another_engine_is_timed_and_shown(asked: dict[str, Any], tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_page_has_order_ratios_and_the_card(asked: dict[str, Any], tmp_path:
     page = (tmp_path / "reports" / "table2.md").read_text()
     assert "Order of the times: not measured" in page
     assert page.count("* Time of lwrf-") == 3
-    assert "## What the printed times ask of the card" in page
+    assert "## Are the printed times possible" in page
 
 
 @pytest.mark.parametrize(

@@ -82,13 +82,13 @@ def test_curves_of_nothing_measure_nothing(carnet_bench):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; have ade20k-ablation, ade20k-paper"),
+        (("train", "camvid-slow"), 2, "no recipe 'camvid-slow'; choose from ade20k-ablation, ade20k-paper"),
         (("train", "scenes-quick", "--set", "epochs"), 2, "must be key=value"),
         (("train", "scenes-quick", "--set", "epoch=1"), 3, "unknown key 'epoch'"),
         (("train", "scenes-quick", "--set", "epochs=0"), 3, "epochs = 0, must be >= 1"),
         (("train", "scenes-quick", "--model", "carnet-resnet18"), 2, "no model 'carnet-resnet18'; have"),
         (("train", "scenes-quick", "--model", "mine.py:build"), 3, "mine.py: no such file"),
-        (("train", "scenes-quick", "--set", "data=kitti"), 2, "no data set 'kitti'; have camvid, "),
+        (("train", "scenes-quick", "--set", "data=kitti"), 2, "no data set 'kitti'; choose from camvid, "),
         (("train", "scenes-quick", "--set", "model_options.modules=5"), 3, "unknown key"),
         (("train", "scenes-quick", "--set", "model_options={modules=5}"), 2, "0 to 4 CARModules"),
         (("train", "scenes-quick", "--set", "model_options={depth=5}"), 2, "depth"),

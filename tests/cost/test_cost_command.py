@@ -82,7 +82,7 @@ def test_a_count_that_could_not_be_had_is_printed_and_ends_as_not_measured(
     ("arguments", "error", "message"),
     [
         ([], UsageError, "cost needs a MODEL"),
-        (["carnet-resnet18"], UsageError, "no model 'carnet-resnet18'; have .*carnet-mobile"),
+        (["carnet-resnet18"], UsageError, "no model 'carnet-resnet18'; choose from .*carnet-mobile"),
         (["pspnet-resnet101"], RefusedInput, "input of 512x1024: each side must be 8k\\+1, e.g. 513x1025"),
         (["nowhere.py:build"], RefusedInput, "nowhere.py: no such file"),
         (["carnet-mobile", "--size", "512*1024"], UsageError, "HEIGHTxWIDTH"),

@@ -143,7 +143,7 @@ def test_a_missing_list_says_how_to_get_the_data(tmp_path):
 
 
 def test_an_unknown_split_lists_the_splits(tmp_path):
-    with pytest.raises(UsageError, match="no camvid split 'valid'; have train, val, test"):
+    with pytest.raises(UsageError, match="no camvid split 'valid'; choose from train, val, test"):
         CamVid("valid", tmp_path)
 
 

@@ -59,13 +59,15 @@ def test_the_home_of_the_variable_is_used_when_none_is_given(tmp_path, monkeypat
 
 def test_unknown_names_splits_and_options_list_what_there_is(tmp_path, make_camvid):
     root = make_camvid(tmp_path / "camvid")
-    with pytest.raises(UsageError, match="no data set 'cityscape'; have camvid, camvid-full, cityscapes"):
+    with pytest.raises(
+        UsageError, match="no data set 'cityscape'; choose from camvid, camvid-full, cityscapes"
+    ):
         open_data("cityscape", "val")
-    with pytest.raises(UsageError, match="no camvid split 'valid'; have train, val, test"):
+    with pytest.raises(UsageError, match="no camvid split 'valid'; choose from train, val, test"):
         open_data("camvid", "valid", root)
     with pytest.raises(UsageError, match="camvid has no option count"):
         open_data("camvid", "val", root, count=3)
-    with pytest.raises(UsageError, match="no scenes option 'size'; have count, size_hw, seed"):
+    with pytest.raises(UsageError, match="no scenes option 'size'; choose from count, size_hw, seed"):
         open_data("scenes", "val", size=3)
     with pytest.raises(UsageError, match="it has no root folder"):
         open_data("scenes", "val", root)

@@ -90,7 +90,7 @@ def test_a_missing_split_names_its_folder_and_what_there_is(cityscapes_root, tmp
     assert "cityscapes-dataset.com" in caught.value.then
     with pytest.raises(MissingSplit, match="it has no split"):
         Cityscapes("val", tmp_path)
-    with pytest.raises(UsageError, match="no cityscapes split 'valid'; have train, val, test"):
+    with pytest.raises(UsageError, match="no cityscapes split 'valid'; choose from train, val, test"):
         Cityscapes("valid", tmp_path)
 
 

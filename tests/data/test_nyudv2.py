@@ -81,7 +81,7 @@ def test_test_and_val_name_the_same_654_images(tmp_path, make_nyudv2):
     val, test = open_nyudv2("val", root), open_nyudv2("test", root)
     assert val.manifest() == test.manifest()
     assert (val.split, test.split) == ("val", "test")
-    with pytest.raises(UsageError, match="no nyudv2 split 'all'; have train, val, test"):
+    with pytest.raises(UsageError, match="no nyudv2 split 'all'; choose from train, val, test"):
         open_nyudv2("all", root)
 
 
@@ -182,7 +182,7 @@ def test_options_come_through_the_catalogue_and_wrong_ones_are_refused(tmp_path,
         open_data("nyudv2", "train", root, crop=True)
     with pytest.raises(UsageError, match="crop_border = 1, allowed are true and false"):
         open_data("nyudv2", "train", root, crop_border=1)
-    with pytest.raises(UsageError, match="no nyudv2 form of labels '1'; have auto"):
+    with pytest.raises(UsageError, match="no nyudv2 form of labels '1'; choose from auto"):
         open_data("nyudv2", "train", root, labels="1")
 
 

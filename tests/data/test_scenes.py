@@ -177,7 +177,7 @@ def test_bad_options_are_refused_and_named(options, found):
 
 
 def test_an_unknown_split_lists_the_splits():
-    with pytest.raises(UsageError, match="'dev'; have train, val, test"):
+    with pytest.raises(UsageError, match="'dev'; choose from train, val, test"):
         Scenes("dev")
 
 

@@ -46,5 +46,5 @@ def test_padding_by_the_mean_colour_is_zero_within_half_a_level():
 
 def test_statistics_are_found_by_name_and_an_unknown_name_lists_them():
     assert statistics_by_name("imagenet") == IMAGENET
-    with pytest.raises(UsageError, match="no statistics 'camvid'; have imagenet, half"):
+    with pytest.raises(UsageError, match="no statistics 'camvid'; choose from imagenet, half"):
         statistics_by_name("camvid")

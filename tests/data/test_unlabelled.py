@@ -20,7 +20,7 @@ def test_the_classes_of_every_data_set_are_known_without_its_files():
     assert set(CLASS_LISTS) == set(ENTRIES)
     scenes = open_data("scenes", "train", count=1, size_hw=(64, 96))
     assert class_list("scenes") == (scenes.classes, scenes.palette)
-    with pytest.raises(UsageError, match="no data set 'x'; have camvid"):
+    with pytest.raises(UsageError, match="no data set 'x'; choose from camvid"):
         class_list("x")
 
 

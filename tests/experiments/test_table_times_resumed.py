@@ -121,7 +121,7 @@ def test_a_second_run_times_nothing_and_says_so(bench: SimpleNamespace) -> None:
     assert bench.measured == []
     assert set(second.records) == set(first.records)
     assert len(bench.said) == 10
-    assert all(line.endswith("there is a valid time of this machine and code") for line in bench.said)
+    assert all(line.endswith("keeping the valid time of this machine and code") for line in bench.said)
 
 
 def test_after_an_interruption_only_the_group_in_work_is_lost(
@@ -180,10 +180,20 @@ def test_what_is_not_valid_is_timed_once_more_with_the_row_it_is_compared_with(
 ) -> None:
     bench.invalid = {"lwrf-resnet50": 1, "refinenet-resnet50": 9}
     done = bench.run()
-    assert set(bench.measured[1]) == {"carnet-resnet50", "lwrf-resnet50"}
-    assert bench.measured[3] == ["refinenet-resnet50"]
-    assert len(bench.measured) == 4  # once more, and not for ever
+    # when all rows had their turn, and not for ever
+    assert set(bench.measured[2]) == {"carnet-resnet50", "lwrf-resnet50", "refinenet-resnet50"}
+    assert bench.measured[3:] == [["refinenet-resnet50"]]
     assert done.left_out == ["refinenet-resnet50"]
+
+
+def test_what_fits_into_the_time_left_is_timed_once_more_although_not_all_of_it_does(
+    bench: SimpleNamespace,
+) -> None:
+    bench.invalid = {"lwrf-resnet50": 1, "refinenet-resnet50": 1}
+    # 10 rows: each 0.1 s to try and 1.5 s to time are 16 s; 2 s are left then, of 3 s for the pair
+    done = bench.run("table2", 18.0)
+    assert bench.measured[2:] == [["refinenet-resnet50"]]
+    assert done.left_out == ["lwrf-resnet50"]
 
 
 def test_without_time_left_nothing_is_timed_once_more(bench: SimpleNamespace) -> None:

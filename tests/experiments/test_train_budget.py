@@ -1,8 +1,9 @@
 import pytest
 
+from bench.cli.parsing import parse_duration
 from bench.errors import Interrupted, NotMeasured, RefusedInput
 from bench.experiments import train_budget as budget
-from bench.experiments.train_budget import StepCost, run_within_budget
+from bench.experiments.train_budget import Shares, StepCost, run_within_budget
 from bench.train import recipe as recipes
 from bench.train.run import Settings
 
@@ -31,18 +32,42 @@ def tiny(monkeypatch, tmp_path):
 def test_the_epochs_that_fit_are_trained_and_scored(tiny):
     # 0.9 x 600 s, less 4 test and 4 x 4 validation images of 1 s, over 2 steps of 100 s: 2 epochs
     said = []
-    record = run_within_budget("scenes", 600.0, tiny, log=said.append)
+    record = run_within_budget("scenes", 600.0, ALL, tiny, log=said.append)
     assert record.identity.run.recipe.epochs == 2
     assert record.values.images == 4
-    assert said == ["scenes-quick: 100.00 s a step, 2 epochs fit the budget"]
+    assert said == ["scenes-quick: 100.00 s per step, 2 epochs fit the budget"]
     assert not list((tiny.home / "runs").glob("plan-*"))
 
 
 def test_a_budget_too_small_for_one_epoch_measures_nothing_and_says_what_is_needed(tiny):
     with pytest.raises(NotMeasured, match="one epoch of scenes-quick needs 200 s here") as refused:
-        run_within_budget("scenes", 60.0, tiny)
+        run_within_budget("scenes", 60.0, ALL, tiny)
     assert refused.value.exit_code == 4
-    assert refused.value.then == "give --budget 274s"  # (200 + 20) / 0.9 + 30
+    assert refused.value.then == "give --budget 5m"  # 1.1 x (200 + 20) / 0.9 = 269 s, and the probe
+
+
+def test_the_advised_budget_as_typed_is_enough(tiny):
+    shares = Shares(table_s=20.0, timed=0.2)
+    with pytest.raises(NotMeasured) as refused:
+        run_within_budget("scenes", 240.0, shares, tiny)
+    # 269 s are four fifths of what the table leaves: 336 + 20 s, in whole minutes
+    assert refused.value.then == "give --budget 6m"
+    budget_s = parse_duration(refused.value.then.split()[-1])
+    record = run_within_budget("scenes", budget_s, shares, tiny)
+    assert record.identity.run.recipe.epochs == 1
+
+
+@pytest.mark.parametrize("trained_s", [1.0, 30.0, 100.0, 500.0, 3000.0, 3300.0, 20000.0])
+@pytest.mark.parametrize("shares", [Shares(0.0, 0.0), Shares(20.0, 0.2), Shares(60.0, 0.2)])
+def test_a_budget_as_advised_leaves_for_training_what_it_was_advised_for(shares, trained_s):
+    assert shares.trained_s(parse_duration(shares.advice(trained_s))) >= trained_s
+
+
+def test_the_shares_add_up_to_the_budget():
+    shares = Shares(table_s=20.0, timed=0.2)
+    assert (shares.reserved_s(600.0), shares.timed_s(600.0), shares.trained_s(600.0)) == (20.0, 116.0, 464.0)
+    # of a small budget the table gets a fifth
+    assert (shares.reserved_s(50.0), shares.timed_s(50.0), shares.trained_s(50.0)) == (10.0, 8.0, 32.0)
 
 
 def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_longer(tiny, monkeypatch):
@@ -54,9 +79,9 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        run_within_budget("scenes", 600.0, tiny, stop)
+        run_within_budget("scenes", 600.0, ALL, tiny, stop)
     monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=250.0, image_s=1.0))
-    record = run_within_budget("scenes", 600.0, tiny)
+    record = run_within_budget("scenes", 600.0, ALL, tiny)
     assert record.identity.run.recipe.epochs == 2
     assert len(list((tiny.home / "runs").iterdir())) == 1
 
@@ -66,7 +91,7 @@ def test_a_damaged_plan_is_refused_by_name(tiny):
     plan.parent.mkdir(parents=True)
     plan.write_text("{")
     with pytest.raises(RefusedInput, match=r"plan-scenes-quick-600s\.json: not a plan"):
-        run_within_budget("scenes", 600.0, tiny)
+        run_within_budget("scenes", 600.0, ALL, tiny)
 
 
 def test_a_step_and_an_image_are_really_measured(tiny):
@@ -79,4 +104,5 @@ def test_a_step_and_an_image_are_really_measured(tiny):
     assert cost.image_s > 0
 
 
+ALL = Shares(0.0, 0.0)
 _real_measure = budget.measure_step

@@ -216,7 +216,7 @@ def test_a_run_that_resumes_before_a_damaged_checkpoint_writes_over_it_and_loses
 def test_when_every_checkpoint_is_damaged_the_run_does_not_start_anew_in_silence(tmp_path):
     for step in (1, 2):
         damage(checkpoint.save(tmp_path, step, state_of(step)))
-    with pytest.raises(RefusedInput, match=r"no checkpoint is good; damaged are step-00000001\.ckpt, step-"):
+    with pytest.raises(RefusedInput, match=r"damaged: step-00000001\.ckpt, step-"):
         checkpoint.latest(tmp_path)
 
 

@@ -90,7 +90,7 @@ def test_write_atomic_alone_leaves_the_old_or_the_new_content_at_every_kill(kill
 def test_a_good_checkpoint_is_never_overwritten(tmp_path):
     path = checkpoint.save(tmp_path, 7, state_of(7))
     before = path.read_bytes()
-    with pytest.raises(RefusedInput, match=r"step-00000007\.ckpt: a checkpoint of this step is there"):
+    with pytest.raises(RefusedInput, match=r"step-00000007\.ckpt"):
         checkpoint.save(tmp_path, 7, state_of(8))
     assert path.read_bytes() == before
 

@@ -76,7 +76,7 @@ def test_a_standard_deviation_belongs_to_its_cell() -> None:
 
 
 def test_an_unknown_table_is_refused_with_the_choices() -> None:
-    with pytest.raises(UsageError, match="no table 'table6'; have table1, table2"):
+    with pytest.raises(UsageError, match="no table 'table6'; choose from table1, table2"):
         load_table("table6")
 
 

@@ -1,135 +1,57 @@
-"""``reports/reproduced.md`` is written by hand: its numbers are those of the generated tables."""
+"""``reports/reproduced.md`` and the README's results: each number is that of the tables and records."""
 
-import csv
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench.paper import load_table
-from bench.reproduce.verdict.order import Ranks, judge_ranks
-from bench.results.record import SpeedRecord
+from bench.errors import NotMeasured
+from bench.report.reproduced import reproduced_page
 from bench.results.store import read_records
 
 ROOT = Path(__file__).parents[2]
-TITLES = {
-    "bs-mobile": "BS",
-    "bs-carmodule-mobile": "+CARModule",
-    "bs-carmodule-scloss-mobile": "+SCLoss",
-    "carnet-mobile": "+CRP",
-}
-
-RATIO = (
-    r"printed ([.0-9]+)",
-    r"measured ([.0-9]+) on",
-    r"interval ([.0-9]+ to [.0-9]+)",
-    r"one run\): ([a-z ]+);",
-)
-"""Printed, measured, interval and verdict in a line of a table's page."""
-TIMES = "Times: their order and their ratios"
 
 
-def table(name: str) -> list[dict[str, str]]:
-    with (ROOT / "results" / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+@pytest.fixture(scope="module")
+def page() -> str:
+    return reproduced_page(ROOT)
 
 
-def rows_of_page(heading: str) -> list[list[str]]:
-    """Return the cells of the table below a heading, its head first."""
-    page = (ROOT / "reports" / "reproduced.md").read_text(encoding="utf-8")
-    section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row] for row in rows if not set(row[1]) <= {"-"}]
+def test_the_committed_page_is_what_the_tables_and_records_give(page: str) -> None:
+    assert (ROOT / "reports" / "reproduced.md").read_text(encoding="utf-8") == page
 
 
-@pytest.mark.parametrize("number", range(1, 6))
-def test_the_page_counts_the_verdicts_of_each_table(number: int) -> None:
-    head, *rows = rows_of_page("Printed cells, by verdict")
-    (row,) = [row for row in rows if row[0].startswith(f"[Table {number}]")]
-    cells = [cell for cell in table(f"table{number}") if cell["printed"] and cell["column"] != "improvement"]
-    counted = Counter(cell["verdict"] for cell in cells)
-    assert int(row[1]) == len(cells)
-    said = {verdict: int(count) for verdict, count in zip(head[2:], row[2:], strict=True) if count}
-    assert said == dict(counted)
+def test_every_ratio_that_a_table_calls_measured_is_on_the_page(page: str) -> None:
+    tables = [(ROOT / "reports" / f"{name}.md").read_text(encoding="utf-8") for name in TABLES_OF_RATIOS]
+    ratios = [ratio for text in tables for ratio in re.findall(r"lwrf-.* measured ([.0-9]+) on", text)]
+    assert len(ratios) == 7  # the H200's eager one included
+    assert all(f"| {ratio} |" in page for ratio in ratios)
+    assert f"{min(map(float, ratios)):.2f} to {max(map(float, ratios)):.2f} times" in page
 
 
-def test_the_page_has_the_numbers_of_the_study() -> None:
-    _, *rows = rows_of_page("Table 5, MobileNet half, on CamVid")
-    said = {row[0]: row[1:] for row in rows}
-    cells = {(cell["row"], cell["column"]): cell for cell in table("table5")}
-    assert set(said) == set(TITLES.values())
-    for name, title in TITLES.items():
-        score = cells[name, "miou"]
-        std = f" ± {float(score['measured_std']):.2f}" if score["measured_std"] else ""
-        expected = [
-            score["seeds"],
-            f"{float(score['measured']):.2f}{std}",
-            f"{float(score['low']):.2f} to {float(score['high']):.2f}",
-        ]
-        gain = cells.get((name, "improvement"))
-        if gain is None:
-            expected += ["", "", "", ""]
-        else:
-            expected += [
-                f"{float(gain['measured']):+.2f}",
-                f"{float(gain['low']):+.2f} to {float(gain['high']):+.2f}",
-                gain["printed"].removeprefix("'"),
-                gain["verdict"],
-            ]
-        assert said[title] == expected
+TABLES_OF_RATIOS = ("table2", "table2-cudagraphs")
 
 
-@pytest.mark.parametrize(
-    ("machine", "table", "device", "engine"),
-    [
-        ("Xeon", 1, "cpu", "eager"),
-        ("Xeon", 2, "cpu", "eager"),
-        ("H200", 1, "cuda", "eager"),
-        ("H200", 2, "cuda", "cudagraphs"),
-    ],
-)
-def test_the_page_has_the_order_of_the_times(machine: str, table: int, device: str, engine: str) -> None:
-    page = (ROOT / "reports" / "reproduced.md").read_text(encoding="utf-8")
-    section = " ".join(page.split(f"## {TIMES}\n")[1].split("\n## ")[0].split())
-    said = section.split(f"On the {machine}: ")[1].partition(". ")[0]
-    ranks = ranks_of(f"table{table}", device, engine)
-    order = rf"{ranks.tau_b:+.3f} over the {len(ranks.rows)} (rows )?of Table {table} \(p {ranks.p:.2g}\)"
-    assert re.search(order.replace("+", "[+]"), said)
+def test_the_degrees_of_freedom_are_those_of_the_intervals(page: str) -> None:
+    # Student's t, half width = quantile * error: 2.7 degrees of freedom lie between those of 2 and 3
+    assert "9.9, 28.0 and 2.7 degrees of freedom" in " ".join(page.split())
 
 
-def ranks_of(name: str, device: str, engine: str) -> Ranks:
-    """Return the order of a table's valid times of one kind, the latest of each row."""
-    cells = {cell.row: cell for cell in load_table(name) if cell.column == "time"}
-    wanted = {"device": device, "engine": engine, "precision": "32-true", "batch": 1}
-    latest: dict[str, tuple[float, SpeedRecord]] = {}
-    for record in sorted(read_records(ROOT, "speed"), key=lambda one: str(one.provenance.started_utc)):
-        found = record.identity
-        cell = cells.get(found.model)
-        if cell is None or cell.size_hw is None or not record.valid or found.measured:
-            continue
-        kind = {**wanted, "size": cell.size_hw, "num_classes": cell.classes, "deploy": False}
-        if all(getattr(found, key) == value for key, value in kind.items()):
-            latest[cell.row] = (record.values.median_ms, record)
-    return judge_ranks({row: float(cell.value) for row, cell in cells.items()}, latest)
+def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotMeasured, match=r"table1\.csv"):
+        reproduced_page(tmp_path)
 
 
-def test_the_page_has_the_ratios_of_the_times() -> None:
-    _, *ratios = rows_of_page(TIMES)
-    on_xeon = [line for line in lines_of_table("table2", "* Time of lwrf-") if "Xeon" in line]
-    on_h200 = lines_of_table("table2-cudagraphs", "* Time of lwrf-")
-    assert len(ratios) == len(on_xeon) == len(on_h200) == 3
-    for (name, printed, *said), cpu, gpu in zip(ratios, on_xeon, on_h200, strict=True):
-        found = []
-        for line in (cpu, gpu):
-            assert f"/ carnet-{name.lower()}:" in line
-            said_there, *measured = [re.findall(part, line)[0] for part in RATIO]
-            assert said_there == printed
-            found += measured
-        assert found == said
-
-
-def lines_of_table(name: str, begin: str) -> list[str]:
-    """Return the lines of a generated table's page that begin so."""
-    page = (ROOT / "reports" / f"{name}.md").read_text(encoding="utf-8")
-    return [line for line in page.splitlines() if line.startswith(begin)]
+def test_the_results_in_the_readme_are_those_of_the_records() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `carnet-bench train (camvid-\w+) --threads 1` \|(.*)\|$", readme, re.MULTILINE)
+    assert [name for name, _ in rows] == ["camvid-quick", "camvid-scratch"]
+    for name, row in rows:
+        _, epochs, val, test, minutes = [cell.strip(" *") for cell in row.split("|")]
+        (trained,) = [one for one in read_records(ROOT, "training") if one.identity.recipe.name == name]
+        (scored,) = [one for one in read_records(ROOT, "accuracy") if one.identity.run.recipe.name == name]
+        curve = trained.values.curve
+        assert int(epochs) == trained.values.epochs == curve[-1].epoch
+        assert val == f"{curve[-1].val_miou:.3f}"
+        assert test == f"{scored.values.miou:.3f}"
+        assert minutes == f"{trained.values.train_s / 60:.0f} min"

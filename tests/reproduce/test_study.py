@@ -272,7 +272,7 @@ def test_every_cell_of_the_json_is_as_the_interface_says(tmp_path: Path, add: Ad
 
 
 def test_an_unknown_study_is_a_usage_error_with_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no study 'fig9b'; have table5, fig8, fig9, fig10"):
+    with pytest.raises(UsageError, match="no study 'fig9b'; choose from table5, fig8, fig9, fig10"):
         reproduce_study("fig9b", tmp_path)
 
 

@@ -145,7 +145,7 @@ def test_twocolumn_is_the_reconstruction_of_table_1(table1: Reproduction) -> Non
 
 
 def test_an_unknown_table_is_refused_with_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no table 'table5'; have table1, table2, table3, table4"):
+    with pytest.raises(UsageError, match="no table 'table5'; choose from table1, table2, table3, table4"):
         reproduce("table5", tmp_path)
 
 

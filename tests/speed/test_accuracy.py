@@ -69,7 +69,7 @@ def test_an_image_of_another_size_is_refused_with_the_size_to_give() -> None:
 
 
 def test_logits_of_another_shape_are_refused() -> None:
-    with pytest.raises(RefusedInput, match=r"x: logits of \(1, 3, 1, 4\), must be \(1, 2, 1, 4\)"):
+    with pytest.raises(RefusedInput, match=r"x: logits of \(1, 3, 1, 4\).*\(1, 2, 1, 4\)"):
         Judge(Line(), PLAIN).miou("x", lambda image: torch.zeros(1, 3, 1, 4), (1, 3, 1, 4), CPU)
 
 

@@ -53,9 +53,9 @@ def test_a_crop_without_labels_gives_zero_loss_and_zero_gradient() -> None:
 @pytest.mark.parametrize(
     ("weights", "output", "message"),
     [
-        ((), {"out": torch.zeros(1, 2, 4, 4)}, r"returned a dict; must be logits \(b, c, h, w\)"),
-        ((), (torch.zeros(1, 2, 4, 4),) * 2, "returned a tuple of 2; must be logits"),
-        ((0.4,), torch.zeros(1, 2, 4, 4), "returned a Tensor; must be a tuple of 2 logits"),
+        ((), {"out": torch.zeros(1, 2, 4, 4)}, r"returned a dict; expected logits \(b, c, h, w\)"),
+        ((), (torch.zeros(1, 2, 4, 4),) * 2, "returned a tuple of 2; expected logits"),
+        ((0.4,), torch.zeros(1, 2, 4, 4), "returned a Tensor; expected a tuple of 2 logits"),
         ((), torch.zeros(1, 4, 4), "returned a Tensor"),
     ],
 )

@@ -145,4 +145,4 @@ def test_weights_of_tensorflows_padding_say_so_where_the_network_pads_otherwise(
 def test_weights_of_another_architecture_are_refused_with_those_that_fit(model, message, have, toy_data):
     with pytest.raises(RefusedInput, match=message) as refused:
         build_initial(recipe_of(model, "timm-resnet18"), METHODS[model], toy_data)
-    assert refused.value.then == f"have {have}"
+    assert refused.value.then == f"choose from {have}"

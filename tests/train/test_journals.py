@@ -162,7 +162,7 @@ def wandb_scalars(file):
 
 
 def test_an_unknown_journal_lists_what_there_is():
-    with pytest.raises(UsageError, match="no journal 'visdom'; have wandb, mlflow"):
+    with pytest.raises(UsageError, match="no journal 'visdom'; choose from wandb, mlflow"):
         journals.require_journals(["visdom"])
 
 

@@ -44,5 +44,5 @@ def test_the_variable_leaves_it_to_torch_and_has_no_third_value(monkeypatch: pyt
     assert choose_kernels(network, CARNetLoss(), "cpu") is None
     assert type(network) is CARNet
     monkeypatch.setenv(VARIABLE, "slow")
-    with pytest.raises(UsageError, match="CARNET_TRAINING is 'slow'; have fast, torch"):
+    with pytest.raises(UsageError, match="CARNET_TRAINING is 'slow'; choose from fast, torch"):
         choose_kernels(network, CARNetLoss(), "cpu")

@@ -84,5 +84,5 @@ def test_a_loss_without_a_pixel_part_is_refused():
         def forward(self, output, label):
             return {"total": output.sum(), "stuff": output.sum()}
 
-    with pytest.raises(ValueError, match="part 'pixel'; this one has total, stuff"):
+    with pytest.raises(ValueError, match="part 'pixel'; found total, stuff"):
         HardPixels(Other(), 0.7, 1)(torch.zeros(1, 2, 1, 4), LABEL)

@@ -62,7 +62,7 @@ def test_a_batch_that_does_not_divide_is_refused(tiny_recipe, settings_in, tmp_p
         world_size = 3
 
     monkeypatch.setattr(runs, "launch_fabric", lambda *_: Three())
-    with pytest.raises(UsageError, match="batch 4 on 3 devices; allowed is a batch of equal shares"):
+    with pytest.raises(UsageError, match="batch 4 on 3 devices"):
         runs.prepare(tiny_recipe, settings_in(tmp_path))
 
 
@@ -88,12 +88,19 @@ def losses_of(document):
     return (Path(document["run"]) / "losses.csv").read_text()
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Train without a stop; return the folder and the answer."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = start(folder, "--devices", "2")
+    out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err
+    return folder, json.loads(out)
+
+
 @pytest.mark.slow
-def test_two_processes_train_count_steps_and_leave_one_record(tmp_path):
-    first = start(tmp_path, "--devices", "2")
-    out, err = first.communicate(timeout=500)
-    assert first.returncode == 0, err
-    document = json.loads(out)
+def test_two_processes_train_count_steps_and_leave_one_record(whole):
+    tmp_path, document = whole
     values = document["values"]
     assert (values["steps"], values["epochs"]) == (6, 3)
     (record,) = (tmp_path / "results" / "records" / "training").glob("*.json")
@@ -107,13 +114,9 @@ def test_two_processes_train_count_steps_and_leave_one_record(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_that_are_stopped_resume_to_the_same_end(tmp_path):
-    (tmp_path / "whole").mkdir()
+def test_two_processes_that_are_stopped_resume_to_the_same_end(whole, tmp_path):
     (tmp_path / "cut").mkdir()
-    whole = start(tmp_path / "whole", "--devices", "2")
-    out, err = whole.communicate(timeout=500)
-    assert whole.returncode == 0, err
-    expected = losses_of(json.loads(out))
+    expected = losses_of(whole[1])
 
     stopped = start(tmp_path / "cut", "--devices", "2", "--set", "checkpoint_every_s=0")
     deadline = time.monotonic() + 400

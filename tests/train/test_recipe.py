@@ -35,25 +35,25 @@ def test_the_papers_values_are_the_defaults():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"learning_rate": 0.1}, "unknown key 'learning_rate'; known are .*encoder_lr"),
-        ({"encoder_lr": "1e-3"}, "'1e-3' is str; must be float"),
-        ({"encoder_lr": math.nan}, "must be finite"),
-        ({"encoder_lr": math.inf}, "must be finite"),
-        ({"epochs": 1.5}, "must be int"),
-        ({"epochs": True}, "is bool; must be int"),
-        ({"epochs": 0}, "must be >= 1"),
-        ({"crop": [64]}, "must be 2 numbers"),
+        ({"learning_rate": 0.1}, "unknown key 'learning_rate'; choose from .*encoder_lr"),
+        ({"encoder_lr": "1e-3"}, "'1e-3' is str; expected float"),
+        ({"encoder_lr": math.nan}, "finite"),
+        ({"encoder_lr": math.inf}, "finite"),
+        ({"epochs": 1.5}, "expected int"),
+        ({"epochs": True}, "is bool; expected int"),
+        ({"epochs": 0}, "epochs = 0, expected >= 1"),
+        ({"crop": [64]}, "expected 2 numbers"),
         ({"schedule": "linear"}, "'step', 'poly', 'cosine'"),
-        ({"accumulate": 0}, "accumulate = 0, must be >= 1"),
-        ({"ema_decay": 1.0}, "ema_decay = 1.0, must be < 1"),
-        ({"ohem_threshold": -0.1}, "ohem_threshold = -0.1, must be >= 0"),
+        ({"accumulate": 0}, "accumulate = 0, expected >= 1"),
+        ({"ema_decay": 1.0}, "ema_decay = 1.0, expected < 1"),
+        ({"ohem_threshold": -0.1}, "ohem_threshold = -0.1, expected >= 0"),
         ({"selection": "luck"}, "'last', 'best'"),
         ({"selection": "best", "validate_every": 0}, "selection = 'best' needs validations"),
         ({"stop_after": 3, "validate_every": 0}, "stop_after needs validations"),
-        ({"scloss_weight": -0.1}, "must be >= 0"),
-        ({"name": "../x"}, "names match"),
-        ({"name": ""}, "names match"),
-        ({"name": "a" * 300}, "names match"),
+        ({"scloss_weight": -0.1}, "scloss_weight = -0.1"),
+        ({"name": "../x"}, "recipe name"),
+        ({"name": ""}, "recipe name"),
+        ({"name": "a" * 300}, "recipe name"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(change, message):
@@ -71,7 +71,7 @@ def test_an_integer_may_stand_for_a_float():
 
 
 def test_an_unknown_recipe_lists_the_recipes():
-    with pytest.raises(UsageError, match=r"no recipe 'camvid-fast'; have .*camvid-quick"):
+    with pytest.raises(UsageError, match=r"no recipe 'camvid-fast'; choose from .*camvid-quick"):
         recipes.load("camvid-fast")
 
 

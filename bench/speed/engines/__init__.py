@@ -1,1 +1,1 @@
-"""What runs a network: one file an engine, each with ``prepare(network, example, conditions)``."""
+"""What runs a network: one file per engine, each with ``prepare(network, example, conditions)``."""

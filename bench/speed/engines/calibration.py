@@ -28,15 +28,15 @@ class Calibration:
     batches
         Normalised float32 images (b, 3, h, w) of the shape that the model takes; at least one batch.
     source
-        What they are, for a record's identity: data set, split, count, digest.
+        Description for a record's identity: data set, split, count, digest.
     method
         ``minmax``: the smallest and largest value seen; ``percentile``: what `PERCENTILE` per cent of the
         values stay within, each way; ``entropy``: the range whose 8 bits lose the least information
         (Migacz, 8-bit inference with TensorRT, GTC 2017).
     fp32_convolutions
-        So many of the model's first convolutions, and what stands between them, stay in fp32.
+        Number of the model's first convolutions that stay in fp32, with what stands between them.
     progress
-        Is told a stage and the share done.
+        Called with a stage and the share done.
     """
 
     batches: Sequence[Tensor]
@@ -53,7 +53,7 @@ class Calibration:
 
 
 def require_method(method: str) -> None:
-    """Refuse a calibration method that is not there; the error lists the names."""
+    """Refuse an unknown calibration method; the error lists the names."""
     if method not in CALIBRATION_METHODS:
         raise unknown("calibration method", method, list(CALIBRATION_METHODS))
 
@@ -64,7 +64,7 @@ def require_calibration(calibration: Calibration | None, engine: str) -> Calibra
     Raises
     ------
     UsageError
-        There is none: the ranges of a network's maps are those of its weights and its data.
+        It is None: the ranges of a network's maps are those of its weights and its data.
     """
     if calibration is None:
         raise UsageError(

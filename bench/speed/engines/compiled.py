@@ -32,7 +32,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     Raises
     ------
     RefusedInput
-        The compiler fails, e.g. for want of a C++ compiler.
+        The compiler fails, e.g. without a C++ compiler.
     """
     dtype = DTYPES[conditions.precision]
     own = as_conditions(network, example, conditions)

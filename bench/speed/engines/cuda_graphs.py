@@ -29,7 +29,7 @@ def prepare(
     network, example, conditions
         See `Engine.prepare`.
     cuda
-        ``torch.cuda``, or what stands in for it.
+        ``torch.cuda``, or a stand-in.
 
     Raises
     ------
@@ -56,7 +56,9 @@ def prepare(
         with cuda.graph(graph):
             logits = run()
     except RuntimeError as error:
-        raise RefusedInput(f"{type(network).__name__}: no CUDA graph of it: {error}") from error
+        raise RefusedInput(
+            f"{type(network).__name__}: cannot be recorded as a CUDA graph: {error}"
+        ) from error
 
     return Prepared(_Replay(graph, static, logits, own), {})
 

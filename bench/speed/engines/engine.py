@@ -25,18 +25,18 @@ _TORCH = ("fp32", "bf16", "fp16")
 
 @dataclass(frozen=True)
 class Conditions:
-    """What an engine is prepared for.
+    """Conditions that an engine is prepared for.
 
     Attributes
     ----------
     device
-        Where the network is and its inputs will be.
+        Device of the network and its inputs.
     threads
         CPU threads of one operator, the same for every engine.
     precision
         A key of ``PRECISIONS``.
     calibration
-        What int8 takes its ranges from; the other precisions do not look at it.
+        Source of int8's ranges; the other precisions ignore it.
     """
 
     device: torch.device
@@ -56,7 +56,7 @@ class Prepared:
         whatever the precision between them: every engine is timed from and to the same. The next call may
         overwrite the logits.
     versions
-        Of the libraries that belong to the engine; torch's own stand in every record.
+        Versions of the engine's own libraries; torch's stands in every record.
     """
 
     infer: Infer
@@ -70,15 +70,15 @@ class Engine:
     Attributes
     ----------
     name
-        On the command line.
+        Name on the command line.
     file
         Module of this package with ``prepare``.
     identity
-        In records: eager in three layouts is one engine there, beside its layout.
+        Name in records: eager in three layouts is one engine there, with its layout.
     layout
         Memory format of the input; None is the device's own.
     precisions
-        Keys of ``PRECISIONS`` that it knows at all; the device may know fewer.
+        Keys of ``PRECISIONS`` that it supports; the device may support fewer.
     devices
         Kinds of device that it runs on.
     """
@@ -98,14 +98,14 @@ class Engine:
         network
             In eval mode, fp32, on the device; it is left as it is.
         example
-            A float32 image (b, 3, h, w) in the engine's layout; its shape is the only one that will come.
+            A float32 image (b, 3, h, w) in the engine's layout; its shape is the only one it is called with.
         conditions
             Device, threads and precision.
 
         Raises
         ------
         UsageError
-            A precision or device that the engine has not, or a library that is not installed.
+            A precision or device that the engine lacks, or a library that is not installed.
         RefusedInput
             The network cannot be brought into this engine.
         """
@@ -142,9 +142,10 @@ def require(engine: Engine, precision: str, device_kind: str) -> None:
     Raises
     ------
     UsageError
-        Naming what it has.
+        Listing what it has.
     """
     if precision not in engine.precisions:
-        raise UsageError(f"{engine.name}: no precision '{precision}'; have {', '.join(engine.precisions)}")
+        choices = ", ".join(engine.precisions)
+        raise UsageError(f"{engine.name}: no precision '{precision}'; choose from {choices}")
     if device_kind not in engine.devices:
         raise UsageError(f"{engine.name}: runs on {', '.join(engine.devices)}, not on {device_kind}")

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: every graph optimisation it has, output written into one buffer."""
+"""ONNX Runtime on the CPU: all graph optimisations, output written into one buffer."""
 
 from __future__ import annotations
 

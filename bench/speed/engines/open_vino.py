@@ -29,7 +29,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     Raises
     ------
     UsageError
-        The extra ``engines`` is not installed, this CPU has not the precision, or int8 without a calibration.
+        The extra ``engines`` is not installed, the CPU lacks the precision, or int8 without a calibration.
     RefusedInput
         The network cannot be exported, quantised or compiled.
     """
@@ -65,14 +65,14 @@ def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
     model
         What `read_model` returns, or the path of an ``.xml`` file.
     threads
-        As many as torch has; OpenVINO would take the physical cores only.
+        Number of CPU threads; OpenVINO's default is the physical cores only.
     precision
-        ``fp32`` must be asked for: by itself OpenVINO computes in bf16 where the CPU can.
+        ``fp32`` must be requested: by default OpenVINO computes in bf16 where the CPU can.
 
     Raises
     ------
     UsageError
-        OpenVINO answers with another precision or number of threads.
+        OpenVINO takes another precision or number of threads.
     RefusedInput
         The model cannot be compiled.
     """
@@ -90,10 +90,10 @@ def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
         raise RefusedInput(f"OpenVINO does not compile the model: {error}") from error
     given = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if given != _HINTS[precision]:
-        raise UsageError(f"openvino: this CPU has no {precision}; asked for it, it computes in {given}")
+        raise UsageError(f"openvino: this CPU has no {precision}: requested {precision}, got {given}")
     in_force = compiled.get_property("INFERENCE_NUM_THREADS")
     if in_force != threads:
-        raise UsageError(f"openvino: {threads} threads asked for, it takes {in_force}")
+        raise UsageError(f"openvino: {threads} threads requested, got {in_force}")
     request = compiled.create_infer_request()
 
     def infer(image: Tensor) -> Tensor:

@@ -44,10 +44,10 @@ _OPERATIONS = (
 
 
 def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, dict[str, str]]:
-    """Return an ONNX model with its maps and weights in 8 bits, and the version of what made it.
+    """Return an ONNX model with maps and weights in 8 bits, and the version of the quantiser.
 
     Each quantised operation stands between nodes DequantizeLinear and QuantizeLinear (the QDQ form), which
-    engines fuse. Maps are uint8, weights int8 with one scale an output channel, biases int32.
+    engines fuse. Maps are uint8, weights int8 with one scale per output channel, biases int32.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, di
     quantizer = import_extra("onnxruntime.quantization.qdq_quantizer", "engines")
     require_method(calibration.method)
     if not calibration.batches:
-        raise RefusedInput("int8: no image to calibrate with; needed is at least one")
+        raise RefusedInput("int8: no image to calibrate with; expected at least one")
     model = onnx.load_model_from_string(content)
     in_fp32 = _first_nodes(model, calibration.fp32_convolutions)
     try:
@@ -111,7 +111,7 @@ def _first_nodes(model: Any, convolutions: int) -> list[str]:
     places = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
     if len(places) <= convolutions:
         raise RefusedInput(
-            f"int8: a model of {len(places)} convolutions, {convolutions} of them in fp32: none is left",
+            f"int8: a model of {len(places)} convolutions, {convolutions} of them in fp32: none left",
             then="give a smaller --fp32-convolutions",
         )
     return [node.name for node in nodes[: places[convolutions]]] if convolutions else []

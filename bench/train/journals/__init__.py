@@ -1,7 +1,7 @@
-"""Where a run's curve can be watched: TensorBoard always, Weights & Biases and MLflow when asked for.
+"""Where a run's curve can be watched: TensorBoard always, Weights & Biases and MLflow on request.
 
-A journal holds nothing that a checkpoint does not: when a run is resumed it is written again from the run's
-state, so that steps which a killed run did after its last checkpoint are never there twice.
+A journal holds nothing that a checkpoint does not: when a run is resumed it is rewritten from the run's
+state, so that steps which a killed run did after its last checkpoint never appear twice.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def require_journals(names: Sequence[str]) -> None:
     Raises
     ------
     UsageError
-        Naming the extra that brings the package.
+        Naming the extra that installs the package.
     """
     for name in names:
         if name not in EXTRAS:
@@ -94,15 +94,15 @@ def open_journal(
     Parameters
     ----------
     folder
-        The run's; its event files lie in ``tensorboard/``.
+        Folder of the run; its event files lie in ``tensorboard/``.
     identity
-        What defines the run; shown beside the curve.
+        Identity of the run; shown with the curve.
     run_key
         The identity's digest, by which a resumed run finds its earlier journal.
     names
-        Of `EXTRAS`.
+        Names in `EXTRAS`.
     rows
-        What the run has done already.
+        Rows that the run has written so far.
     """
     modules = ["bench.train.journals.event_files", *(EXTRAS[name] for name in names)]
     opened = Journals([importlib.import_module(m).open_journal(folder, identity, run_key) for m in modules])
@@ -132,7 +132,7 @@ def step_row(recipe: Recipe, step: int, loss: float, epoch_steps: int) -> Row:
 
 
 def epoch_row(entry: Mapping[str, Any]) -> Row:
-    """Return the row at an epoch's end: its mean loss, and the validation mIoU (0..1) when there is one."""
+    """Return the row at an epoch's end: its mean loss, and the validation mIoU (0..1) if any."""
     values = {"epoch": float(entry["epoch"]), "train/epoch_loss": entry["loss"]}
     if entry["val_miou"] is not None:
         values["val/miou"] = entry["val_miou"]

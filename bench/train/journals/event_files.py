@@ -13,7 +13,7 @@ _FLUSHED_S = 30
 
 
 class EventFile:
-    """One event file, written anew."""
+    """One event file, rewritten from the start."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         for path in folder.glob("events.out.tfevents.*"):
@@ -22,7 +22,7 @@ class EventFile:
         self._writer.add_text("run", "```\n" + json.dumps(identity, indent=2, sort_keys=True) + "\n```", 0)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write one scalar a value."""
+        """Write one scalar per value."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 

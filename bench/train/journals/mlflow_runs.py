@@ -20,7 +20,7 @@ _LONGEST = 500
 
 
 class MlflowRun:
-    """One run, found again by its key; a step that it holds already is not written again."""
+    """One run, found by its key; a step that it holds is not rewritten."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], run_key: str) -> None:
         uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{(folder / 'mlflow.db').resolve()}")
@@ -29,7 +29,7 @@ class MlflowRun:
         if found:
             experiment = found.experiment_id
         else:
-            # nothing is put there, but its default is a folder where the command runs
+            # nothing is stored there, but its default is a folder where the command runs
             place = None if "MLFLOW_TRACKING_URI" in os.environ else (folder / "mlflow").resolve().as_uri()
             experiment = self._client.create_experiment(_EXPERIMENT, artifact_location=place)
         runs = self._client.search_runs([experiment], filter_string=f"tags.`{_KEY}` = '{run_key}'")

@@ -1,6 +1,6 @@
 """A run at Weights & Biases: offline in the run's folder unless ``WANDB_MODE`` says otherwise.
 
-``wandb sync FOLDER/wandb/offline-run-*`` uploads it. What W&B collects of machine, code and command is off.
+``wandb sync FOLDER/wandb/offline-run-*`` uploads it. Collecting machine, code and command is off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PROJECT = "carnet-bench"
 
 
 class WandbRun:
-    """One run; steps that an online run holds already are not sent again."""
+    """One run; steps that an online run holds are not resent."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], run_key: str) -> None:
         mode: Any = os.environ.get("WANDB_MODE", "offline")
