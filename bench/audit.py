@@ -15,7 +15,6 @@ from bench.errors import BenchError, RefusedInput
 from bench.paper.studies import STUDIES
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, study_to_csv, to_csv
 from bench.report.origin import Origin
-from bench.paper.studies import STUDIES
 from bench.report.reproduced import NAME as PAGE
 from bench.report.reproduced import reproduced_page
 from bench.reproduce.study import reproduce_study
