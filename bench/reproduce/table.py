@@ -104,7 +104,7 @@ def reproduce(
             points += points_of(method, params_m[row.name], table, records, in_table=True)
         counts = None if work.costs is None else work.costs.counts_of("flops")
         if work.costs is not None and counts is not None and counts.gmacs is not None:
-            work_of[row.name] = Work(counts.gmacs, work.costs.total.params_m)
+            work_of[row.name] = Work(counts.gmacs, work.costs.total.inference_params_m)
         for column, cell in row.cells.items():
             if cell is not None:
                 result = _with_note(_judge(cell, work), tried.get((row.name, column)))

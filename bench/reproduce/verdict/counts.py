@@ -14,10 +14,11 @@ from bench.reproduce.verdict.words import (
 )
 
 FILE_SIZE_TOLERANCE = 0.02
+FILE_SIZE_CERTAIN = 0.005
 """How near a file size must lie to a printed parameter count to be what was printed: the four known cases are
 within 1.4 % (weights files hold a little more, or less, than the parameters)."""
 
-_FOREIGN_UNITS = {"2xMAC G": "two operations a multiply-add", "GiMAC": "multiply-adds in units of 2^30"}
+_FOREIGN_UNITS = {"2xMAC G": "two operations per multiply-add", "GiMAC": "multiply-adds in units of 2^30"}
 
 
 def exact(value: float | Decimal) -> Decimal:
@@ -64,7 +65,7 @@ def judge_count(value: float | Decimal, printed: str, unit: str) -> Verdict:
     difference = abs(number - target)
     if difference <= digit_of(printed):
         cut = number.quantize(digit_of(printed), rounding=ROUND_DOWN) == target
-        note = "cut" if cut else f"differs by {_short(difference)}"
+        note = "truncated, not rounded" if cut else f"differs by {_short(difference)}"
         return Verdict(WITHIN_ONE_DIGIT, f"{note}; {foreign}" if foreign else note)
     return Verdict(OFF, off_by(number, printed))
 
@@ -101,12 +102,12 @@ def judge_scaled_count(gimacs_at_reference: float, area_ratio: Decimal, printed:
 
 
 def judge_file_size(params_m: float, printed: str) -> Verdict:
-    """Judge a "parameter count" that is known to be a file size (float32 bytes in MiB or MB).
+    """Judge a "parameter count" that looks like a file size (float32 bytes in MiB or MB).
 
     Parameters
     ----------
     params_m
-        The true count, in 1e6.
+        The learnable numbers that the file holds, in 1e6.
     printed
         The paper's digits, headed "Params (M)".
     """
@@ -115,12 +116,14 @@ def judge_file_size(params_m: float, printed: str) -> Verdict:
     mebibytes = megabytes * 1_000_000 / 2**20
     target = Decimal(printed)
     nearest = min((mebibytes, megabytes), key=lambda size: abs(size - target))
-    if abs(nearest - target) > Decimal(str(FILE_SIZE_TOLERANCE)) * target:
+    share = abs(nearest - target) / target
+    if share > Decimal(str(FILE_SIZE_TOLERANCE)):
         return Verdict(OFF, f"true count {count:.3f} M; {off_by(count, printed)} as a count")
-    name = "MiB" if nearest == mebibytes else "MB"
-    return Verdict(
-        UNIT_ERROR, f"true count {count:.3f} M; printed is about its {nearest:.2f} {name} of float32"
-    )
+    size = f"{nearest:.2f} {'MiB' if nearest == mebibytes else 'MB'} of float32"
+    if share > Decimal(str(FILE_SIZE_CERTAIN)):
+        guess = f"printed is likely the size of a file, {100 * share:.1f} % from {size}"
+        return Verdict(UNIT_ERROR, f"true count {count:.3f} M; {guess}")
+    return Verdict(UNIT_ERROR, f"true count {count:.3f} M; printed is about its {size}")
 
 
 def _short(number: Decimal) -> str:

@@ -27,7 +27,9 @@ def test_a_value_that_rounds_to_the_print_is_equal() -> None:
 
 def test_a_value_cut_to_the_print_is_within_one_digit_and_says_cut() -> None:
     # Table 4, BS of ResNet101: counted 82.28176 rounds to 82.282, cut it is 82.281
-    assert judge_count(82.28176, "82.281", THOP) == Verdict(Word("within one digit"), "cut")
+    assert judge_count(82.28176, "82.281", THOP) == Verdict(
+        Word("within one digit"), "truncated, not rounded"
+    )
 
 
 def test_a_value_less_than_one_digit_away_is_within_one_digit() -> None:
@@ -69,7 +71,7 @@ def test_half_a_digit_is_rounded_away_from_zero_as_the_reader_sees_it() -> None:
 def test_equality_in_two_operations_a_multiply_add_is_equality_in_the_sources_unit() -> None:
     # Table 1, SegNet: 285.557 G at 360x640
     verdict = judge_count(285.557, "286", "2xMAC G")
-    assert verdict == Verdict(Word("equal in the source's unit"), "two operations a multiply-add")
+    assert verdict == Verdict(Word("equal in the source's unit"), "two operations per multiply-add")
 
 
 def test_enet_is_off_in_its_own_unit() -> None:
@@ -101,7 +103,11 @@ def test_a_scaled_cost_that_does_not_come_out_is_off() -> None:
         # 12.894163e6 * 4 / 2^20 = 49.19
         (12.894163, "49", "true count 12.894 M; printed is about its 49.19 MiB of float32"),
         # 6.699987e6 * 4 / 1e6 = 26.80, nearer to 26.5 than 25.56 MiB
-        (6.699987, "26.5", "true count 6.700 M; printed is about its 26.80 MB of float32"),
+        (
+            6.699987,
+            "26.5",
+            "true count 6.700 M; printed is likely the size of a file, 1.1 % from 26.80 MB of float32",
+        ),
     ],
 )
 def test_a_file_size_printed_as_parameters_is_a_unit_error_with_the_true_count(
@@ -186,4 +192,7 @@ def test_rounding_gives_equal_and_cutting_gives_equal_or_cut(value: float, place
     shift = 10**places
     whole = int(exact(value) * shift)
     cut = str((Decimal(whole) / shift).quantize(digit_of(pattern)))
-    assert judge_count(value, cut, THOP) in (Verdict(Word("equal")), Verdict(Word("within one digit"), "cut"))
+    assert judge_count(value, cut, THOP) in (
+        Verdict(Word("equal")),
+        Verdict(Word("within one digit"), "truncated, not rounded"),
+    )
