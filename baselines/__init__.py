@@ -1,1 +1,1 @@
-"""Every other method of the paper's tables, one file a method, read beside its paper."""
+"""Every other method of the paper's tables, one file per method, to be read next to its paper."""

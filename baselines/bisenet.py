@@ -8,7 +8,7 @@ It settles what the paper leaves open: a first convolution of 7x7 in the spatial
 Xception39, a head of 64 channels (ports with 256 cost 14 % more).
 
 Deviations: the network enlarges its logits by 8 itself, which the release leaves to its evaluator; the
-auxiliary heads beside ResNet18 are 256 wide, as in the release's other configuration with it. No ImageNet
+auxiliary heads with ResNet18 are 256 wide, as in the release's other configuration with it. No ImageNet
 weights of Xception39 are public, so BiSeNet1 starts from chance.
 
 Input sizes: any. A map that is enlarged takes the recorded size of the map it meets; where 32 divides a side

@@ -90,9 +90,9 @@ class MeanField(nn.Module):
     Parameters
     ----------
     kernels
-        For nodes one pixel apart.
+        Kernels for nodes one pixel apart.
     mean, std
-        By which the network's input was normalised, of images scaled to 0..1.
+        Statistics that normalised the network's input, of images scaled to 0..1.
 
     Raises
     ------
@@ -192,7 +192,7 @@ class GaussianKernel:
 
 
 class BilateralKernel:
-    """K2, n x n for n nodes: kept for images of up to ``STORED_NODES``, made anew by rows beyond."""
+    """K2, n x n for n nodes: kept for images of up to ``STORED_NODES``, recomputed by rows beyond."""
 
     def __init__(self, rgb: Float[Tensor, "3 h w"], kernels: Kernels) -> None:
         height, width = rgb.shape[-2:]
@@ -257,7 +257,7 @@ def lattice_filters(rgb: Float[Tensor, "3 h w"], kernels: Kernels, channels: int
     Raises
     ------
     ValueError
-        On the meta device: the library needs numbers.
+        The input is on the meta device: the library needs numbers.
     """
     if rgb.is_meta:
         raise ValueError("crf='pydensecrf' needs numbers; on the meta device use crf='exact'")
@@ -278,7 +278,7 @@ class _LatticeKernel:
     """A normalised kernel out of a pydensecrf model that has this kernel alone and no unary energy.
 
     The library offers whole iterations, and makes label weights symmetric, which CRF-RNN's are not. One
-    iteration of such a model is softmax(K q); with a channel of zeros beside q, whose K q is 0,
+    iteration of such a model is softmax(K q); with a channel of zeros next to q, whose K q is 0,
     K q = log softmax(K q) minus that channel's.
     """
 

@@ -150,14 +150,14 @@ def build(
     crf
         ``exact`` on cells of 8x8 pixels, ``pydensecrf`` on every pixel in eval mode, or ``none`` (FCN-8s).
     mean, std
-        By which the input is normalised, of images scaled to 0..1: the CRF wants the colours back.
+        Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours back.
 
     Raises
     ------
     ValueError
         An unknown ``crf``.
     ImportError
-        ``pydensecrf`` is asked for and not installed.
+        ``pydensecrf`` is requested and not installed.
     """
     how = chosen(crf)
     return CRFRNN(num_classes, None if how is None else LearntMeanField(num_classes, how, mean, std))

@@ -155,14 +155,14 @@ def build(
     crf
         ``exact`` on the grid of the scores, ``pydensecrf`` on every pixel, or ``none``.
     mean, std
-        By which the input is normalised, of images scaled to 0..1: the CRF wants the colours back.
+        Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours back.
 
     Raises
     ------
     ValueError
         An unknown ``crf``.
     ImportError
-        ``pydensecrf`` is asked for and not installed.
+        ``pydensecrf`` is requested and not installed.
     """
     how = chosen(crf)
     return DeepLab(num_classes, None if how is None else DenseCRF(LARGE_FOV, how, mean, std))

@@ -29,7 +29,7 @@ _WIDTH_FC = 4096
 class Trunk(nn.Sequential):
     """Stages ``first`` to ``last`` of the dilated VGG-16; 6 stands for fc6 and fc7.
 
-    Stages 1 to 3 end in a pool; there is none after stages 4 and 5, so stage 5 has a dilation of 2 and fc6
+    Stages 1 to 3 end in a pool, stages 4 and 5 do not, so stage 5 has a dilation of 2 and fc6
     one of 4.
     """
 

@@ -57,7 +57,7 @@ def relu(_: int) -> nn.Module:
 
 
 class InitialBlock(nn.Module):
-    """13 convolved channels beside the 3 pooled ones of the image, at half its size (Fig. 2a)."""
+    """13 convolved channels next to the 3 pooled ones of the image, at half its size (Fig. 2a)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Bottleneck(nn.Module):
     Parameters
     ----------
     channels
-        Of input and output.
+        Channels of input and output.
     middle
         The kind of the middle convolution; ``asymmetric`` is 5x1 and 1x5.
     activation
@@ -104,7 +104,7 @@ class Bottleneck(nn.Module):
 
 
 class DownBottleneck(nn.Module):
-    """A bottleneck that halves the map; beside it a pool, whose missing channels are zeros."""
+    """A bottleneck that halves the map; parallel to it a pool, whose missing channels are zeros."""
 
     def __init__(self, channels: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class DownBottleneck(nn.Module):
 
 
 class UpBottleneck(nn.Module):
-    """A bottleneck that doubles the map; beside it a 1x1 convolution and an unpooling."""
+    """A bottleneck that doubles the map; parallel to it a 1x1 convolution and an unpooling."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()

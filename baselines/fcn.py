@@ -75,9 +75,9 @@ class FCN8s(nn.Module):
     Parameters
     ----------
     num_classes
-        Of the logits; ADE20K's release has 151, with 0 for "other".
+        Classes of the logits; ADE20K's release has 151, with 0 for "other".
     skip_scales
-        On pool4 and pool3; (1.0, 1.0) for the network without scales.
+        Scales of pool4 and pool3; (1.0, 1.0) for the network without scales.
     """
 
     def __init__(self, num_classes: int, skip_scales: tuple[float, float] = ADE20K_SKIP_SCALES) -> None:
@@ -128,7 +128,7 @@ def enlarge(score: Float[Tensor, "b c h8 w8"], size_hw: tuple[int, int]) -> Floa
 
 
 def bilinear_deconvolution(x: Float[Tensor, "b c h w"], factor: int) -> Float[Tensor, "b c H W"]:
-    """Return what a transposed convolution with one fixed bilinear kernel a channel gives.
+    """Return what a transposed convolution with one fixed bilinear kernel per channel gives.
 
     The kernel has 2 x ``factor`` a side and the stride is ``factor``, without padding, so n becomes
     ``factor`` x (n + 1). Interpolation with a rim of zeros is the same sum, and quicker.

@@ -82,11 +82,11 @@ class FullResolutionResidualUnit(nn.Module):
     Parameters
     ----------
     in_channels, channels
-        Of the pooled stream y before and after.
+        Channels of the pooled stream y before and after.
     lanes
         Channels of the residual stream z.
     scale
-        By how much y is smaller than z.
+        Factor by which y is smaller than z.
     """
 
     def __init__(self, in_channels: int, channels: int, lanes: int, scale: int) -> None:

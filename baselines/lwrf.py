@@ -53,9 +53,9 @@ class Level(nn.Module):
     Parameters
     ----------
     in_channels
-        Of the encoder's map.
+        Channels of the encoder's map.
     channels
-        Of the refinement.
+        Channels of the refinement.
     coarsest
         Nothing is added to the encoder's map.
     finest

@@ -30,11 +30,11 @@ class Method:
     name
         The registry name, e.g. ``carnet-mobile``.
     title
-        The method as the paper's tables print it.
+        Name of the method in the paper's tables.
     citation
         Authors, title, venue.
     year
-        Of the citation; 0 where there is none.
+        Year of the citation; 0 without one.
     builder
         ``module:function``; the function takes ``num_classes`` and keyword options and returns the module.
     options
@@ -49,7 +49,7 @@ class Method:
         the logits first, then one auxiliary output for each weight.
     encoder
         The architecture whose ImageNet weights fit its submodule ``encoder``, in timm's names; None where
-        there is no such encoder.
+        it has no such encoder.
     size_hw
         The input size (height, width) at which the paper's tables count the method.
     num_classes
@@ -57,13 +57,13 @@ class Method:
     sizes
         The input sizes that it takes.
     statistics
-        What its images are normalised by when it starts from chance: ``imagenet`` or ``half``.
+        Statistics that normalise its images when it starts from random weights: ``imagenet`` or ``half``.
     from_data
         Names of attributes of the data set that the builder takes by name.
     group
         ``paper``, ``peer`` or ``own``.
     cost_curve
-        For a method whose cost depends on the image: what is said of a setting, and the options that make it.
+        Settings of a method whose cost depends on the image: their description, and the options of each.
     reconstruction
         No code and no list of layers is public: what is built is our reading, and says so everywhere.
     """

@@ -91,11 +91,11 @@ def build(
     decoder
         A name of ``smp.create_model``.
     encoder
-        Of ``ENCODERS``.
+        Name in ``ENCODERS``.
     padding
         ``same`` pads MobileNets as TensorFlow does, for weights trained so; None is the architecture's own.
     options
-        Of the decoder in segmentation-models-pytorch, or of the encoder in timm.
+        Options of the decoder in segmentation-models-pytorch, or of the encoder in timm.
 
     Raises
     ------

@@ -99,7 +99,7 @@ class Encoder(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """The map beside its averages over 1, 4, 9 and 36 parts, each of 512 channels (Fig. 3)."""
+    """The map next to its averages over 1, 4, 9 and 36 parts, each of 512 channels (Fig. 3)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which input sizes a network takes: one rule, said in words, checked, and met by padding."""
+"""Which input sizes a network takes: one rule, stated in words, checked, and met by padding."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SizeRule:
         return f"{words}, at least {smallest}" if smallest > max(self.step + self.offset, 1) else words
 
     def admits(self, size_hw: tuple[int, int]) -> bool:
-        """Say whether an input of this height and width is allowed."""
+        """Return whether an input of this height and width fits."""
         return self.fitting(size_hw) == tuple(size_hw)
 
     def fitting(self, size_hw: tuple[int, int]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ The reading
 * A tile's convolutions see zeros beyond its border. Tiles at the right and at the bottom that the image does
   not fill are filled with zeros, which are no pixels of the answer and have no say in the confidence.
 
-Skipped or not is decided by the image, and on the ``meta`` device there is none: there the cost is counted
+The image decides which tiles are skipped, and the ``meta`` device has none: there the cost is counted
 with ``skip_ratio``, which without a word is 0, NOTHING SKIPPED, the most that the network can cost. Ratios
 other than that are given to ``build``. G multiply-adds with 19 classes, tiles of 64:
 

@@ -13,10 +13,11 @@ from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import BenchError, RefusedInput
 from bench.paper.studies import STUDIES
-from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, study_to_csv, to_csv
+from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, to_csv
 from bench.report.origin import Origin
 from bench.report.reproduced import NAME as PAGE
 from bench.report.reproduced import reproduced_page
+from bench.reproduce.frames import study_frame, table_frame
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.results.record import KINDS, Record, SpeedRecord
@@ -174,7 +175,8 @@ def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dic
     if lost := [one for one in named if one not in records]:
         raise RefusedInput(f"names the record {lost[0]}, which is not there")
     if name in STUDIES:
-        return study_to_csv(reproduce_study(name, home), Origin(*origins.pop()))
+        frame = study_frame(reproduce_study(name, home), as_printed=True)
+        return to_csv(frame, Origin(*origins.pop()))
     beside, unknown = _beside(lines)
     if unknown:
         raise RefusedInput(f"not compared: no method {', '.join(unknown)} here to count again")
@@ -182,7 +184,7 @@ def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dic
     if len(forms) > 1:
         raise RefusedInput(f"times of {len(forms)} engines or precisions in one table, expected one")
     made = reproduce(name, home, prefer=named, beside=beside, form="".join(forms))
-    return to_csv(made, Origin(*origins.pop()))
+    return to_csv(table_frame(made, as_printed=True), Origin(*origins.pop()))
 
 
 def _beside(lines: Sequence[dict[str, str]]) -> tuple[list[Method], list[str]]:

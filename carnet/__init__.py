@@ -1,1 +1,1 @@
-"""CARNet (Hao et al., IEEE Access 2020): the model and nothing else."""
+"""The paper's model and losses; `carnet.fast` holds exact, faster forms of both."""

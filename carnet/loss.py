@@ -22,7 +22,7 @@ class CARNetLoss(nn.Module):
         lambda; the paper uses 0.2.
     scloss_form
         ``paper``: -sum_i v_i log sigma_i as printed in Eq. 5, which has no term for absent classes and so is
-        smallest when every class is said to be present. ``bce``: both terms of the binary cross-entropy.
+        smallest when every class is predicted present. ``bce``: both terms of the binary cross-entropy.
     """
 
     def __init__(self, scloss_weight: float = 0.2, scloss_form: SCLossForm = "paper") -> None:
@@ -49,7 +49,7 @@ class CARNetLoss(nn.Module):
 def pixel_loss(logits: Float[Tensor, "b c h w"], label: Integer[Tensor, "b h w"]) -> Float[Tensor, ""]:
     """Return the cross-entropy of Eq. 4 as a mean over labelled pixels.
 
-    Eq. 4 prints a sum, beside which lambda = 0.2 would weigh nothing. A batch without a labelled pixel has
+    Eq. 4 prints a sum, next to which lambda = 0.2 would weigh nothing. A batch without a labelled pixel has
     loss 0 and gradient 0, where the plain mean would be NaN.
     """
     total = F.cross_entropy(logits, label, ignore_index=IGNORE, reduction="sum")

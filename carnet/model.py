@@ -72,21 +72,21 @@ class CARNet(nn.Module):
         activation after each fusion and the 1x1 convolution before each upsampling: the paper does not say
         to which component these belong, and here they belong to the CARModules.
     scloss
-        On how many of the modules a semantic vector is returned in training; None for all of them. W3 and W4
+        Number of modules that return a semantic vector in training; None for all of them. W3 and W4
         are built in any case, so that networks of one seed start alike.
     crp
         Whether chained residual pooling follows each fusion.
     between_convs
         ``relu`` puts an activation between the two cascaded convolutions of a ResNet's adjustment.
     padding
-        Of the MobileNetV2 encoder, see there.
+        Padding of the MobileNetV2 encoder, see there.
     align_corners
-        Of every bilinear upsampling; the paper does not say.
+        Option of every bilinear upsampling; the paper does not say.
 
     Raises
     ------
     ValueError
-        For a combination that does not exist, naming the choices.
+        The combination does not exist; the message lists the choices.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class CARNet(nn.Module):
         self.classifier = nn.Conv2d(WIDTH, num_classes, 3, padding=1)
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"] | TrainingOutput:
-        """Return logits at input size; in training mode the semantic vectors beside them."""
+        """Return logits at input size; in training mode the semantic vectors too."""
         maps = self.encoder(image)
         semantics = []
         x = self.adjust[0](maps[3])

@@ -25,11 +25,11 @@ class Adjustment(nn.Module):
     Parameters
     ----------
     channels
-        Of the level's maps.
+        Channels of the level's maps.
     middle
         Width between the two cascaded convolutions; None for one convolution a map.
     between
-        What stands between two cascaded convolutions. The paper names nothing and the printed costs do not
+        Layer between two cascaded convolutions. The paper names nothing and the printed costs do not
         decide; ``linear`` is the default.
     """
 
@@ -81,7 +81,7 @@ class CARModule(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        # G(F1 (+) F2) is G(F1) beside G(F2): pooling before concatenating copies no map
+        # G(F1 (+) F2) is G(F1) next to G(F2): pooling before concatenating copies no map
         self.pool_low = nn.AdaptiveAvgPool2d(1)
         self.pool_high = nn.AdaptiveAvgPool2d(1)
         self.w = nn.Conv2d(2 * WIDTH, SQUEEZE, 1, bias=False)
@@ -138,7 +138,7 @@ class CRP(nn.Module):
 
 
 def refuse_batch_of_one(x: Tensor, bn: nn.BatchNorm2d) -> None:
-    """Refuse to train batch-norm on 1x1 maps of a single image: it would have one value a channel."""
+    """Refuse to train batch-norm on 1x1 maps of a single image: it would have one value per channel."""
     if bn.training and x.shape[0] == 1:
         raise ValueError(
             "CARNet in training mode got a batch of 1 image; its batch-norm on 1x1 maps needs at least 2 "

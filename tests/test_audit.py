@@ -16,10 +16,11 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
-from bench.report.csv_table import study_to_csv
+from bench.report.csv_table import to_csv
 from bench.report.origin import Origin
 from bench.report.write import write_report
 from bench.reproduce import table as tables
+from bench.reproduce.frames import study_frame
 from bench.reproduce.study import reproduce_study
 from bench.results.provenance import current_sources, machine
 from bench.results.record import Record
@@ -130,7 +131,11 @@ def test_any_edit_is_found(home: Path, old: str, new: str, message: str) -> None
 
 def test_an_edited_digit_of_a_study_is_named_with_its_variant(home: Path) -> None:
     path = home / "results" / "tables" / "table5.csv"
-    path.write_text(study_to_csv(reproduce_study("table5", home), Origin("commit c0ffee", "Some CPU")))
+    path.write_text(
+        to_csv(
+            study_frame(reproduce_study("table5", home), as_printed=True), Origin("commit c0ffee", "Some CPU")
+        )
+    )
     assert auditing.audit(home).damage == ()
     path.write_text(path.read_text().replace(",39.8,", ",39.9,"))
     assert [one.found for one in auditing.audit(home).damage] == [

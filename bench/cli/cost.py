@@ -158,9 +158,11 @@ def _as_document(costs: Costs) -> dict[str, Any]:
 def _show(counted: list[Costs]) -> None:
     from rich.console import Console
 
+    from bench.report.terminal import print_whole
+
     console = Console()
     for costs in counted:
-        console.print(_table(costs))
+        print_whole(console, _table(costs))
         for note in costs.notes:
             log(f"note: {costs.method}: {note}")
 
@@ -180,29 +182,33 @@ def _table(costs: Costs) -> Table:
 
 
 def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
-    """Print one table a group, with a line for each method, and below it why numbers are missing."""
+    """Print one table per group, with a line per method, and below it why numbers are missing."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+
+    from bench.report.terminal import print_whole
 
     console = Console()
     for group, title in GROUPS.items():
         members = [costs for costs in counted if groups[costs.method] == group]
         if not members:
             continue
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("method", no_wrap=True)
-        table.add_column("input, classes", no_wrap=True)
-        for heading in _COLUMNS.values():
-            table.add_column(heading, justify="right", no_wrap=True)
+        at = {costs.method: f"{'x'.join(map(str, costs.size_hw))}, {costs.num_classes}" for costs in members}
+        shared = set(at.values()) if len(members) > 1 else set()
+        # the size and classes of all are in the title, so that 80 columns hold every digit
+        name = f"{title} ({shared.pop()} classes)" if len(shared) == 1 else title
+        heads = ["method", *(["input,\nclasses"] if shared or len(members) == 1 else [])]
+        table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+        for heading in (*heads, *_COLUMNS.values()):
+            table.add_column(heading, justify="left" if heading in heads else "right", no_wrap=True)
         for costs in members:
-            height, width = costs.size_hw
-            table.add_row(costs.method, f"{height}x{width}, {costs.num_classes}", *_cells(costs))
+            table.add_row(*[costs.method, at[costs.method]][: len(heads)], *_cells(costs))
             # what a table prints of such a method is the network without its field
             if "crf" in costs.components:
-                for name in ("network", "crf"):
-                    table.add_row(f"  {name}", "", *_cells(costs.components[name]))
-        console.print(table)
+                for part in ("network", "crf"):
+                    table.add_row(*[f"  {part}", ""][: len(heads)], *_cells(costs.components[part]))
+        print_whole(console, table)
         for costs in members:
             if None in costs.values().values():
                 print("\n".join(f"{costs.method}: {note}" for note in costs.notes))

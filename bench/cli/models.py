@@ -94,7 +94,7 @@ def _row(method: Method) -> dict[str, Any]:
 
 
 def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
-    """Return a heading, then two lines per method: its numbers and, below, its paper."""
+    """Return a heading, then two or three lines per method: its numbers and, below, its paper."""
     columns = {
         "name": [row["name"] for row in rows],
         "params": [_number(row["params_m"]) for row in rows],
@@ -112,10 +112,17 @@ def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
             said += [] if value == "-" else [f"{heading} {value}"]
     lines = [f"({'; '.join(said)})"] if said else []
     widths = {heading: max(map(len, [heading, *cells])) for heading, cells in columns.items()}
+    # what a narrow terminal has no room for stands below the numbers, which are never broken
+    below = []
+    while sum(widths.values()) + 2 * len(widths) - 2 > width and len(columns) > 3:
+        below.append(columns.popitem())
+        del widths[below[-1][0]]
     lines.append(_line(list(columns), widths))
-    for row, *cells in zip(rows, *columns.values(), strict=True):
+    for at, (row, *cells) in enumerate(zip(rows, *columns.values(), strict=True)):
         made = "RECONSTRUCTION, no public definition. " if row["reconstruction"] else ""
         lines.append(_line(cells, widths))
+        if rest := "; ".join(f"{head} {found[at]}" for head, found in below if found[at] != "-"):
+            lines.append(f"  {rest}")
         title = f"{row['title']} ({row['year'] or 'no year'})"
         paper = shorten(
             f"{title}: {made}{row['paper']}", width - 2, placeholder=" ...", break_on_hyphens=False

@@ -20,7 +20,7 @@ from bench.cli.options import (
     TrainingPrecision,
     WeightsFile,
 )
-from bench.cli.output import command_line, log, print_json
+from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import showing, timing, watching
 from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
@@ -28,6 +28,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.experiments.train_budget import Shares
+    from bench.results.record import Record
     from bench.speed.variant import Variant
     from bench.train.run import Settings
 
@@ -78,6 +79,10 @@ def reproduce(
         TrainingPrecision, typer.Option("--precision", help="Precision of these times.")
     ] = "fp32",
     deploy: Deploy = False,
+    machine: Annotated[
+        str | None,
+        typer.Option("--machine", help="Part of a machine's name: show its times; default: this machine's."),
+    ] = None,
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
     device: Device = "auto",
@@ -109,8 +114,10 @@ def reproduce(
       carnet-bench reproduce table1 --peers --model mynet.py:build
       carnet-bench reproduce table1 --data scenes --budget 10m
       carnet-bench reproduce table1 --time --threads 2
+      carnet-bench reproduce table1 --machine H200
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
+    from bench.report.conclusion import conclusion
     from bench.report.terminal import show_table
     from bench.report.write import write_report
     from bench.reproduce.extra_methods import methods_beside
@@ -125,14 +132,17 @@ def reproduce(
         return
     check_name(table, also=STUDIES)
     if table in STUDIES:
-        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
+        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget, machine=machine)
         print_study(table, home, as_json=as_json)
         return
     beside = methods_beside(table, own or [], peers=peers)
     variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
+    trained: Record | None = None
     if data is not None or budget is not None or timed:
+        if machine is not None:
+            raise UsageError("--machine shows recorded times; drop it, or --data, --time and --budget")
         budget_s = _budget_s(data, budget, timed=timed)
         from bench.experiments.train_budget import Shares
         from bench.train.run import Settings
@@ -142,7 +152,7 @@ def reproduce(
         if timed:
             measured = _time(table, budget_s - shares.reserved_s(budget_s), settings, variant)
         else:
-            measured = _measure(table, str(data), budget_s, shares, settings, variant)
+            trained, measured = _measure(table, str(data), budget_s, shares, settings, variant)
     with showing() as tell:
         judged = judge(
             table,
@@ -151,6 +161,7 @@ def reproduce(
             prefer=measured,
             beside=beside,
             form=form,
+            machine=machine,
         )
     written = write_report(judged, home)
     if as_json:
@@ -159,6 +170,8 @@ def reproduce(
         show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")
+    if not as_json:
+        print_lines(conclusion(judged, home, trained))
 
 
 def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
@@ -176,18 +189,19 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
 
 def _measure(
     table: str, data: str, budget_s: float, shares: "Shares", settings: "Settings", variant: "Variant"
-) -> list[str]:
-    """Train and evaluate what fits the budget, then time; return the ids of the records."""
+) -> tuple["Record", list[str]]:
+    """Train and evaluate what fits the budget, then time; return the score and the ids of all records."""
     from bench.experiments.train_budget import run_within_budget
 
     began_s = time.monotonic()
     with watching() as watch:
         accuracy = run_within_budget(data, budget_s, shares, settings, watch, log=log)
     if not shares.timed:
-        return [accuracy.id]
+        return accuracy, [accuracy.id]
     left_s = budget_s - shares.reserved_s(budget_s) - (time.monotonic() - began_s)
     # a machine that slowed in training must not leave the table without times
-    return [accuracy.id, *_time(table, max(left_s, 0.5 * shares.timed_s(budget_s)), settings, variant)]
+    timed = _time(table, max(left_s, 0.5 * shares.timed_s(budget_s)), settings, variant)
+    return accuracy, [accuracy.id, *timed]
 
 
 def _time(table: str, left_s: float, settings: "Settings", variant: "Variant") -> list[str]:

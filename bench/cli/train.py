@@ -85,7 +85,7 @@ def train(
     from bench.train.run import Settings
     from bench.train.run import train as train_recipe
     from bench.train.score import evaluate_run
-    from bench.train.splits import scored_split
+    from bench.train.splits import open_split, scored_split
 
     changes = recipes.parse_changes([*(setting or []), *(more or [])])
     named = None if precision is None else PRECISIONS[precision]
@@ -104,11 +104,13 @@ def train(
         log=tuple(dict.fromkeys(journal or [])),
     )
     resolved = recipes.load(recipe, changes)
+    scored = split or scored_split(resolved)
+    if scored != "none":
+        open_split(resolved, scored, data_root, home)  # refused before the training rather than after it
     with watching() as watch:
         run = train_recipe(resolved, settings, watch)
         log(f"run: {run.folder}")
         outcome = None
-        scored = split or scored_split(resolved, data_root, home)
         if scored != "none":
             outcome, _ = evaluate_run(
                 run.folder, scored, settings, lambda done, n: watch(scored, done, n, 0), resolved.model

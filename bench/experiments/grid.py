@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.data.catalogue import entry
+from bench.data.catalogue import entry, find, splits_here
 from bench.errors import RefusedInput, UsageError
 from bench.experiments.grid_axes import Axes, Grid, grid_of
 from bench.paper.variant import BACKBONES, Variant, backbone_of
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
+from bench.train.splits import scored_split
 
 _WEIGHTS = {
     "mobile": "timm-mobilenetv2_100",
     **{name: f"torchvision-{name}" for name in BACKBONES if name.startswith("resnet")},
 }
-"""ImageNet weights of a backbone that is not the recipe's own."""
+"""ImageNet weights of a backbone other than the recipe's."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class GridRun:
     Attributes
     ----------
     variant
-        Canonical.
+        The canonical variant.
     seed
-        Of initial weights, order and augmentation.
+        Seed of initial weights, order and augmentation.
     recipe
-        Follows from both within a grid.
+        The grid's recipe with both.
     """
 
     variant: Variant
@@ -51,13 +52,13 @@ class Experiment:
     Attributes
     ----------
     recipe
-        The one that the variants are laid over.
+        Base recipe, which each variant changes.
     grid
-        Its places.
+        The variants and their places.
     seeds
-        Of each variant.
+        Seeds of each variant.
     scored
-        The split that results are of; no weights are selected on it.
+        Split that is scored; no weights are selected on it.
     """
 
     recipe: Recipe
@@ -67,7 +68,7 @@ class Experiment:
 
     @property
     def runs(self) -> tuple[GridRun, ...]:
-        """Every run once, all variants of a seed before the next, so that a part of them is balanced."""
+        """Every run once, all variants of a seed before the next seed, so that a partial grid is balanced."""
         return tuple(
             GridRun(variant, seed, recipe_of(self.recipe, variant, seed))
             for seed in self.seeds
@@ -76,7 +77,7 @@ class Experiment:
 
     @property
     def selection(self) -> str:
-        """Say which weights are kept, and that it is never the scored split that decides."""
+        """Which weights are kept; the scored split never decides."""
         rule = "the best epoch on val" if self.recipe.selection == "best" else "the last epoch"
         return f"weights of {rule}, scored on {self.scored}, which selects nothing"
 
@@ -93,7 +94,7 @@ def experiment_of(
     data: str | None = None,
     seeds: int = 3,
 ) -> Experiment:
-    """Return the experiment that is asked for.
+    """Return the requested experiment.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def experiment_of(
     data
         Data set; None: the recipe's, or CamVid.
     seeds
-        How many: 0, 1, ...
+        Number of seeds: 0, 1, ...
 
     Raises
     ------
@@ -117,16 +118,18 @@ def experiment_of(
         entry(data)
     recipe = recipes.load(name_or_path or _default_recipe(data or "camvid"))
     if data is not None and recipe.data != data:
-        raise UsageError(f"recipe {recipe.name} is of {recipe.data}, not of {data}; give one of both")
+        raise UsageError(
+            f"recipe {recipe.name} trains on {recipe.data}, not on {data}; drop --recipe or --data"
+        )
     backbone = backbone_of(recipe.model)
     if backbone is None:
         have = ", ".join(f"carnet-{name}" for name in BACKBONES)
         raise UsageError(f"recipe {recipe.name} trains {recipe.model}; only CARNets can be ablated: {have}")
-    scored = scored_split_of(recipe)
+    scored = scored_split(recipe)
     if scored == "val" and not recipe.smoke and (recipe.selection == "best" or recipe.stop_after):
         key = "selection = 'best'" if recipe.selection == "best" else f"stop_after = {recipe.stop_after}"
         raise RefusedInput(
-            f"recipe {recipe.name}: {key} selects on {recipe.data} val, which is what a study scores there",
+            f"recipe {recipe.name}: {key} selects weights on {recipe.data} val, the split that a grid scores",
             then="set selection = 'last' and stop_after = 0",
         )
     return Experiment(recipe, grid_of(axes, backbone), tuple(range(seeds)), scored)
@@ -135,8 +138,8 @@ def experiment_of(
 def recipe_of(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
     """Return the recipe of one run.
 
-    A backbone that is not the recipe's has its own ImageNet weights (unless the recipe starts from chance)
-    and none of the recipe's model options, which are of another encoder.
+    A backbone other than the recipe's starts from its own ImageNet weights (unless the recipe starts from
+    random ones), without the recipe's model options, which belong to another encoder.
     """
     own = backbone_of(recipe.model) == variant.backbone
     changes = variant.changes(recipe.model_options if own else {})
@@ -144,13 +147,12 @@ def recipe_of(recipe: Recipe, variant: Variant, seed: int) -> Recipe:
     return replace(recipe, **changes, weights=weights, seed=seed)
 
 
-def scored_split_of(recipe: Recipe) -> str:
-    """Return ``test``, or ``val`` where the set's test split is none of its own or has no public labels.
-
-    Asked of the catalogue alone, so that a study is known without its data.
-    """
-    known = entry(recipe.data)
-    return "test" if "test" in known.splits and "test" not in known.unlabelled else "val"
+def default_data(data_root: Path | None, home: Path) -> str:
+    """Return ``camvid`` where its images are found or ``data_root`` is given, else synthetic ``scenes``."""
+    if data_root is not None:
+        return "camvid"
+    here = [] if find("camvid", home) is None else splits_here("camvid", home=home)
+    return "camvid" if {"train", "test"} <= set(here) else "scenes"
 
 
 def require_one_backbone(runs: Sequence[GridRun], weights_file: Path | None) -> None:
@@ -159,7 +161,7 @@ def require_one_backbone(runs: Sequence[GridRun], weights_file: Path | None) -> 
     if weights_file is not None and len(backbones) > 1:
         raise UsageError(
             f"--weights-file fits one encoder, the grid has {', '.join(backbones)}; "
-            "allowed is one backbone, or files in CARNET_DATA/weights"
+            "give one backbone, or put the files into CARNET_DATA/weights"
         )
 
 
@@ -167,5 +169,5 @@ def _default_recipe(data: str) -> str:
     name = f"{data}-ablation"
     if name not in recipes.names():
         have = [other for other in recipes.names() if other.endswith("-ablation")]
-        raise UsageError(f"no recipe '{name}'; have {', '.join(have)}", then="name one with --recipe")
+        raise UsageError(f"no recipe '{name}'; choose from {', '.join(have)}", then="give --recipe")
     return name

@@ -19,7 +19,7 @@ _BETWEEN = ("linear", "relu")
 
 @dataclass(frozen=True)
 class Axes:
-    """What is varied; an empty axis is left at what the frame says (see `grid_of`).
+    """What is varied; for an empty axis see `grid_of`.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Point:
     Attributes
     ----------
     place
-        What was asked for, e.g. ``lambda 0.4``.
+        The requested values, e.g. ``lambda 0.4``.
     variant
-        The canonical variant that is trained for it.
+        The canonical variant to train for it.
     """
 
     place: str
@@ -59,9 +59,9 @@ class Grid:
     Attributes
     ----------
     points
-        The possible ones.
+        The possible combinations.
     skipped
-        The others, each with the reason.
+        The impossible ones, each with the reason.
     """
 
     points: tuple[Point, ...]
@@ -69,7 +69,7 @@ class Grid:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """What is trained: each variant once, in the order of its first place."""
+        """Each variant to train once, in the order of its first place."""
         return tuple(dict.fromkeys(point.variant for point in self.points))
 
     def places(self, variant: Variant) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def axes_of(
     Raises
     ------
     UsageError
-        No axis at all, or a value that does not exist; what is allowed is listed.
+        No axis at all, or an unknown value; the error lists the choices.
     """
     axes = Axes(
         _chosen("--backbone", backbone, BACKBONES),
@@ -115,22 +115,21 @@ def axes_of(
 def grid_of(axes: Axes, backbone: str) -> Grid:
     """Return every combination of the axes' values.
 
-    What no axis says: ``--modules`` without ``--components``, ``--scloss``, ``--lambda`` and
-    ``--scloss-form`` varies "BS+CARModule" (Fig. 8: neither SCLoss nor CRP); everything else varies the full
-    network, with a term of SCLoss on each module and lambda 0.2. ``--components`` is a row of Table 5, each
-    with all before it.
+    ``--modules`` without ``--components``, ``--scloss``, ``--lambda`` and ``--scloss-form`` varies
+    "BS+CARModule" (Fig. 8: neither SCLoss nor CRP); everything else varies the full network, with an SCLoss
+    term on each module and lambda 0.2. ``--components`` is a row of Table 5, each with all before it.
 
     Parameters
     ----------
     axes
-        At least one of them is not empty.
+        The axes, at least one of them not empty.
     backbone
-        Where no axis says it.
+        Backbone where no axis names one.
 
     Raises
     ------
     UsageError
-        No combination is possible; the reasons are listed.
+        No combination is possible; the error lists the reasons.
     """
     full_network = axes.components or axes.scloss or axes.lambdas or axes.forms
     lone_modules = bool(axes.modules) and not full_network
@@ -151,7 +150,7 @@ def grid_of(axes: Axes, backbone: str) -> Grid:
 
 
 class _Asked(NamedTuple):
-    """A value of each axis; None where it has none."""
+    """A value of each axis; None for an empty one."""
 
     backbone: str
     component: str | None
@@ -183,15 +182,15 @@ def _variant(asked: _Asked, component: str) -> Variant:
     row = component_variant(component, asked.backbone)
     modules = row.modules if asked.modules is None else asked.modules
     if modules and not row.modules:
-        raise Impossible(f"{row.title} has no CARModule, {modules} asked for")
+        raise Impossible(f"{row.title} has no CARModule, {modules} requested")
     terms = min(row.scloss, modules) if asked.scloss is None else asked.scloss
     if terms and not row.scloss:
-        raise Impossible(f"{row.title} has no SCLoss, {terms} asked for")
+        raise Impossible(f"{row.title} has no SCLoss, {terms} requested")
     return replace(
         row,
         modules=modules,
         scloss=terms,
-        # where the row has no SCLoss no weight decides anything
+        # without SCLoss its weight has no effect
         scloss_weight=row.scloss_weight if asked.weight is None or not row.scloss else asked.weight,
         scloss_form=asked.form or "paper",
         between_convs=asked.between or "linear",
@@ -216,7 +215,7 @@ def _place(asked: _Asked, *, backbone_typed: bool) -> str:
 def _chosen(flag: str, words: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         if word not in allowed:
-            raise UsageError(f"{flag} '{word}'; allowed are {', '.join(allowed)}")
+            raise UsageError(f"{flag} '{word}'; choose from {', '.join(allowed)}")
     return tuple(dict.fromkeys(words))
 
 
@@ -226,5 +225,5 @@ def _weight(word: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:
-        raise UsageError(f"--lambda '{word}'; allowed are numbers from 0 on, e.g. 0, 0.2, 1")
+        raise UsageError(f"--lambda '{word}'; expected a number of at least 0, e.g. 0.2")
     return value + 0.0  # -0 is 0

@@ -1,4 +1,4 @@
-"""What a grid will take: from step times on record here, else from a few steps measured now."""
+"""How long a grid will take: from recorded step times of this machine, else from a few steps measured now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bench.data.catalogue import entry
 from bench.errors import BenchError
 from bench.experiments.grid import GridRun
 from bench.experiments.grid_state import PARTLY, TO_DO, TRAINED, Ledger, State
@@ -17,7 +18,7 @@ from bench.results.record_types import Machine, Run
 from bench.results.select import is_single_pass, started
 from bench.train.recipe import Recipe
 from bench.train.run import prepare
-from bench.train.splits import open_split
+from bench.train.splits import open_split, scored_split
 
 R = TypeVar("R", bound=Record)
 _DECIDES_STEP = (
@@ -29,21 +30,21 @@ _DECIDES_STEP = (
     "freeze_encoder_bn",
     "ohem_threshold",
 )
-"""Keys of a recipe that change what a step costs, besides the variant."""
+"""Keys of a recipe that change the cost of a step, besides the variant."""
 
-MEASURED, RECORDED = "measured now", "on record here"
+MEASURED, SYNTHETIC, RECORDED = "measured now", "measured now on synthetic images", "on record here"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step and an evaluated image of a variant take on this machine.
+    """Cost of a training step and of an evaluated image of a variant on this machine.
 
     Attributes
     ----------
     step_s, image_s
-        Seconds; None where neither is on record nor could be measured.
+        Seconds; None where they are not on record and could not be measured.
     source
-        `MEASURED`, `RECORDED`, or why there is none.
+        `MEASURED`, `SYNTHETIC`, `RECORDED`, or why there is none.
     """
 
     step_s: float | None
@@ -57,7 +58,7 @@ class Estimates:
     Parameters
     ----------
     ledger
-        Knows the records, and the settings of the training.
+        The records, and the settings of the training.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -73,9 +74,9 @@ class Estimates:
         Parameters
         ----------
         runs
-            Those that are to do.
+            Runs to do.
         progress
-            Is told variants done and variants in all.
+            Called with the variants done and their number.
         """
         wanted = {_alike(run.variant): run.recipe for run in runs if self._recorded(run.recipe) is None}
         for count, (variant, recipe) in enumerate(wanted.items(), start=1):
@@ -91,7 +92,7 @@ class Estimates:
         return self._measured.get(_alike(run.variant), Cost(None, None, "not measured"))
 
     def left_s(self, run: GridRun, state: State) -> float | None:
-        """Return the seconds that a run still needs; None where no cost is known."""
+        """Return the seconds that a run still needs; None where its cost is unknown."""
         if state.status not in (TO_DO, PARTLY, TRAINED):
             return 0.0
         cost = self.cost(run)
@@ -106,14 +107,18 @@ class Estimates:
         return trained_s + cost.image_s * self._images(run.recipe, self._ledger.scored)
 
     def _measure(self, recipe: Recipe) -> Cost:
-        # where the encoder starts does not change what a step costs, and a hub is not asked for it
-        probe = replace(recipe, weights="none")
+        # initial weights do not change the cost of a step, so none are downloaded
+        probe, settings, source = replace(recipe, weights="none"), self._settings, MEASURED
+        if not self._ledger.has_data(recipe):
+            size_hw = (entry(recipe.data).sizes_hw or (recipe.crop,))[0]
+            probe = replace(probe, data="scenes", data_options={"size_hw": list(size_hw)})
+            settings, source = replace(settings, data_root=None), SYNTHETIC
         try:
-            scored = open_split(probe, self._ledger.scored, self._settings.data_root, self._settings.home)
-            found: StepCost = measure_step(prepare(probe, self._settings), scored)
+            scored = open_split(probe, scored_split(probe), settings.data_root, settings.home)
+            found: StepCost = measure_step(prepare(probe, settings), scored)
         except BenchError as error:
             return Cost(None, None, f"could not be measured: {error}")
-        return Cost(found.step_s, found.image_s, MEASURED)
+        return Cost(found.step_s, found.image_s, source)
 
     def _recorded(self, recipe: Recipe) -> Cost | None:
         step_s = _latest(self._ledger.training, lambda one: self._step_s(one, recipe))
@@ -130,7 +135,7 @@ class Estimates:
         return record.values.wall_s / record.values.images
 
     def _costs_alike(self, record: Record, run: Run, recipe: Recipe) -> bool:
-        """Say whether a record is of the same variant, size and batch on this very machine."""
+        """Whether a record is of the same variant, size and batch on this very machine."""
         identity = record.stored["identity"]
         there, here = identity.get("run", identity)["recipe"], recipe.identity()
         if there["data"] != here["data"]:
@@ -145,17 +150,17 @@ class Estimates:
         )
 
     def _images(self, recipe: Recipe, split: str) -> int:
-        return len(open_split(recipe, split, self._settings.data_root, self._settings.home))
+        return self._ledger.length(recipe, split) or 0
 
 
 def total_s(left: Sequence[float | None]) -> float | None:
-    """Return the sum; None when the seconds of a run are not known."""
+    """Return the sum; None when the seconds of a run are unknown."""
     known = [seconds for seconds in left if seconds is not None]
     return sum(known) if len(known) == len(left) else None
 
 
 def _alike(variant: Variant) -> Variant:
-    """Return one variant for all whose steps cost the same: the weight and form of SCLoss decide nothing."""
+    """Return one variant for all whose steps cost the same: weight and form of SCLoss have no effect."""
     return replace(variant, scloss_weight=0.2, scloss_form="paper") if variant.scloss else variant
 
 
@@ -165,7 +170,7 @@ def _variant_alike(recipe: TrainsVariant) -> Variant | None:
 
 
 def _validations(recipe: Recipe) -> int:
-    """Return how often a run validates: each so many epochs, and the last."""
+    """Return how often a run validates."""
     return -(-recipe.epochs // recipe.validate_every) if recipe.validate_every else 0
 
 

@@ -9,28 +9,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import Interrupted, NotMeasured
+from bench.experiments.duration import about
 from bench.experiments.grid import Experiment, GridRun
-from bench.experiments.grid_cost import Estimates
+from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_state import DONE, FAILED, TRAINED, Ledger, State
 from bench.train.run import Watch, train
 from bench.train.score import evaluate_run
 from bench.train.stopping import StopRequest, stop_requests
 
-_NEXT = "the same command goes on with this run, at this step; finished runs are not repeated"
+_NEXT = "rerun the same command to resume this run at this step; finished runs are not repeated"
 
 
 @dataclass
 class Progress:
-    """Where a grid is.
+    """Progress of a grid.
 
     Attributes
     ----------
     experiment
         The grid.
     states
-        Of its runs, in their order.
+        State of each run, in the order of training.
     unfit
-        Why the next run was not begun within the budget; None when nothing was left out for it.
+        Why the next run was not started within the budget; None when no run was left out.
     """
 
     experiment: Experiment
@@ -43,19 +44,19 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do; a run that diverged is not."""
+        """Whether nothing is left to do; a diverged run is not left to do."""
         return len(self.of(DONE, FAILED)) == len(self.states)
 
 
 def look(experiment: Experiment, ledger: Ledger) -> Progress:
-    """Return where a grid is, without doing anything about it."""
+    """Return the progress of a grid; nothing is trained."""
     return Progress(experiment, {run: ledger.state(run) for run in experiment.runs})
 
 
 def measure_left(progress: Progress, estimates: Estimates, watch: Watch = lambda *_: None) -> None:
-    """Measure a few steps of each variant that is left to do and has no step time on record here."""
+    """Measure a few steps of each variant to do that has no step time on record here."""
     to_do = [run for run, state in progress.states.items() if state.status not in (DONE, FAILED)]
-    estimates.measure(to_do, lambda done, count: watch("steps", done, count, 0.0))
+    estimates.measure(to_do, lambda done, count: watch("measuring steps", done, count, 0.0))
 
 
 def execute(
@@ -69,37 +70,39 @@ def execute(
 ) -> None:
     """Do what is left: all variants of a seed before the next seed.
 
-    A run that diverges, or does not fit into memory, is noted and the grid goes on.
+    The expected time of all runs is logged first, from records or a few measured steps. A run that diverges,
+    or does not fit into memory, is noted and the grid continues.
 
     Parameters
     ----------
     progress
-        As `look` gives it; kept up to date.
+        As returned by `look`; kept up to date.
     ledger
-        Knows the records, and the settings of the training.
+        The records, and the settings of the training.
     budget_s
-        Seconds from now; the steps that must be measured are in it. A run that does not fit into what is left
-        is not begun, nor any after it: the runs that are there stay balanced over the variants. None is no
-        limit.
+        Seconds from now, measured steps included. A run that does not fit into what is left is not started,
+        nor any after it, so that the finished runs stay balanced over the variants. None is no limit.
     watch
-        Is told ``runs`` done and all, besides what training tells.
+        Called with ``runs`` done and their number, and as training calls it.
     log
-        Is told each run's beginning and end.
+        Called with the total, and each run's start and end.
     clock
         Monotonic seconds.
 
     Raises
     ------
     Interrupted
-        After a checkpoint of the run that was going on.
+        After a checkpoint of the current run.
     UsageError, RefusedInput
-        Data, weights or options that no run of the grid can do with.
+        Data, weights or options that no run of the grid can use.
     """
     started = clock()
     count = len(progress.states)
     estimates = Estimates(ledger)
-    if budget_s is not None:
-        measure_left(progress, estimates, watch)
+    measure_left(progress, estimates, watch)
+    if to_do := [run for run in progress.states if run not in progress.of(DONE, FAILED)]:
+        total = total_s([estimates.left_s(run, progress.states[run]) for run in to_do])
+        log(f"{len(to_do)} of {count} runs to do: {about(total)}")
     for place, (run, state) in enumerate(list(progress.states.items()), start=1):
         watch("runs", place - 1, count, 0.0)
         if state.status in (DONE, FAILED):
@@ -140,20 +143,16 @@ def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch) -> str | None:
 
 
 def _shown(watch: Watch, scored: str, images: tuple[int, int], request: StopRequest) -> None:
-    """Show how many images are scored; a signal ends a scoring at once, for it is repeated whole."""
+    """Show how many images are scored; a signal ends scoring at once, as it is repeated as a whole."""
     watch(scored, *images, 0.0)
     if request.number is not None:
         name = signal.Signals(request.number).name
-        raise Interrupted(
-            f"stopped by {name} while {scored} was scored; the weights are there", request.number
-        )
+        raise Interrupted(f"stopped by {name} while scoring {scored}; the weights are saved", request.number)
 
 
 def _unfit(run: GridRun, need_s: float | None, left_s: float) -> str | None:
     if need_s is None:
-        return f"not begun: {run.title}; nothing says how long it takes"
+        return f"not started: {run.title}; its duration is unknown"
     if need_s > left_s:
-        return (
-            f"not begun: {run.title} needs about {need_s:.0f} s, {max(0.0, left_s):.0f} s of the budget left"
-        )
+        return f"not started: {run.title} needs about {need_s:.0f} s, {max(0.0, left_s):.0f} s are left"
     return None

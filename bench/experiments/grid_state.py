@@ -1,4 +1,4 @@
-"""What is done of a grid already: asked of the records first, then of the runs' folders."""
+"""Which runs of a grid are done: by the records first, then by the runs' folders."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bench.data.catalogue import entry
 from bench.data.dataset import manifest_digest
 from bench.data.loader import steps_per_epoch
 from bench.errors import RefusedInput
@@ -35,14 +36,14 @@ class State:
     Attributes
     ----------
     status
-        ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged: it would again) or
+        ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged, and would again) or
         ``to do``.
     step, steps
-        Where the newest checkpoint is, and of how many; None where that is not known.
+        Step of the newest checkpoint, and steps of the whole run; None where unknown.
     training, accuracy
-        The records, where there are some.
+        The records, or None.
     remark
-        What a reader must know of them, e.g. that they are of a smoke run; or None.
+        What a reader must know of the records, e.g. that they are of a smoke run; or None.
     """
 
     status: str
@@ -63,19 +64,18 @@ class State:
 
 
 class Ledger:
-    """The records and run folders of a home, asked for the runs of a grid.
+    """The records and run folders of a project, searched for the runs of a grid.
 
     A run is recognised by everything that defines it except the digest of its initial weights, which follow
-    from recipe, seed and code, so that nothing is built to look, and a run is known by its records alone.
-    The digest of the data is compared where the data is here. A stale record (the code has changed since)
-    counts as none.
+    from recipe, seed and code; so no network is built, and the records alone are enough. The digest of the
+    data is compared where the data is found. A stale record (the code has changed since) does not count.
 
     Parameters
     ----------
     settings
         Home, data root, device and threads.
     scored
-        The split whose accuracy records count.
+        Split whose accuracy records count.
     """
 
     def __init__(self, settings: Settings, scored: str) -> None:
@@ -85,7 +85,7 @@ class Ledger:
         self.threads = settings.threads or torch.get_num_threads()
         self._tabulated = Tabulated(resolve)
         self._manifests: dict[str, str | None] = {}
-        self._lengths: dict[str, int | None] = {}
+        self._lengths: dict[tuple[str, str], int | None] = {}
 
     @cached_property
     def training(self) -> list[TrainingRecord]:
@@ -98,12 +98,12 @@ class Ledger:
         return read_records(self.settings.home, "accuracy")
 
     def reread(self) -> None:
-        """Forget what was read of the records."""
+        """Forget the records, so that they are read from disk when next needed."""
         for name in ("training", "accuracy"):
             self.__dict__.pop(name, None)
 
     def state(self, run: GridRun) -> State:
-        """Return where a run is."""
+        """Return the state of a run."""
         trained = [one for one in self.training if self._is_of(one.stored["identity"], run.recipe)]
         scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
         stale = [one for one in [*scored, *trained] if self._is_stale(one)]
@@ -126,11 +126,11 @@ class Ledger:
         return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
 
     def weights(self, run: GridRun, training: TrainingRecord) -> Path | None:
-        """Return a file of a run's final weights: in its folder, or published; None when it is gone."""
+        """Return the file of a run's final weights, in its folder or published; None when it is missing."""
         return self._weights(training, run.recipe)
 
     def folder(self, recipe: Recipe) -> Path | None:
-        """Return the folder of a run that was begun here."""
+        """Return the folder of a run that was started here, or None."""
         for path in sorted((self.settings.home / "runs").glob(f"{recipe.name}-*/run.json")):
             try:
                 identity = json.loads(path.read_text(encoding="utf-8"))
@@ -141,17 +141,26 @@ class Ledger:
         return None
 
     def steps(self, recipe: Recipe) -> int | None:
-        """Return the steps of a whole run; None without the data."""
-        if recipe.data not in self._lengths:
-            try:
-                data = open_split(recipe, "train", self.settings.data_root, self.settings.home)
-                self._lengths[recipe.data] = len(data)
-            except RefusedInput:
-                self._lengths[recipe.data] = None
-        length = self._lengths[recipe.data]
+        """Return the steps of a whole run; None where the number of images is unknown."""
+        length = self.length(recipe, "train")
         if length is None:
             return None
         return recipe.epochs * steps_per_epoch(length, recipe.batch * recipe.accumulate)
+
+    def length(self, recipe: Recipe, split: str) -> int | None:
+        """Return the number of images of a split: as found here, else as published, else None."""
+        key = (recipe.data, split)
+        if key not in self._lengths:
+            try:
+                found = len(open_split(recipe, split, self.settings.data_root, self.settings.home))
+                self._lengths[key] = found
+            except RefusedInput:
+                self._lengths[key] = (entry(recipe.data).expected or {}).get(split)
+        return self._lengths[key]
+
+    def has_data(self, recipe: Recipe) -> bool:
+        """Return whether the training images are found here."""
+        return self._manifest(recipe) is not None
 
     def _is_stale(self, record: Record) -> bool:
         source = record.provenance.source
@@ -172,7 +181,7 @@ class Ledger:
         return is_single_pass(record) and split and self._is_of(record.stored["identity"]["run"], recipe)
 
     def _is_of(self, identity: Mapping[str, Any], recipe: Recipe) -> bool:
-        """Say whether an identity is of this recipe, on this device, with these threads, of this data."""
+        """Whether an identity is of this recipe, device, number of threads and data."""
         here = {"device": self.device, "threads": self.threads, "engine": "eager"}
         if not self._is_of_recipe(identity, recipe):
             return False
@@ -195,7 +204,7 @@ class Ledger:
         return self._manifests[recipe.data]
 
     def _elsewhere(self, recipe: Recipe) -> str | None:
-        """Say of a run that is on record with other threads, or on another device, how to use it."""
+        """Name the options with which a run is on record, if on another device or with other threads."""
         for record in self.training:
             if record.valid and self._is_of_recipe(record.stored["identity"], recipe):
                 device, threads = record.identity.device, record.identity.threads
@@ -205,6 +214,6 @@ class Ledger:
 
 
 def newest_step(folder: Path) -> int:
-    """Return the step of a run's newest complete checkpoint; 0 when there is none."""
+    """Return the step of a run's newest complete checkpoint; 0 without one."""
     complete = [path for path in checkpoints(folder / "checkpoints") if marker_of(path).exists()]
     return step_of(complete[-1]) if complete else 0

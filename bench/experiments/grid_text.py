@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from bench.data.catalogue import entry
+from bench.experiments.duration import about
 from bench.experiments.grid import name_of
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import Progress
@@ -20,7 +22,7 @@ def plan_lines(progress: Progress, estimates: Estimates) -> list[str]:
     left = _left_s(progress, estimates)
     width = max(len(run.title) for run in progress.states)
     for (run, state), seconds in zip(progress.states.items(), left, strict=True):
-        time = "" if seconds == 0 else f", {duration(seconds)}"
+        time = "" if seconds == 0 else f", {about(seconds)}"
         lines.append(f"  {run.title:<{width}}  {state}{time}")
     lines += _shared_and_skipped(progress)
     if to_do := dict.fromkeys(run.variant for run in progress.states if run not in progress.of(DONE)):
@@ -31,7 +33,7 @@ def plan_lines(progress: Progress, estimates: Estimates) -> list[str]:
             text = f"{cost.step_s:.3g} s, {cost.image_s:.3g} s, {cost.source}" if known else cost.source
             lines.append(f"  {name_of(variant)}: {text}")
     done = len(progress.of(DONE))
-    lines.append(f"{done} of {len(progress.states)} runs done; left to do: {duration(total_s(left))}")
+    lines.append(f"{done} of {len(progress.states)} runs done; left to do: {about(total_s(left))}")
     return lines
 
 
@@ -62,6 +64,7 @@ def document_of(progress: Progress) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
         "data": recipe.data,
+        "synthetic": bool(_synthetic(recipe.data)),
         "scored": experiment.scored,
         "selection": recipe.selection,
         "epochs": recipe.epochs,
@@ -108,18 +111,8 @@ def result_lines(
     if progress.unfit:
         lines.append(progress.unfit)
     if not progress.finished:
-        lines.append("not finished: the same command goes on where this one stopped")
+        lines.append("not finished: rerun the same command to continue")
     return lines
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds for a reader, e.g. ``about 2 h 05 min``."""
-    if seconds is None:
-        return "nothing says how long"
-    if seconds < 60:
-        return f"about {seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min"
 
 
 def _difference_lines(one: Outcome) -> list[str]:
@@ -128,8 +121,8 @@ def _difference_lines(one: Outcome) -> list[str]:
         found = one.difference
         low, high = 100 * found.low, 100 * found.high
         lines.append(
-            f"{100 * found.mean:+.2f} to the first, {100 * found.level:.0f} % interval "
-            f"{low:+.2f} to {high:+.2f} over {found.covers}"
+            f"{100 * found.mean:+.2f} points vs the first variant "
+            f"({100 * found.level:.0f} % interval {low:+.2f} to {high:+.2f} over {found.covers})"
         )
     return lines
 
@@ -139,9 +132,14 @@ def _head(progress: Progress) -> list[str]:
     recipe = experiment.recipe
     seeds = ", ".join(map(str, experiment.seeds))
     return [
-        f"{recipe.name}: {recipe.data}, {recipe.epochs} epochs, seeds {seeds}; {experiment.selection}",
-        *(["smoke runs, which only show that the parts fit"] if recipe.smoke else []),
+        f"{recipe.name}: {recipe.data}{_synthetic(recipe.data)}, {recipe.epochs} epochs, seeds {seeds}; "
+        f"{experiment.selection}",
+        *(["smoke runs, which only show that the parts fit together"] if recipe.smoke else []),
     ]
+
+
+def _synthetic(data: str) -> str:
+    return " (synthetic images)" if entry(data).open_folder is None else ""
 
 
 def _shared_and_skipped(progress: Progress) -> list[str]:

@@ -1,94 +1,50 @@
-"""A judged table as CSV: one line a printed cell, then what stands beside the table.
-
-``results/README.md`` defines the columns.
-"""
+"""A frame of a judged table or study as CSV; ``results/README.md`` defines the columns."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bench.report.origin import Origin
-from bench.reproduce.study_result import JudgedStudy
-from bench.reproduce.table_result import Reproduction
+from bench.reproduce.frames import STUDY_COLUMNS as _STUDY_COLUMNS
+from bench.reproduce.frames import TABLE_COLUMNS
 
-COLUMNS = (
-    "table", "row", "column", "printed", "std", "unit", "measured", "verdict", "note", "record", "commit",
-    "machine",
-)  # fmt: skip
+if TYPE_CHECKING:
+    import pandas as pd
 
-STUDY_COLUMNS = (
-    "table", "panel", "row", "column", "over", "printed", "unit", "measured", "measured_std", "low", "high",
-    "seeds", "verdict", "note", "record", "commit", "machine",
-)  # fmt: skip
+_ORIGIN = ("commit", "machine")
+COLUMNS = (*TABLE_COLUMNS, *_ORIGIN)
+STUDY_COLUMNS = (*_STUDY_COLUMNS, *_ORIGIN)
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_text(value: str | float | None) -> str:
-    """Return a CSV field: empty for None, all digits of a number, no text that a spreadsheet would run.
+def as_text(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula; a number stays a number."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _is_number(text) else text
+
+
+def to_csv(frame: pd.DataFrame, origin: Origin) -> str:
+    """Return a frame as CSV with all digits, commit and machine behind; a missing value is an empty field.
 
     Raises
     ------
     ValueError
-        NaN or infinity.
+        An infinite number.
     """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is no measurement")
-    return repr(float(value))
+    for column in frame.select_dtypes("number"):
+        if frame[column].map(math.isinf).any():
+            raise ValueError(f"column {column}: infinity is not a measured value")
+    texts = {
+        column: frame[column].map(as_text, na_action="ignore")
+        for column in frame.columns.difference(frame.select_dtypes("number").columns)
+    }
+    whole = frame.assign(**texts, commit=origin.commit, machine=origin.machine)
+    return whole.to_csv(index=False, lineterminator="\n")
 
 
-def to_csv(reproduction: Reproduction, origin: Origin) -> str:
-    """Return the table as CSV text."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(as_text(name) for name in COLUMNS)
-    shared = {"table": reproduction.table.name, "commit": origin.commit, "machine": origin.machine}
-    lines = [{**result.as_json(), "std": result.cell.std} for result in reproduction.results.values()]
-    lines += [number.as_json() for method in reproduction.beside for number in method.numbers]
-    for line in lines:
-        fields = {**line, **shared}
-        writer.writerow(as_text(fields.get(name)) for name in COLUMNS)
-    return stream.getvalue()
-
-
-def study_to_csv(study: JudgedStudy, origin: Origin) -> str:
-    """Return one line for each mIoU and each difference; ``results/README.md`` defines the columns."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(STUDY_COLUMNS)
-    shared = {"table": study.name, "commit": origin.commit, "machine": origin.machine}
-    for panel in study.panels:
-        levels = [
-            {
-                **level.as_json(),
-                "column": "miou",
-                "row": level.label if level.cell is None else level.cell.row,
-                "printed": None if level.cell is None else level.cell.printed,
-                "measured_std": level.as_json()["std"],
-                "seeds": " ".join(map(str, level.seeds)),
-                "verdict": level.verdict,
-                "record": " ".join(level.records),
-            }
-            for level in panel.levels
-        ]
-        names = {level.label: line["row"] for level, line in zip(panel.levels, levels, strict=True)}
-        gains = [
-            {
-                **gain.as_json(),
-                "column": "improvement" if study.improves else "difference",
-                "row": names[gain.label],
-                "over": names[gain.over],
-            }
-            for gain in panel.gains
-        ]
-        for line in [*levels, *gains]:
-            fields: dict[str, Any] = {**line, **shared, "panel": panel.title}
-            writer.writerow(as_text(fields.get(name)) for name in STUDY_COLUMNS)
-    return stream.getvalue()
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import statistics
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import NotMeasured
 from bench.files import write_atomic
 from bench.models import available
-from bench.report.figure import render
+from bench.paper.variant import Variant, variant_of
+from bench.report.figure import COLOURS, render
 from bench.report.origin import Origin, origin
 from bench.results.record import TrainingRecord
+from bench.results.record_types import Recipe
 from bench.results.select import Tabulated
 from bench.results.store import read_records
 
-_SIZE_IN = (9.0, 4.8)
-_COLOURS = ("#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2", "#b26a00", "#00838f")
+_PANELS_IN, _ENTRY_IN = 2.9, 0.12
+_MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 
 
 def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[Path]:
-    """Write ``reports/curves-DATA.png`` and ``.svg`` from the training records of a data set.
+    """Write ``reports/curves-DATA.*``: the curves of the training records of a data set, and the caption.
 
     Raises
     ------
@@ -33,11 +37,10 @@ def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[P
             f"no training record on {data} in {home / 'results' / 'records'}",
             then=f"carnet-bench train {data}-quick",
         )
-    pictures = draw(records, made_by or origin())
     paths = []
-    for form, picture in pictures.items():
+    for form, content in draw(records, made_by or origin()).items():
         paths.append(home / "reports" / f"curves-{data}.{form}")
-        write_atomic(paths[-1], picture)
+        write_atomic(paths[-1], content)
     return paths
 
 
@@ -50,52 +53,82 @@ def training_records(data: str, home: Path) -> list[TrainingRecord]:
     return sorted(found, key=lambda one: (one.identity.recipe.name, one.identity.recipe.seed, one.id))
 
 
-def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, bytes]:
-    """Return the two panels as ``png`` and ``svg``."""
-    return render(_SIZE_IN, "Training curves", lambda figure: _fill(figure, records, made_by))
+def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
+    """Return the runs that differ in their seed only, by what they trained and how."""
+    models = {record.identity.recipe.model for record in records}
+    groups: dict[str, list[TrainingRecord]] = {}
+    for record in records:
+        groups.setdefault(json.dumps({**record.stored["identity"]["recipe"], "seed": 0}), []).append(record)
+    named: dict[str, list[TrainingRecord]] = {}
+    for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
+        seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
+        recipe = runs[0].identity.recipe
+        named.setdefault(f"{_title(recipe, models)}, {recipe.name}{seeds}", []).extend(runs)
+    return named
 
 
-def _fill(figure: Any, records: Sequence[TrainingRecord], made_by: Origin) -> None:
-    scores, losses = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.9, bottom=0.36, wspace=0.22)
-    notes: list[str] = []
-    for index, record in enumerate(records):
-        colour = _COLOURS[index % len(_COLOURS)]
-        curve = record.values.curve
-        validated = [(entry.epoch, entry.val_miou) for entry in curve if entry.val_miou is not None]
-        scores.plot(
-            [epoch for epoch, _ in validated],
-            [100 * miou for _, miou in validated],
-            color=colour,
-            marker="o",
-            markersize=4,
-            label=_label(record),
-        )
-        losses.plot([entry.epoch for entry in curve], [entry.loss for entry in curve], color=colour)
-        notes += [note for note in record.notes if note not in notes]
+def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
+    """Return the two panels in every form, and their caption."""
+    groups = grouped(records)
     data = records[0].identity.data.name
-    scores.set_title(f"{data}, validation split: mIoU (%)", fontsize=10, loc="left")
-    losses.set_title("training: total loss (Eq. 3), mean of an epoch", fontsize=10, loc="left")
-    for axes in (scores, losses):
-        axes.set_xlabel("epoch")
-        axes.grid(visible=True, color="#e3e3e3", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.set_xlim(left=0)
-        for spine in ("top", "right"):
-            axes.spines[spine].set_visible(False)
-    figure.legend(
-        *scores.get_legend_handles_labels(),
-        loc="upper left",
-        bbox_to_anchor=(0.07, 0.26),
-        fontsize=8,
-        frameon=False,
+    return render(
+        _PANELS_IN + _ENTRY_IN * len(groups),
+        f"Training on {data}: mIoU of the validation split, and total loss (Eq. 3), mean of an epoch",
+        [*_remarks(groups), made_by.line],
+        lambda figure: _fill(figure, groups),
     )
-    lines = [*notes, made_by.line]
-    text = "\n".join(f"{line[0].upper()}{line[1:]}." for line in lines)
-    figure.text(0.08, 0.02, text, fontsize=6.5, color="#555555", linespacing=1.5)
 
 
-def _label(record: TrainingRecord) -> str:
-    recipe = record.identity.recipe
-    start = "from chance" if recipe.weights == "none" else f"from {recipe.weights}"
-    return f"{recipe.model}, {recipe.name}, seed {recipe.seed}, {start}"
+def _fill(figure: Any, groups: dict[str, list[TrainingRecord]]) -> None:
+    scores, losses = figure.subplots(2, sharex=True)
+    for index, (label, runs) in enumerate(groups.items()):
+        style = {
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": _LINES[index % len(_LINES)],
+            "marker": _MARKERS[index % len(_MARKERS)],
+        }
+        _line(scores, runs, "val_miou", 100.0, {**style, "label": label})
+        _line(losses, runs, "loss", 1.0, {**style, "markevery": (index % 4, 4)})
+    scores.set_ylabel("validation mIoU (%)")
+    losses.set_ylabel("training loss")
+    losses.set_xlabel("epoch")
+    losses.set_xlim(left=0)
+    figure.legend(*scores.get_legend_handles_labels(), loc="outside lower left", handlelength=3.0)
+
+
+def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, style: dict[str, Any]) -> None:
+    """Draw the mean over the seeds, and a band from the lowest to the highest of them."""
+    by_epoch: dict[int, list[float]] = {}
+    for entry in (entry for run in runs for entry in run.values.curve):
+        if (value := getattr(entry, key)) is not None:
+            by_epoch.setdefault(entry.epoch, []).append(scale * value)
+    axes.plot(list(by_epoch), [statistics.fmean(values) for values in by_epoch.values()], **style)
+    if len(runs) > 1:
+        low, high = (list(map(of, by_epoch.values())) for of in (min, max))
+        axes.fill_between(list(by_epoch), low, high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def _remarks(groups: dict[str, list[TrainingRecord]]) -> Iterator[str]:
+    """Yield how to read the curves, and the notes of the records."""
+    if any(len(runs) > 1 for runs in groups.values()):
+        yield "lines: mean over the seeds; bands: from the lowest to the highest seed"
+    by_weights: dict[str, list[str]] = {}
+    for label, runs in groups.items():
+        by_weights.setdefault(runs[0].identity.recipe.weights, []).append(label)
+    for weights, labels in by_weights.items():
+        yield f"encoder from {'chance' if weights == 'none' else weights}: {'; '.join(labels)}"
+    yield from (note for runs in groups.values() for run in runs for note in run.notes)
+
+
+def _order(recipe: Recipe) -> tuple[str, str, int]:
+    """Sort by recipe and model, then from the fewest components to the most."""
+    variant = variant_of(recipe)
+    return recipe.name, recipe.model, 0 if variant is None else variant.title.count("+")
+
+
+def _title(recipe: Recipe, models: set[str]) -> str:
+    """Return the variant in the manner of Table 5, or the model where it is whole."""
+    variant = variant_of(recipe)
+    if variant is None or variant == Variant(variant.backbone):
+        return recipe.model
+    return variant.title if len(models) == 1 else f"{recipe.model} {variant.title}"

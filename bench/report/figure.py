@@ -1,44 +1,87 @@
-"""Draw a matplotlib figure into the bytes of a PNG and an SVG; the same input gives the same bytes."""
+"""Figures for print: one column wide, letters of 6 points or more, the remarks in a caption file beside it.
+
+The same input gives the same bytes. Colours are those of Okabe and Ito, told apart with any colour vision;
+markers and line styles differ too.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-DPI = 150
+from bench.report.markdown import sentence
+
+WIDTH_IN = 3.15
+"""Width of a single column, 8 cm."""
+
+SMALL_PT = 6.0
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DPI = 400
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "carnet-bench",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": SMALL_PT,
+    "axes.titlesize": SMALL_PT + 1,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.6,
+    "axes.xmargin": 0.03,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.borderpad": 0.0,
+    "legend.labelspacing": 0.3,
+}
+# no date and no version of the plotting library: they would differ from run to run
+_NAMELESS: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
-def render(size_in: tuple[float, float], title: str, fill: Callable[[Any], None]) -> dict[str, bytes]:
-    """Return what ``fill`` draws, as ``png`` and ``svg``.
+def render(
+    height_in: float, title: str, remarks: Iterable[str], fill: Callable[[Any], None]
+) -> dict[str, str | bytes]:
+    """Return a figure as ``png``, ``svg`` and ``pdf``, and its caption as ``caption.md``.
 
     Parameters
     ----------
-    size_in
-        Width and height in inches.
+    height_in
+        Height in inches; the width is that of a column.
     title
-        Stored in the files.
+        First words of the caption, stored in the files too.
+    remarks
+        Sentences of the caption, without a full stop.
     fill
-        Draws into the figure it is given.
+        Draws into the figure.
     """
     import matplotlib as mpl  # noqa: PLC0415 - costs a second that a table does not need
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    settings: dict[Any, Any] = {
-        "svg.hashsalt": "carnet-bench",
-        "svg.fonttype": "path",
-        "font.family": "DejaVu Sans",
-    }
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=size_in, dpi=DPI)
+    caption = [f"**{title}.**", *map(sentence, dict.fromkeys(remarks))]
+    files: dict[str, str | bytes] = {"caption.md": "\n".join(caption) + "\n"}
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
         fill(figure)
-        pictures = {}
-        for form in ("png", "svg"):
+        for form, nameless in _NAMELESS.items():
             stream = io.BytesIO()
-            # no date and no version of the plotting library: they would differ from run to run
-            nameless = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-            figure.savefig(stream, format=form, dpi=DPI, metadata={**nameless, "Title": title})
-            pictures[form] = stream.getvalue()
-    return pictures
+            metadata: dict[str, Any] = {**nameless, "Title": title}
+            figure.savefig(stream, format=form, dpi=_DPI, metadata=metadata)
+            files[form] = stream.getvalue()
+    return files

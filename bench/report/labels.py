@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Point = tuple[float, float]
+from bench.report.figure import SMALL_PT
 
-_MARK_RADIUS_PT = 5.5
+Point = tuple[float, float]
+Place = tuple[int, int]
+
+_MARK_RADIUS_PT = 3.2
 # where a label may stand, in points from its mark: beside it, then above and below, then further away
-_BESIDE = [(9, 0), (-9, 0), (0, 8), (0, -8), (7, 6), (7, -6), (-7, 6), (-7, -6)]
-_AWAY = [
-    *[(0, 20), (0, -20), (16, 16), (16, -16), (-16, 16), (-16, -16)],
-    *[(0, 34), (0, -34), (30, -26), (-30, 26), (34, 34), (-34, -34), (0, 50), (0, -50)],
+_BESIDE = [(5, 0), (-5, 0), (0, 4), (0, -4), (4, 3), (4, -3), (-4, 3), (-4, -3)]
+_DIRECTIONS = [
+    (right, up)
+    for right, up in itertools.product((0, 1, -1, 2, -2), (1, -1, 2, -2))
+    if abs(right) != 2 or abs(up) != 2
 ]
+_AWAY = [(right * away, up * away) for away in (8, 12, 16, 20, 26, 32) for right, up in _DIRECTIONS]
+_OVER_WORDS = 100
+"""What it counts to cover another label, where covering a piece of a line counts 1."""
+_OUTSIDE = 1000
 
 
 @dataclass(frozen=True)
@@ -27,88 +36,58 @@ class Label:
         The point, in data coordinates.
     text, colour
         What to write.
-    first
-        Bold, and placed before the others.
     """
 
     at: Point
     text: str
     colour: str
-    first: bool = False
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A rectangle on the canvas, in pixels."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-    def overlaps(self, other: _Box) -> bool:
-        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
-
-    def within(self, other: _Box) -> bool:
-        return other.x0 <= self.x0 and self.x1 <= other.x1 and other.y0 <= self.y0 and self.y1 <= other.y1
 
 
 def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point, Point]]) -> None:
     """Write each label in the first place where it covers no point, no other label and no line.
 
-    One that stands away from its point is joined to it. Where no place is free, the one that covers least
-    is taken.
+    The longest is placed first. One that stands away from its point is joined to it. Where no place is free,
+    the one that covers least is taken.
 
     Parameters
     ----------
     axes
-        Of matplotlib, its limits set.
+        Axes of matplotlib, with limits set and the points drawn.
     labels
-        Their points are drawn already.
+        Texts and their points.
     lines
-        Drawn pieces of lines to leave free, in data coordinates.
+        Pieces of lines to leave free, in data coordinates.
     """
-    figure = axes.figure
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
-    extent = axes.get_window_extent(renderer)
-    frame = _Box(extent.x0, extent.y0, extent.x1, extent.y1)
-    pixel = figure.dpi / 72  # offsets are in points
+    axes.figure.canvas.draw()
+    axes.figure.set_layout_engine("none")  # the labels may not move what they are placed by
+    renderer = axes.figure.canvas.get_renderer()
+    frame = axes.get_window_extent(renderer)
+    pixel = axes.figure.dpi / 72  # offsets are in points
     points = axes.transData.transform([label.at for label in labels])
+    sizes = [_size(axes, label, renderer) for label in labels]
     obstacles = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
     for ends in lines:
         start, end = axes.transData.transform(ends)
-        obstacles += _along(start, end, steps=40)
-    written: list[_Box] = []
-    for index in sorted(range(len(labels)), key=lambda one: not labels[one].first):
-        label, (x, y) = labels[index], points[index]
-        width, height = _size(axes, label, renderer)
+        obstacles += _along(start, end, pixel)
+
+    written: list[Any] = []
+    for index in sorted(range(len(labels)), key=lambda one: -sizes[one][0]):
         tried = []
         for place in (*_BESIDE, *_AWAY):
-            anchor = (x + place[0] * pixel, y + place[1] * pixel)
-            box = _placed(*anchor, place, width, height)
-            covered = sum(box.overlaps(other) for other in (*obstacles, *written))
-            covered += sum(
-                one.overlaps(other) for one in _along((x, y), anchor, steps=10) for other in written
-            )
-            covered += 0 if box.within(frame) else 1000
-            tried.append((covered, place, box))
+            anchor = points[index] + [offset * pixel for offset in place]
+            box = _placed(anchor, place, sizes[index])
+            join = _along(points[index], anchor, pixel) if place in _AWAY else []
+            over_words = box.count_overlaps(written) + any(one.count_overlaps(written) for one in join)
+            covered = box.count_overlaps(obstacles) + _OVER_WORDS * over_words
+            covered += sum(one.count_overlaps(obstacles) for one in join[3:])  # beyond its own mark
+            covered += 0 if frame.contains(*box.min) and frame.contains(*box.max) else _OUTSIDE
+            tried.append((covered, place, box, join))
             if covered == 0:
                 break
-        _, place, box = min(tried, key=lambda one: one[0])
-        _write(axes, label, place)
+        _, place, box, join = min(tried, key=lambda one: one[0])
+        _write(axes, labels[index], place)
         written.append(box)
-
-
-def _around(x: float, y: float, radius: float) -> _Box:
-    return _Box(x - radius, y - radius, x + radius, y + radius)
-
-
-def _along(start: Point, end: Point, steps: int) -> list[_Box]:
-    """Return small boxes along a line, in pixels."""
-    parts = [step / steps for step in range(steps + 1)]
-    (x0, y0), (x1, y1) = start, end
-    return [_around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 1.5) for part in parts]
+        obstacles += join
 
 
 def _size(axes: Any, label: Label, renderer: Any) -> Point:
@@ -119,16 +98,42 @@ def _size(axes: Any, label: Label, renderer: Any) -> Point:
     return extent.width, extent.height
 
 
-def _placed(x: float, y: float, place: tuple[int, int], width: float, height: float) -> _Box:
-    """Return the box of a text anchored at (x, y) on the side that faces its point."""
-    x0 = x if place[0] > 0 else x - width if place[0] < 0 else x - width / 2
-    y0 = y if place[1] > 0 else y - height if place[1] < 0 else y - height / 2
-    return _Box(x0, y0, x0 + width, y0 + height)
+def _placed(anchor: Any, place: Place, size: Point) -> Any:
+    """Return the box of a text anchored on the side that faces its point."""
+    from matplotlib.transforms import Bbox  # noqa: PLC0415 - with the rest of matplotlib
+
+    x0, y0 = (
+        at if side > 0 else at - length if side < 0 else at - length / 2
+        for at, side, length in zip(anchor, place, size, strict=True)
+    )
+    return Bbox.from_bounds(x0, y0, *size)
 
 
-def _write(axes: Any, label: Label, place: tuple[int, int]) -> Any:
+def _around(x: float, y: float, radius: float) -> Any:
+    from matplotlib.transforms import Bbox  # noqa: PLC0415 - with the rest of matplotlib
+
+    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
+
+
+def _along(start: Point, end: Point, pixel: float) -> list[Any]:
+    """Return small boxes along a line, in pixels."""
+    (x0, y0), (x1, y1) = start, end
+    steps = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / (2 * pixel)))
+    parts = (step / steps for step in range(steps + 1))
+    return [_around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 0.7 * pixel) for part in parts]
+
+
+def _write(axes: Any, label: Label, place: Place) -> Any:
     right, up = place
-    join = {"arrowstyle": "-", "color": label.colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+    join: dict[str, Any] = {
+        "arrowstyle": "-",
+        "color": label.colour,
+        "linewidth": 0.4,
+        "shrinkA": 0,
+        "shrinkB": 2,
+    }
+    # from the corner that faces the point, as `_along` has it
+    join["relpos"] = tuple(0.0 if side > 0 else 1.0 if side < 0 else 0.5 for side in place)
     return axes.annotate(
         label.text,
         label.at,
@@ -136,9 +141,8 @@ def _write(axes: Any, label: Label, place: tuple[int, int]) -> Any:
         textcoords="offset points",
         ha="left" if right > 0 else "right" if right < 0 else "center",
         va="bottom" if up > 0 else "top" if up < 0 else "center",
-        fontsize=8,
+        fontsize=SMALL_PT,
         color=label.colour,
-        fontweight="bold" if label.first else "normal",
         arrowprops=join if place in _AWAY else None,
         zorder=4,
     )

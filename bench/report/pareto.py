@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from baselines.registry import METHODS
 from bench.paper import Row
-from bench.report.figure import render
+from bench.report.figure import COLOURS, render
 from bench.report.labels import Label, write_labels
 from bench.report.origin import Origin
 from bench.report.page import title
 from bench.reproduce.table_result import Point, Reproduction
+from bench.reproduce.verdict.words import OFF
 
-_CARNET, _OTHER, _MEASURED, _CONTEXT = "#c62828", "#1f5fa8", "#2e7d32", "#8e5ea2"
+_OTHER, _CARNET, _MEASURED, _CONTEXT = COLOURS[:4]
 _COLOUR = {"carnet": _CARNET, "other": _OTHER, "measured": _MEASURED, "context": _CONTEXT}
-_SHAPE = {"carnet": "o", "other": "o", "measured": "D", "context": "s"}
-_WIDTH_IN, _TITLE_IN, _AXES_IN, _LABELS_IN = 9.0, 0.4, 4.42, 0.62
-_ENTRY_IN, _LINE_IN = 0.18, 0.137
-_LEGEND_COLUMNS = 2
-_REMARK_CHARACTERS = 165
+_SHAPE = {"carnet": "o", "other": "^", "measured": "D", "context": "s"}
+_AXES_IN, _ENTRY_IN = 3.1, 0.11
+_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,15 @@ class Mark:
     Attributes
     ----------
     x_params_m, y_miou_percent
-        Where; the printed "Params (M)" for a printed point, even where it is a file size.
+        Place; the printed "Params (M)" for a printed point, even where it is no count.
     label
-        Written beside it.
+        Text beside it.
     kind
         ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's table.
     hollow
-        Printed: the number is a file size; measured: on drawn images.
+        Printed: the number is no count of parameters; measured: on synthetic images.
     true_params_m
-        The counted parameters of a printed file size, when there is a count; else None.
+        The counted parameters where the printed number is no count; else None.
     """
 
     x_params_m: float
@@ -71,13 +70,16 @@ def without_both(reproduction: Reproduction) -> list[str]:
     return [row.title for row in reproduction.rows if any(row.cells[name] is None for name in shown)]
 
 
-def draw(reproduction: Reproduction, origin: Origin) -> dict[str, bytes]:
-    """Return the plot as ``png`` and ``svg``; the same input gives the same bytes."""
-    points, remarks = marks(reproduction), _remarks(reproduction, origin)
-    # legend and remarks grow with what is measured; the plot above them keeps its size
-    below_in = _LABELS_IN + _ENTRY_IN * -(-len(_kinds(points)) // _LEGEND_COLUMNS) + _LINE_IN * len(remarks)
-    size_in = (_WIDTH_IN, _TITLE_IN + _AXES_IN + below_in + 0.25)
-    return render(size_in, "Table 1, params and mIoU", lambda figure: _fill(figure, points, remarks))
+def draw(reproduction: Reproduction, origin: Origin) -> dict[str, str | bytes]:
+    """Return the plot in every form, and its caption; the same input gives the same bytes."""
+    points = marks(reproduction)
+    # the legend grows with what is measured; the plot above it keeps its size
+    return render(
+        _AXES_IN + _ENTRY_IN * len(_kinds(points)),
+        "Table 1: parameters and mIoU, Cityscapes test as printed",
+        [*_remarks(reproduction), origin.line],
+        lambda figure: _fill(figure, points),
+    )
 
 
 def _title(point: Point, reproduction: Reproduction) -> str:
@@ -88,141 +90,104 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
     params, miou = row.cells["params"], row.cells["miou"]
     if params is None or miou is None:
         return None
-    file_size = params.unit == "MiB"
+    no_count = params.unit == "MiB" or reproduction.results[row.name, "params"].verdict == OFF
     return Mark(
         float(params.value),
         float(miou.value),
         title(row, reproduction) + (" (msc)" if "msc" in miou.marks else ""),
         METHODS[row.name].family,
-        hollow=file_size,
-        true_params_m=reproduction.params_m.get(row.name) if file_size else None,
+        hollow=no_count,
+        true_params_m=reproduction.params_m.get(row.name) if no_count else None,
     )
 
 
-def _remarks(reproduction: Reproduction, origin: Origin) -> list[str]:
-    """Return the lines below the plot: what is not shown, what the measured points rest on, who made it."""
-    lines = []
+def _remarks(reproduction: Reproduction) -> Iterator[str]:
+    """Yield what is not shown and what the measured points rest on."""
+    yield 'horizontal axis: "Params (M)" as printed; for measured points the counted parameters'
     missing = without_both(reproduction)
     if missing:
-        lines.append(f"Not shown, as the paper prints no Params: {', '.join(missing)}.")
+        yield f"not shown, as the paper prints no Params: {', '.join(missing)}"
     by_note: dict[str, list[str]] = {}
     for point in reproduction.points:
         for note in point.notes:
             by_note.setdefault(note, []).append(f"{_title(point, reproduction)} on {point.data}")
-    lines += [f"{', '.join(names)}: {note}." for note, names in by_note.items()]
-    lines.append(f"† also trained with coarse annotations of Cityscapes. {_sentence(origin.line)}")
-    return [part for line in lines for part in textwrap.wrap(line, _REMARK_CHARACTERS)]
+    yield from (f"{', '.join(names)}: {note}" for note, names in by_note.items())
+    yield "† also trained with coarse annotations of Cityscapes; msc: multi-scale testing"
 
 
-def _fill(figure: Any, points: list[Mark], remarks: list[str]) -> None:
-    height_in = figure.get_figheight()
-    bottom_in = height_in - _TITLE_IN - _AXES_IN
-    axes = figure.add_axes((0.085, bottom_in / height_in, 0.89, _AXES_IN / height_in))
+def _fill(figure: Any, points: list[Mark]) -> None:
+    axes = figure.add_subplot()
     axes.set_xscale("log")
     xs, ys = [point.x_params_m for point in points], [point.y_miou_percent for point in points]
     xs += [point.true_params_m for point in points if point.true_params_m is not None]
-    left, right = min(xs) / 1.6, max(xs) * 2.4
-    margin = 0.09 * (max(ys) - min(ys))
+    left, right = min(xs) / 1.6, max(xs) * 1.6
+    margin = 0.06 * (max(ys) - min(ys))
     axes.set_xlim(left, right)
     axes.set_ylim(min(ys) - margin, max(ys) + margin)
-    axes.grid(visible=True, which="major", color="#e3e3e3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100, 200) if left <= tick <= right]
+    ticks = [tick for tick in _TICKS if left <= tick <= right]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel('"Params (M)" as printed; for measured points the counted parameters (M). Log scale')
+    axes.set_xlabel("parameters (M), logarithmic")
     axes.set_ylabel("mIoU (%)")
-    axes.set_title("Table 1: parameters and mIoU, Cityscapes test as printed", fontsize=11, loc="left")
-    for spine in ("top", "right"):
-        axes.spines[spine].set_visible(False)
-
     line = sorted((p.x_params_m, p.y_miou_percent) for p in points if p.kind == "carnet")
-    axes.plot(*zip(*line, strict=True), color=_CARNET, linewidth=1.0, linestyle="--", alpha=0.6, zorder=1)
+    axes.plot(*zip(*line, strict=True), color=_CARNET, linewidth=0.7, linestyle="--", zorder=1)
     for point in points:
         _point(axes, point)
-    figure.legend(
-        handles=_legend(points),
-        loc="upper left",
-        bbox_to_anchor=(0.075, (bottom_in - _LABELS_IN + 0.08) / height_in),
-        ncols=_LEGEND_COLUMNS,
-        borderaxespad=0,
-        fontsize=8,
-        frameon=False,
-    )
-    lengths = [((p.x_params_m, p.y_miou_percent), _end(p)) for p in points if p.true_params_m is not None]
+    figure.legend(handles=_legend(points), loc="outside lower left")
+    bars = [((p.x_params_m, p.y_miou_percent), _end(p)) for p in points if p.true_params_m is not None]
     labels = [
         Label(
             (point.x_params_m, point.y_miou_percent),
-            point.label,
+            point.label.removeprefix("CARNet-") if point.kind == "carnet" else point.label,
             "#333333" if point.kind == "other" else _COLOUR[point.kind],
-            first=point.kind == "carnet",
         )
         for point in points
     ]
-    write_labels(axes, labels, [*itertools.pairwise(line), *lengths])
-    figure.text(0.085, 0.13 / height_in, "\n".join(remarks), fontsize=6.5, color="#555555", linespacing=1.5)
+    write_labels(axes, labels, [*itertools.pairwise(line), *bars])
 
 
 def _point(axes: Any, point: Mark) -> None:
-    colour, shape = _COLOUR[point.kind], _SHAPE[point.kind]
+    colour = _COLOUR[point.kind]
     if point.true_params_m is not None:
         ends = (point.x_params_m, point.true_params_m)
-        axes.plot(ends, (point.y_miou_percent,) * 2, color=colour, linewidth=0.8, alpha=0.6, zorder=1)
-        axes.plot(*_end(point), marker="|", color=colour, markersize=6, zorder=2)
-    axes.plot(
-        point.x_params_m,
-        point.y_miou_percent,
-        marker=shape,
-        markersize=8 if shape == "o" else 7,
-        linestyle="none",
-        markerfacecolor="white" if point.hollow else colour,
-        markeredgecolor=colour,
-        markeredgewidth=1.6,
-        zorder=3,
-    )
+        axes.plot(ends, (point.y_miou_percent,) * 2, color=colour, linewidth=0.6, zorder=1)
+        axes.plot(*_end(point), marker="|", color=colour, zorder=2)
+    axes.plot(point.x_params_m, point.y_miou_percent, **_style(point.kind, hollow=point.hollow), zorder=3)
+
+
+def _style(kind: str, *, hollow: bool) -> dict[str, Any]:
+    colour = _COLOUR[kind]
+    face = "white" if hollow else colour
+    return {"marker": _SHAPE[kind], "color": colour, "markerfacecolor": face, "linestyle": "none"}
 
 
 def _end(point: Mark) -> tuple[float, float]:
-    """Return where the line from a printed file size to the true count ends."""
+    """Return where the line from a printed number that is no count to the count ends."""
     true = point.x_params_m if point.true_params_m is None else point.true_params_m
     return true, point.y_miou_percent
 
 
 def _legend(points: list[Mark]) -> list[Any]:
-    """Return an entry for each kind of point that there is."""
+    """Return an entry for each kind of point."""
     from matplotlib.lines import Line2D  # noqa: PLC0415 - with the rest of matplotlib
 
     counted = any(point.true_params_m is not None for point in points)
-    reaches = "; bar to the true count" if counted else " (MiB or MB)"
     labels = {
-        ("carnet", False): "CARNet, printed",
+        ("carnet", False): "CARNet of this encoder, printed",
         ("other", False): "other methods, printed",
-        ("other", True): f'others whose printed "Params" are a file size{reaches}',
+        ("other", True): 'others whose "Params" are no count' + ("; bar to the count" if counted else ""),
         ("measured", False): "measured here, on the data named",
-        ("measured", True): "measured here, on drawn (synthetic) images",
+        ("measured", True): "measured here, on synthetic images",
         ("context", False): "not in the paper, for context; measured here",
-        ("context", True): "not in the paper, for context; drawn images",
+        ("context", True): "not in the paper, for context; synthetic images",
     }
     return [
-        Line2D(
-            [],
-            [],
-            marker=_SHAPE[kind],
-            color=_COLOUR[kind],
-            markerfacecolor="white" if hollow else _COLOUR[kind],
-            markeredgewidth=1.6,
-            linestyle="none",
-            label=labels[kind, hollow],
-        )
+        Line2D([], [], label=labels[kind, hollow], **_style(kind, hollow=hollow))
         for kind, hollow in _kinds(points)
     ]
 
 
 def _kinds(points: list[Mark]) -> list[tuple[str, bool]]:
-    """Return the kinds of points that there are, in the order of the legend."""
+    """Return the kinds of points shown, in the order of the legend."""
     found = {(point.kind, point.hollow) for point in points}
     return [(kind, hollow) for kind in _COLOUR for hollow in (False, True) if (kind, hollow) in found]
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."

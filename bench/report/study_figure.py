@@ -3,78 +3,69 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from bench.paper import TABLES
-from bench.report.figure import render
+from bench.report.figure import COLOURS, render
 from bench.report.origin import Origin
+from bench.report.study_rows import statement_line
 from bench.reproduce.study_result import JudgedStudy, Level, Panel
 
-_MEASURED, _PRINTED, _TEXT = "#2e7d32", "#1f5fa8", "#333333"
-_PANEL_WIDTH_IN, _MARGIN_IN, _AXES_IN, _TITLE_IN, _LINE_IN = 4.6, 0.75, 3.2, 0.62, 0.137
-_REMARK_CHARACTERS_AN_INCH = 20
-_LABEL_CHARACTERS = 12
+_PRINTED, _, _MEASURED = COLOURS[:3]
+_PANEL_IN, _LINE_IN, _LEGEND_IN = 1.35, 0.1, 0.25
+_LABEL_CHARACTERS = 9
 
 
-def draw_study(study: JudgedStudy, origin: Origin) -> dict[str, bytes]:
-    """Return the figure as ``png`` and ``svg``; the same input gives the same bytes."""
-    width_in = _MARGIN_IN + _PANEL_WIDTH_IN * max(len(study.panels), 1.5)
-    remarks = _remarks(study, origin, width_in)
+def draw_study(study: JudgedStudy, origin: Origin) -> dict[str, str | bytes]:
+    """Return the figure in every form, and its caption; the same input gives the same bytes."""
     labels = [_wrapped(level.label) for panel in study.panels for level in panel.levels]
-    label_lines = 1 + max(label.count("\n") for label in labels)
-    height_in = _TITLE_IN + _AXES_IN + 0.35 + _LINE_IN * (label_lines + len(remarks))
+    lines = 1 + max(label.count("\n") for label in labels)
     return render(
-        (width_in, height_in),
-        f"{study.heading}, mIoU with intervals",
-        lambda figure: _fill(figure, study, remarks),
+        _LEGEND_IN + len(study.panels) * (_PANEL_IN + _LINE_IN * lines),
+        f"{study.heading}: {study.caption}",
+        [*_remarks(study), origin.line],
+        lambda figure: _fill(figure, study),
     )
 
 
-def _fill(figure: Any, study: JudgedStudy, remarks: list[str]) -> None:
-    width_in, height_in = figure.get_size_inches()
-    bottom = 1 - (_TITLE_IN + _AXES_IN) / height_in
-    share = (width_in - 0.15) / len(study.panels)
+def _fill(figure: Any, study: JudgedStudy) -> None:
     table = TABLES.get(study.name)
     paper = "" if table is None else f"{table.dataset} {table.split}"
-    for index, panel in enumerate(study.panels):
-        left_in = _MARGIN_IN + index * share
-        place = (left_in / width_in, bottom, (share - _MARGIN_IN) / width_in, _AXES_IN / height_in)
-        _panel(figure.add_axes(place), panel, paper)
-    left = _MARGIN_IN / width_in
-    heading = f"{study.heading}: {study.caption}"
-    figure.text(left, 1 - 0.24 / height_in, heading, fontsize=11, color=_TEXT)
-    text = "\n".join(remarks)
-    figure.text(left, 0.13 / height_in, text, fontsize=6.5, color="#555555", linespacing=1.5)
+    kept: dict[str, Any] = {}
+    for panel, axes in zip(
+        study.panels, figure.subplots(len(study.panels), squeeze=False)[:, 0], strict=True
+    ):
+        _panel(axes, panel, paper)
+        handles, labels = axes.get_legend_handles_labels()
+        kept |= dict(zip(labels, handles, strict=True))
+    if kept:
+        figure.legend(list(kept.values()), list(kept), loc="outside lower left", ncols=2, columnspacing=1.0)
 
 
 def _panel(axes: Any, panel: Panel, paper: str) -> None:
     places = range(len(panel.levels))
     axes.set_xlim(-0.6, len(panel.levels) - 0.4)
-    axes.set_xticks(list(places), [_wrapped(level.label) for level in panel.levels], fontsize=7.5)
-    heading = f"{panel.title}. The statement: {panel.statement.verdict}"
-    axes.set_title(heading, fontsize=9, loc="left", color=_TEXT)
+    axes.set_xticks(list(places), [_wrapped(level.label) for level in panel.levels])
+    axes.set_title(f"{panel.title}; claim: {panel.statement.verdict}")
     axes.set_ylabel("mIoU (%)")
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for spine in ("top", "right"):
-        axes.spines[spine].set_visible(False)
+    axes.grid(visible=False, axis="x")
     printed = [
         (place, float(level.cell.value))
         for place, level in zip(places, panel.levels, strict=True)
         if level.cell is not None
     ]
     if printed:
-        axes.plot(*zip(*printed, strict=True), "o--", color=_PRINTED, linewidth=1, label=f"printed: {paper}")
+        axes.plot(
+            *zip(*printed, strict=True), "o--", color=_PRINTED, linewidth=0.7, label=f"printed: {paper}"
+        )
     for place, level in zip(places, panel.levels, strict=True):
         _level(axes, place, level)
     if not axes.lines and not axes.containers:
         axes.set_yticks([])
-    handles, labels = axes.get_legend_handles_labels()
-    kept = {label: handle for handle, label in zip(handles, labels, strict=True)}
-    if kept:
-        # "not measured" stands at the foot: no point may lie there
-        axes.margins(y=0.12 if all(level.interval for level in panel.levels) else 0.22)
-        axes.legend(list(kept.values()), list(kept), fontsize=7.5, frameon=False, loc="best")
+    elif not all(level.interval for level in panel.levels):
+        low, high = axes.get_ylim()
+        axes.set_ylim(bottom=low - 0.3 * (high - low))  # "not measured" stands at the foot
 
 
 def _level(axes: Any, place: int, level: Level) -> None:
@@ -87,8 +78,7 @@ def _level(axes: Any, place: int, level: Level) -> None:
             xycoords=("data", "axes fraction"),
             ha="center",
             va="bottom",
-            fontsize=7,
-            color="#888888",
+            color="#666666",
         )
         return
     mean, low, high = (100 * value for value in (found.mean, found.low, found.high))
@@ -98,18 +88,17 @@ def _level(axes: Any, place: int, level: Level) -> None:
         yerr=[[mean - low], [high - mean]],
         fmt="D",
         color=_MEASURED,
-        markersize=6,
-        capsize=4,
-        linewidth=1.6,
+        capsize=2,
         label="measured, 95 % interval",
     )
     axes.plot(
         [place + 0.16] * len(level.by_seed),
         [100 * miou for miou in level.by_seed],
         "o",
-        markersize=4,
+        markersize=2.5,
         markerfacecolor="white",
         markeredgecolor=_MEASURED,
+        markeredgewidth=0.6,
         linestyle="none",
         label="each seed",
     )
@@ -118,18 +107,12 @@ def _level(axes: Any, place: int, level: Level) -> None:
 def _wrapped(label: str) -> str:
     if "+" not in label:
         return "\n".join(textwrap.wrap(label, _LABEL_CHARACTERS))
-    return "\n".join(("+" if place else "") + part for place, part in enumerate(label.split("+")))
+    return label.replace("+", "\n+")
 
 
-def _remarks(study: JudgedStudy, origin: Origin, width_in: float) -> list[str]:
-    """Return the lines below: on what each panel was measured, what its records say, who made it."""
-    lines = []
+def _remarks(study: JudgedStudy) -> Iterator[str]:
+    """Yield on what each panel was measured and what its records say."""
     for panel in study.panels:
-        lines.append(f"{panel.title}: {panel.about}.")
-        statement = panel.statement
-        note = f" ({statement.note})" if statement.note else ""
-        lines.append(f"The paper: {statement.text}; here: {statement.verdict}{note}.")
-        lines += [f"{note[0].upper()}{note[1:]}." for note in panel.notes]
-    lines.append(f"{origin.line[0].upper()}{origin.line[1:]}.")
-    characters = int((width_in - _MARGIN_IN) * _REMARK_CHARACTERS_AN_INCH)
-    return [part for line in dict.fromkeys(lines) for part in textwrap.wrap(line, characters)]
+        yield f"{panel.title}: {panel.about}"
+        yield statement_line(panel)
+        yield from panel.notes

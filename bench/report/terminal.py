@@ -103,16 +103,24 @@ def print_table(console: Console, build: Callable[[str], Table]) -> str:
 
     Without a terminal nothing is shortened. Where no form fits, the lines are longer than the terminal.
     """
-    width = console.width
     for words in WORDS if console.is_terminal else WORDS[1:2]:
         table = build(words)
-        least = console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum
-        if least <= width:
+        if _width(console, table) <= console.width:
             break
-    console.width = max(width, least)
+    print_whole(console, table)
+    return words
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table whose lines are rather longer than the terminal than cut."""
+    width = console.width
+    console.width = max(width, _width(console, table))
     console.print(table)
     console.width = width
-    return words
+
+
+def _width(console: Console, table: Table) -> int:
+    return console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum
 
 
 def styled(verdict: str, *, words: str) -> str:

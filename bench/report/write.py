@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.files import write_atomic
-from bench.report.csv_table import study_to_csv, to_csv
+from bench.report.csv_table import to_csv
+from bench.report.latex import to_latex
 from bench.report.origin import Origin, origin
-from bench.report.page import to_markdown
+from bench.report.page import heading, title, to_markdown
 from bench.report.study_page import study_to_markdown
+from bench.reproduce.frames import study_frame, table_frame
 from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table_result import Reproduction
 
@@ -44,20 +46,24 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
     if isinstance(judged, JudgedStudy):
         from bench.report.study_figure import draw_study  # noqa: PLC0415
 
-        name = plot = judged.name
-        page, table = study_to_markdown(judged, made_by, f"{plot}.svg"), study_to_csv(judged, made_by)
+        name, plot, caption = judged.name, judged.name, f"{judged.heading}: {judged.caption}"
+        page, frame = study_to_markdown(judged, made_by, f"{plot}.svg"), study_frame(judged, as_printed=True)
+        levels = [level for panel in judged.panels for level in panel.levels]
+        titles = {level.label if level.cell is None else level.cell.row: level.label for level in levels}
         figure = draw_study(judged, made_by)
     else:
         from bench.report.pareto import draw  # noqa: PLC0415
 
-        name, plot = judged.stem, "pareto"
+        name, plot, caption = judged.stem, "pareto", heading(judged)
         plotted = name == _PLOTTED
         page = to_markdown(judged, made_by, f"{plot}.svg" if plotted else None)
-        table = to_csv(judged, made_by)
+        frame = table_frame(judged, as_printed=True)
+        titles = {row.name: title(row, judged) for row in judged.rows}
         figure = draw(judged, made_by) if plotted else {}
     contents: dict[Path, str | bytes] = {
         home / "reports" / f"{name}.md": page,
-        home / "results" / "tables" / f"{name}.csv": table,
+        home / "reports" / f"{name}.tex": to_latex(frame, titles, caption, made_by),
+        home / "results" / "tables" / f"{name}.csv": to_csv(frame, made_by),
         **{home / "reports" / f"{plot}.{form}": content for form, content in figure.items()},
     }
     for path, content in contents.items():

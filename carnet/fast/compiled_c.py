@@ -39,7 +39,7 @@ class CompiledC:
     Attributes
     ----------
     library
-        What `ctypes` loaded.
+        Library loaded by `ctypes`.
     compiler
         The compiler's name and version, as it says them.
     """
@@ -72,7 +72,7 @@ def declare(made: CompiledC, signatures: Mapping[str, str]) -> None:
     made
         The library.
     signatures
-        For each function the letter of what it returns, ``v`` for nothing, and those of its arguments: ``p``
+        Per function the letter of what it returns, ``v`` for nothing, and those of its arguments: ``p``
         pointer, ``l`` long, ``f`` float, ``d`` double, ``i`` int, ``b`` bool. Spaces do not count.
     """
     for name, signature in signatures.items():

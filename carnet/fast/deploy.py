@@ -52,16 +52,16 @@ def deploy(
     Parameters
     ----------
     model
-        In either mode; the running statistics of its BNs are what is folded in.
+        Network in either mode; the running statistics of its BNs are folded in.
     size_hw
         The one height and width that it shall take, pixels; every size inside is then a constant. None takes
         any size.
     pool
         CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same maximum
         from 10 values instead of 25; or ``one_pass``, in C (`carnet.fast.one_pass_pool`), for fp32 on a
-        CPU where there is a C compiler. Elsewhere, and in an exported graph, that is the separable one.
+        CPU with a C compiler. Elsewhere, and in an exported graph, that is the separable one.
     compose_classifier
-        Whether the last convolution of the finest CRP and the 3x3 classifier become one beside the other;
+        Whether the last convolution of the finest CRP and the 3x3 classifier become one, next to each other;
         None does so where that saves operations.
 
     Raises
@@ -209,7 +209,7 @@ class Level(nn.Module):
         self.attend = in_a_row(folded(attention.w1, attention.w1_bn), folded(attention.w2, attention.w2_bn))
         self.activation = copy.deepcopy(activation)
         self.convs = copy.deepcopy(crp.convs) if isinstance(crp, CRP) else nn.ModuleList()
-        # asked here once: no compiler can trace the asking
+        # looked up once here: no compiler can trace the look-up
         self.pool_form = "separable" if pool == "one_pass" and code() is None else pool
 
     def forward(

@@ -84,7 +84,7 @@ def sum_by_taps(
 
 @torch.library.custom_op("carnet::written_out", mutates_args=(), schema="(Tensor x) -> Tensor")
 def written_out(x: Tensor) -> Tensor:
-    """Return a copy, which a compiler must have written before it goes on.
+    """Return a copy, which a compiler must have written before it continues.
 
     It would otherwise add up the taps anew for every pixel that the enlargement reads: 14 ms, not 7.
     """

@@ -51,9 +51,7 @@ def one_pass_pool(x: Tensor) -> Tensor:
     found = code()
     if found is None or not takes(x):
         why = "no C compiler here" if found is None else f"a map of {x.dtype} on {x.device}"
-        raise ValueError(
-            f"one_pass_pool: {why}; it takes 32-bit floats on a CPU, where there is a C compiler"
-        )
+        raise ValueError(f"one_pass_pool: {why}; expected 32-bit floats on a CPU with a C compiler")
     maps = x.permute(0, 2, 3, 1).contiguous()  # a view where it is in channels last
     pooled = torch.empty_like(maps)
     for one, out in zip(maps, pooled, strict=True):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from baselines.pspnet import PSPNet, build
 from baselines.registry import METHODS
+from bench.cost.components import training_only
 from bench.cost.count import count_costs, params
 from bench.cost.meta import on_meta
 from bench.train.criterion import PixelLoss

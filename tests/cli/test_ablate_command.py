@@ -27,7 +27,7 @@ size_hw = [64, 96]
 
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
-    """A recipe of 2 steps a run on drawn images; a step is said to cost 10 s, an image 1 s."""
+    """A recipe of 2 steps per run on synthetic images; a step costs 10 s, an image 1 s."""
     monkeypatch.setattr(estimate, "prepare", lambda *_: None)
     monkeypatch.setattr(estimate, "measure_step", lambda *_: StepCost(step_s=10.0, image_s=1.0))
     path = tmp_path / "tiny.toml"
@@ -107,14 +107,52 @@ def test_a_dry_run_for_a_reader(carnet_bench, recipe):
     assert "weights of the last epoch, scored on test, which selects nothing" in out
 
 
-def test_without_the_data_a_dry_run_lists_the_runs_and_says_why_there_is_no_estimate(
-    carnet_bench, tmp_path, monkeypatch
-):
+@pytest.fixture
+def no_camvid(tmp_path, monkeypatch):
     monkeypatch.setenv("CARNET_DATA", str(tmp_path / "empty"))
-    code, out, _ = carnet_bench("ablate", "--lambda", 0.2, "--seeds", 1, "--dry-run")
+    monkeypatch.setenv("CARNET_BENCH_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("recipe", "no_camvid")
+def test_without_the_data_the_time_is_measured_on_synthetic_images_for_the_published_number_of_images(
+    carnet_bench,
+):
+    code, out, _ = carnet_bench("ablate", "--lambda", 0.2, "--seeds", 1, "--data", "camvid", "--dry-run")
     assert code == 0
-    assert "mobile BS+CARModule+SCLoss+CRP, seed 0  to do, nothing says how long" in out
-    assert "could not be measured: camvid: no such folder" in out
+    # 367 images in batches of 6 for 12 epochs are 732 steps of 10 s; 2 x 101 + 233 images of 1 s: 7755 s
+    assert "mobile BS+CARModule+SCLoss+CRP, seed 0  to do, about 2 h 09 min" in out
+    assert "10 s, 1 s, measured now on synthetic images" in out
+
+
+@pytest.mark.usefixtures("recipe", "no_camvid")
+def test_where_camvid_is_not_found_the_first_line_says_so_and_the_grid_is_of_synthetic_scenes(carnet_bench):
+    words = ("ablate", "--lambda", 0, 0.2, 0.4, "--dry-run")
+    code, out, err = carnet_bench(*words)
+    assert code == 0
+    assert err.startswith("CamVid not found")
+    assert out.startswith("scenes-ablation: scenes (synthetic images), 8 epochs, seeds 0, 1, 2")
+    document = json.loads(carnet_bench(*words, "--json")[1])
+    assert (document["data"], document["synthetic"], len(document["runs"])) == ("scenes", True, 9)
+
+
+@pytest.mark.usefixtures("recipe")
+def test_where_camvid_is_given_the_grid_is_of_camvid(carnet_bench, camvid_root):
+    code, out, err = carnet_bench(
+        "ablate", "--lambda", 0, "--dry-run", "--seeds", 1, "--data-root", camvid_root
+    )
+    assert (code, "synthetic" in err) == (0, False)
+    assert out.startswith("camvid-ablation: camvid, 12 epochs")
+
+
+def test_nine_runs_on_scenes_end_within_a_quarter_of_an_hour_on_two_cores():
+    from bench.data.scenes.scenes import DEFAULT_COUNTS
+    from bench.train import recipe as recipes
+
+    found = recipes.load("scenes-ablation")
+    # measured: 6 images of 240x320 take 0.65 s; a fifth more for small ones; 0.05 s per scored image
+    step_s = 1.2 * 0.65 * found.batch * found.crop[0] * found.crop[1] / (6 * 240 * 320)
+    steps = found.epochs * (DEFAULT_COUNTS["train"] // found.batch)
+    assert steps * step_s + 0.05 * DEFAULT_COUNTS["test"] <= 75
 
 
 def test_a_grid_is_trained_compared_and_then_done(carnet_bench, recipe):
@@ -142,8 +180,8 @@ def test_a_budget_for_nothing_measures_nothing(carnet_bench, recipe, tmp_path):
         "ablate", "--lambda", 0.2, "--recipe", recipe, "--budget", "20s", "--threads", 1, "--seeds", 1
     )
     assert code == 4
-    assert "not begun: mobile BS+CARModule+SCLoss+CRP, seed 0 needs about 28 s" in out
-    assert "error: not finished, and nothing was measured\nnext: give a longer --budget" in err
+    assert "not started: mobile BS+CARModule+SCLoss+CRP, seed 0 needs about 28 s" in out
+    assert "nothing was measured\nnext: give a longer --budget" in err
     assert not (tmp_path / "results").exists()
 
 
@@ -151,14 +189,14 @@ def test_a_budget_for_nothing_measures_nothing(carnet_bench, recipe, tmp_path):
     ("line", "message"),
     [
         ("", "nothing to vary; give --components"),
-        ("--modules 5", "--modules '5'; allowed are 0, 1, 2, 3, 4"),
-        ("--lambda -0.2", "--lambda '-0.2'; allowed are numbers from 0 on"),
+        ("--modules 5", "--modules '5'; choose from 0, 1, 2, 3, 4"),
+        ("--lambda -0.2", "--lambda '-0.2'; expected a number of at least 0"),
         ("--lambda --modules 1", "--lambda has no value"),
-        ("--components bs sc", "--components 'sc'; allowed are bs, car, scloss, crp"),
+        ("--components bs sc", "--components 'sc'; choose from bs, car, scloss, crp"),
         ("--modules 1 --scloss 2", "no combination is possible (modules 1, scloss 2: "),
-        ("--lambda 0 --recipe camvid-slow", "no recipe 'camvid-slow'; have "),
-        ("--lambda 0 --data kitti", "no data set 'kitti'; choose from camvid, "),
-        ("--lambda 0 --budget 10", "duration '10': allowed is a number above 0 with s, m or h"),
+        ("--lambda 0 --recipe camvid-slow", "no recipe 'camvid-slow'"),
+        ("--lambda 0 --data kitti", "no data set 'kitti'"),
+        ("--lambda 0 --budget 10", "duration '10': expected"),
         ("--lambda 0 --seeds 0", "--seeds"),
         ("--backbone mobile resnet50 --weights-file a.safetensors", "--weights-file fits one encoder"),
     ],

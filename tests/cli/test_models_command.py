@@ -22,10 +22,10 @@ def run(monkeypatch: pytest.MonkeyPatch):
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     register(app)
 
-    def call(names: list[str], *words: str, own: Method | None = None):
+    def call(names: list[str], *words: str, own: Method | None = None, columns: int = 100):
         methods = {name: METHODS[name] for name in names}
         monkeypatch.setattr("bench.models.METHODS", {**methods, **({own.name: own} if own else {})})
-        return CliRunner().invoke(app, [*words], env={"COLUMNS": "100"})
+        return CliRunner().invoke(app, [*words], env={"COLUMNS": str(columns)})
 
     return call
 
@@ -88,6 +88,17 @@ def test_the_list_for_reading_fits_100_columns_with_peers_apart_from_the_paper(r
         "  mobilenetv2_100: mobilenet_v2_imagenet_timm, timm-mobilenetv2_100, torchvision-mobilenet_v2"
         in lines
     )
+
+
+def test_80_columns_keep_every_number_and_put_below_what_has_no_room(run) -> None:
+    lines = run(["icnet", "fcn-8s", "segnet"], columns=80).stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("icnet "))
+    assert lines[at].split()[1:4] == ["6.700", "29.029", "1024x2048"]
+    assert "0.4, 0.16" in "".join(lines[at : at + 2])
+    at = next(n for n, line in enumerate(lines) if line.startswith("segnet "))
+    assert "vgg16" in "".join(lines[at : at + 2])
+    table = lines[: next(n for n, line in enumerate(lines) if "ImageNet weights" in line)]
+    assert max(map(len, table)) <= 80
 
 
 def test_a_method_that_does_not_build_does_not_hide_the_list(run) -> None:

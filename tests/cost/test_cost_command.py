@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 import bench.models
 from baselines.registry import METHODS
+from bench.cli.cost import _show_together as show_together
 from bench.cli.cost import register as register_cost
+from bench.cost.costs import Costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 
 OWN = """
@@ -46,6 +48,25 @@ def test_cost_prints_one_json_document_with_units(app: typer.Typer) -> None:
     assert (document["models"][0]["height"], document["models"][0]["width"]) == (64, 96)
     assert set(document["models"][0]["counts"]) == set(document["units"])
     assert document["models"][0]["counts"]["params_m"] == 3.873107
+
+
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_no_digit_of_all_costs_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    names = ("deeplab-crf-largefov", "cascaded-dilatednet")
+    costs = [
+        Costs(1051.234, 1278.965, 1300.321, 267.404, name, classes, size_hw)
+        for name, classes, size_hw in zip(names, (19, 150), ((1024, 2048), (384, 384)), strict=True)
+    ]
+    show_together(costs, dict.fromkeys(names, "paper"))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for text in (*names, "1024x2048, 19", "384x384, 150"):
+        assert out.count(text) == 1
+    for digits in ("1051.234", "1278.965", "2557.930", "1300.321", "267.404"):
+        assert out.count(digits) == 2
 
 
 def test_cost_of_a_file_of_one_s_own_by_either_spelling(app: typer.Typer, tmp_path: Path) -> None:

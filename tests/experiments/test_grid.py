@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import RefusedInput, UsageError
-from bench.experiments.grid import experiment_of, require_one_backbone, scored_split_of
+from bench.experiments.grid import experiment_of, require_one_backbone
 from bench.experiments.grid_axes import axes_of
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import look
@@ -12,6 +12,7 @@ from bench.paper.studies import table5_variants
 from bench.reproduce.grid_verdict import printed_difference
 from bench.train import recipe as recipes
 from bench.train.run import Settings
+from bench.train.splits import scored_split
 
 COMPONENTS = {"components": ["bs", "car", "scloss", "crp"]}
 
@@ -57,7 +58,7 @@ def test_another_backbone_brings_its_own_weights_and_drops_the_options_of_the_fi
     ("data", "split"), [("camvid", "test"), ("cityscapes", "val"), ("nyudv2", "val"), ("ade20k", "val")]
 )
 def test_scored_is_the_test_split_where_its_labels_are_public(data, split):
-    assert scored_split_of(recipes.load(f"{data}-ablation")) == split
+    assert scored_split(recipes.load(f"{data}-ablation")) == split
 
 
 def test_weights_are_never_selected_on_the_images_that_are_scored(grids, tmp_path):
@@ -65,14 +66,14 @@ def test_weights_are_never_selected_on_the_images_that_are_scored(grids, tmp_pat
     text = (recipes.FOLDER / "cityscapes-ablation.toml").read_text().replace("validate_every = 0", "")
     for line in ('selection = "best"', "stop_after = 10"):
         path.write_text(f"{text}\n{line}\n")
-        with pytest.raises(RefusedInput, match="selects on cityscapes val, which is what a study scores"):
+        with pytest.raises(RefusedInput, match="selects weights on cityscapes val"):
             grids.experiment(path)
 
 
 def test_a_recipe_of_other_data_or_of_no_carnet_is_refused(grids, tmp_path):
-    with pytest.raises(UsageError, match="recipe camvid-quick is of camvid, not of scenes"):
+    with pytest.raises(UsageError, match="camvid-quick trains on camvid, not on scenes"):
         experiment_of(axes_of(lambdas=["0"]), name_or_path="camvid-quick", data="scenes")
-    with pytest.raises(UsageError, match="no recipe 'camvid-full-ablation'; have ade20k-ablation, camvid-"):
+    with pytest.raises(UsageError, match="no recipe 'camvid-full-ablation'; choose from ade20k-"):
         experiment_of(axes_of(lambdas=["0"]), data="camvid-full")
     path = tmp_path / "enet.toml"
     path.write_text(grids.TINY.replace("carnet-mobile", "enet"))

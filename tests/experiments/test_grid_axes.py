@@ -77,7 +77,7 @@ def test_a_weight_changes_nothing_of_a_row_without_scloss():
 def test_a_row_takes_no_more_than_it_has():
     found = grid(components=["bs", "car"], modules=["0", "2"])
     assert [one.title for one in found.variants] == ["BS", "BS+2 CARModules"]
-    assert found.skipped == (("components bs, modules 2", "BS has no CARModule, 2 asked for"),)
+    assert found.skipped == (("components bs, modules 2", "BS has no CARModule, 2 requested"),)
 
 
 def test_a_value_twice_is_one():
@@ -87,16 +87,16 @@ def test_a_value_twice_is_one():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"modules": ["5"]}, "--modules '5'; allowed are 0, 1, 2, 3, 4"),
-        ({"modules": ["-1"]}, "--modules '-1'; allowed are"),
-        ({"scloss": ["two"]}, "--scloss 'two'; allowed are"),
-        ({"components": ["bs", "attention"]}, "'attention'; allowed are bs, car, scloss, crp"),
-        ({"lambdas": ["-0.2"]}, "--lambda '-0.2'; allowed are numbers from 0 on"),
+        ({"modules": ["5"]}, "--modules '5'; choose from 0, 1, 2, 3, 4"),
+        ({"modules": ["-1"]}, "--modules '-1'; choose from"),
+        ({"scloss": ["two"]}, "--scloss 'two'; choose from"),
+        ({"components": ["bs", "attention"]}, "'attention'; choose from bs, car, scloss, crp"),
+        ({"lambdas": ["-0.2"]}, "--lambda '-0.2'; expected a number"),
         ({"lambdas": ["nan"]}, "--lambda 'nan'"),
         ({"lambdas": ["0,0.2"]}, "--lambda '0,0.2'"),
-        ({"scloss_form": ["focal"]}, "allowed are paper, bce"),
-        ({"between_convs": ["gelu"]}, "allowed are linear, relu"),
-        ({"backbone": ["vgg16"]}, "allowed are mobile, resnet50, resnet101, resnet152"),
+        ({"scloss_form": ["focal"]}, "choose from paper, bce"),
+        ({"between_convs": ["gelu"]}, "choose from linear, relu"),
+        ({"backbone": ["vgg16"]}, "choose from mobile, resnet50, resnet101, resnet152"),
         ({}, "nothing to vary"),
     ],
 )

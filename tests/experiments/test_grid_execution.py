@@ -128,9 +128,7 @@ def test_within_a_budget_nothing_is_begun_that_does_not_fit(grids, quick, tmp_pa
         grids, grids.tiny_recipe(tmp_path), tmp_path, budget_s=91.0, clock=iter([0.0, 40.0, 48.0]).__next__
     )
     assert len(quick) == 1
-    assert (
-        progress.unfit == "not begun: mobile BS+CARModule, seed 0 needs about 44 s, 43 s of the budget left"
-    )
+    assert progress.unfit == "not started: mobile BS+CARModule, seed 0 needs about 44 s, 43 s are left"
     assert not progress.finished
 
 
@@ -139,10 +137,10 @@ def test_a_signal_while_a_run_is_scored_ends_the_grid_with_what_to_do(grids, tmp
         if (kind, done) == ("test", 1):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(Interrupted, match="mobile BS, seed 0: stopped by SIGTERM while test") as stopped:
+    with pytest.raises(Interrupted, match="seed 0: stopped by SIGTERM while scoring test") as stopped:
         run_grid(grids, grids.tiny_recipe(tmp_path), tmp_path, watch)
     assert stopped.value.exit_code == 143
-    assert stopped.value.then.startswith("the same command goes on")
+    assert stopped.value.then.startswith("rerun the same command")
     assert read_records(tmp_path, "accuracy") == []
     states = look(
         grids.experiment(tmp_path / "tiny.toml"), Ledger(Settings(tmp_path, threads=1), "test")

@@ -10,12 +10,16 @@ import pytest
 from baselines.method import Method
 from bench.paper import rows
 from bench.report.csv_table import COLUMNS, as_text, to_csv
+from bench.report.latex import to_latex
+from bench.report.markdown import Footnotes
 from bench.report.origin import Origin, origin
 from bench.report.page import number, to_markdown
 from bench.report.pareto import Mark, draw, marks, without_both
 from bench.report.write import write_report
+from bench.reproduce.frames import table_frame
 from bench.reproduce.table import FITTED, reproduce
-from bench.reproduce.table_result import Point, Reproduction, Result
+from bench.reproduce.table_result import OtherTimes, Point, Reproduction, Result
+from bench.reproduce.verdict.order import judge_ranks
 
 ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 NONE: dict[str, Method] = {}
@@ -41,6 +45,10 @@ def judged(unmeasured: Reproduction) -> Reproduction:
     return replace(unmeasured, results=results, notes=(FITTED,), points=points)
 
 
+def csv_of(judged: Reproduction) -> str:
+    return to_csv(table_frame(judged, as_printed=True), ORIGIN)
+
+
 def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), strict=True))
 
@@ -48,7 +56,7 @@ def read(text: str) -> list[dict[str, str]]:
 def test_the_csv_has_a_line_for_each_printed_cell_with_all_digits_of_the_measured_one(
     judged: Reproduction,
 ) -> None:
-    lines = read(to_csv(judged, ORIGIN))
+    lines = read(csv_of(judged))
     assert len(lines) == 73
     assert tuple(lines[0]) == COLUMNS
     flops = next(one for one in lines if (one["row"], one["column"]) == ("carnet-mobile", "flops"))
@@ -59,30 +67,77 @@ def test_the_csv_has_a_line_for_each_printed_cell_with_all_digits_of_the_measure
 
 
 def test_not_measured_is_an_empty_csv_field_and_no_nan_is_written(judged: Reproduction) -> None:
-    text = to_csv(judged, ORIGIN)
+    text = csv_of(judged)
     enet = next(one for one in read(text) if one["row"] == "enet")
     assert (enet["measured"], enet["record"]) == ("", "")
     assert "nan" not in text.lower().split(",")
 
 
 def test_a_csv_field_that_a_spreadsheet_would_run_is_quoted(judged: Reproduction) -> None:
-    lines = read(to_csv(judged, ORIGIN))
+    lines = read(csv_of(judged))
     time = next(one for one in lines if (one["row"], one["column"]) == ("carnet-mobile", "time"))
     assert time["note"] == "'=1+1"
-    for text in ("=1", "+1", "-x", "@x", "\t=1"):
+    for text in ("=1", "+x", "-x", "@x", "\t=1"):
         assert as_text(text) == f"'{text}"
     assert as_text("a=1") == "a=1"
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_none_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="no measurement"):
-        as_text(value)
+def test_an_infinite_number_is_refused(judged: Reproduction) -> None:
+    frame = table_frame(judged, as_printed=True)
+    with pytest.raises(ValueError, match="measured"):
+        to_csv(frame.assign(measured=math.inf), ORIGIN)
 
 
-def test_a_zero_is_not_an_empty_field() -> None:
-    assert as_text(0.0) == "0.0"
-    assert as_text(None) == ""
+def test_a_zero_is_not_an_empty_field_and_a_signed_number_stays_a_number(judged: Reproduction) -> None:
+    frame = table_frame(judged, as_printed=True).assign(measured=0.0, printed="-5.1")
+    (first, *_) = read(to_csv(frame, ORIGIN))
+    assert (first["measured"], first["printed"]) == ("0.0", "-5.1")
+
+
+def test_the_latex_table_is_booktabs_with_every_row_and_no_bare_sign_of_tex(judged: Reproduction) -> None:
+    titles = {row.name: row.title for row in judged.rows} | {"enet": "E_Net & 100 % ± # †"}
+    text = to_latex(table_frame(judged, as_printed=True), titles, "Table 1", ORIGIN)
+    lines = text.splitlines()
+    body = [line for line in lines if line.endswith("\\\\")]
+    assert [line.split(" & ")[0] for line in body[2:3]] == ["SegNet"]
+    assert len(body) == 2 + 16
+    # one place for the method, a pair for each of five columns
+    assert {line.replace("\\&", "").count("&") for line in body[1:]} == {10}
+    assert "E\\_Net \\& 100 \\% $\\pm$ \\# \\textdagger{}" in text
+    order = ["\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"]
+    assert [lines.index(one) for one in order] == sorted(lines.index(one) for one in order)
+    assert text.count("$") % 2 == 0
+    assert text.count("{") == text.count("}")
+
+
+def test_notes_that_share_a_part_and_differ_in_numbers_are_one_note() -> None:
+    notes = [("A", "CPU; mean 1.5 ms"), ("B", "CPU; mean 2e+03 ms"), ("C", "off by 2"), ("D", "off by 3")]
+    found = Footnotes(notes)
+    assert [found.mark(note) for _, note in notes] == [f" <sup>{n}</sup>" for n in (1, 1, 2, 3)]
+    assert found.section[2:-1] == ["1. CPU. A: mean 1.5 ms. B: mean 2e+03 ms", "2. off by 2", "3. off by 3"]
+    assert found.mark(None) == ""
+
+
+def test_a_frame_rate_has_the_note_of_its_time(judged: Reproduction) -> None:
+    results = dict(judged.results)
+    for column, note in (("time", "bound 5 ms"), ("fps", "bound 200 fps")):
+        results["enet", column] = Result(results["enet", column].cell, 1.0, "other machine", note, "ab12")
+    page = to_markdown(replace(judged, results=results), ORIGIN)
+    assert "bound 5 ms" in page
+    assert "bound 200 fps" not in page
+
+
+def test_times_of_other_machines_stand_apart_with_their_order(judged: Reproduction) -> None:
+    cell = judged.results["enet", "time"].cell
+    other = OtherTimes(
+        "Fast GPU", {("enet", "time"): Result(cell, 2.5, "other machine")}, judge_ranks({}, {})
+    )
+    page = to_markdown(replace(judged, elsewhere=(other,)), ORIGIN)
+    section = page.split("## Times of other machines")[1].split("\n## ")[0]
+    assert "| Method | Printed | Fast GPU |" in section
+    assert "| ENet | **7** | 2.5 |" in section
+    assert "* Fast GPU: " in section
+    assert "SegNet" not in section
 
 
 def test_the_readme_of_the_results_defines_every_column() -> None:
@@ -184,12 +239,28 @@ def test_measured_points_name_their_data_and_drawn_images_are_called_synthetic(j
 def test_the_plot_is_the_same_to_the_byte_each_time_and_has_no_date(judged: Reproduction) -> None:
     first, second = draw(judged, ORIGIN), draw(judged, ORIGIN)
     assert first == second
-    assert first["png"].startswith(b"\x89PNG")
-    assert b"<svg" in first["svg"]
-    assert b"dc:date" not in first["svg"]
+    assert first["png"].startswith(b"\x89PNG")  # type: ignore[union-attr]
+    assert b"dc:date" not in first["svg"]  # type: ignore[operator]
+    assert b"CreationDate" not in first["pdf"]  # type: ignore[operator]
+
+
+def test_the_plot_is_one_column_wide_and_its_words_are_words(judged: Reproduction) -> None:
+    files = draw(judged, ORIGIN)
+    svg = files["svg"].decode()  # type: ignore[union-attr]
+    assert 'width="226.8pt"' in svg  # 3.15 in of 72 pt
+    sizes = {float(size) for size in re.findall(r"font(?:-size)?: (?:[a-z0-9]+ )*?([.0-9]+)px", svg)}
+    assert sizes
+    assert min(sizes) >= 6
+    assert ">DeepLab-CRF-LargeFOV †<" in svg
+    width = int.from_bytes(files["png"][16:20], "big")  # type: ignore[arg-type]
+    assert width >= 3.15 * 300
+    assert "commit 0123456789ab" in str(files["caption.md"])
+    assert "0123456789ab" not in svg
 
 
 def test_no_label_of_the_plot_covers_another(judged: Reproduction, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.text import Text
+
     from bench.report import pareto
 
     figures = []
@@ -201,8 +272,8 @@ def test_no_label_of_the_plot_covers_another(judged: Reproduction, monkeypatch: 
         real(axes, labels, lines)
         renderer = axes.figure.canvas.get_renderer()
         for text in axes.texts:
-            text.arrow_patch = None
-            written.append((text.get_text(), text.get_window_extent(renderer)))
+            text.update_positions(renderer)
+            written.append((text.get_text(), Text.get_window_extent(text, renderer)))
 
     monkeypatch.setattr(pareto, "write_labels", keep)
     draw(judged, ORIGIN)
@@ -220,9 +291,9 @@ def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tm
     written = write_report(judged, tmp_path, ORIGIN)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "reports/table1.md",
+        "reports/table1.tex",
         "results/tables/table1.csv",
-        "reports/pareto.png",
-        "reports/pareto.svg",
+        *(f"reports/pareto.{end}" for end in ("caption.md", "png", "svg", "pdf")),
     ]
     assert all(path.stat().st_size > 0 for path in written)
     assert "](pareto.svg)" in written[0].read_text(encoding="utf-8")
@@ -230,7 +301,7 @@ def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tm
 
 def test_table_4_has_no_plot(tmp_path: Path) -> None:
     written = write_report(reproduce("table4", tmp_path, NONE), tmp_path, ORIGIN)
-    assert [path.name for path in written] == ["table4.md", "table4.csv"]
+    assert [path.name for path in written] == ["table4.md", "table4.tex", "table4.csv"]
     assert "| Method | BS | CARModule | CRP | Others |" in written[0].read_text(encoding="utf-8")
 
 
@@ -239,7 +310,7 @@ def test_times_of_another_engine_have_files_and_a_heading_of_their_own(
 ) -> None:
     written = write_report(replace(judged, form="openvino bf16 deployed"), tmp_path, ORIGIN)
     assert [path.name for path in written] == [
-        f"table1-openvino-bf16-deployed.{end}" for end in ("md", "csv")
+        f"table1-openvino-bf16-deployed.{end}" for end in ("md", "tex", "csv")
     ]
     head = written[0].read_text(encoding="utf-8").partition("\n")[0]
     assert head.startswith("# Table 1: ")

@@ -14,6 +14,7 @@ from bench.report.origin import Origin
 from bench.report.page import to_markdown
 from bench.report.pareto import Mark, draw, marks
 from bench.report.terminal import show_table
+from bench.reproduce.frames import table_frame
 from bench.reproduce.table import FITTED, reproduce
 from bench.reproduce.table_result import Beside, Measured, Point, Reproduction, Result
 from bench.reproduce.verdict import words as v
@@ -137,7 +138,7 @@ def test_the_printed_deviation_of_a_time_is_shown_everywhere(unmeasured: dict[st
     judged = unmeasured["table2"]
     assert "19.56 ± 0.29" in shown(judged)
     assert "**19.56 ± 0.29**<br>" in to_markdown(judged, ORIGIN)
-    lines = csv.DictReader(io.StringIO(to_csv(judged, ORIGIN)), strict=True)
+    lines = csv.DictReader(io.StringIO(to_csv(table_frame(judged, as_printed=True), ORIGIN)), strict=True)
     time = next(one for one in lines if (one["row"], one["column"]) == ("lwrf-resnet50", "time"))
     assert (time["printed"], time["std"]) == ("19.56", "0.29")
 
@@ -197,7 +198,9 @@ def test_the_terminal_shows_what_is_not_in_the_paper_below_the_table(beside: Rep
 
 
 def test_the_csv_has_what_is_beside_the_table_without_print_and_verdict(beside: Reproduction) -> None:
-    lines = list(csv.DictReader(io.StringIO(to_csv(beside, ORIGIN)), strict=True))
+    lines = list(
+        csv.DictReader(io.StringIO(to_csv(table_frame(beside, as_printed=True), ORIGIN)), strict=True)
+    )
     assert len(lines) == 73 + 5 + 2
     mine = [line for line in lines if line["row"] == "mynet"]
     assert [(one["unit"], one["measured"]) for one in mine if one["column"] == "flops"] == [

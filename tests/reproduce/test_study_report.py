@@ -10,11 +10,12 @@ from rich.console import Console
 
 from bench.paper.studies import STUDIES, table5_variants
 from bench.report.csv_table import STUDY_COLUMNS as COLUMNS
-from bench.report.csv_table import study_to_csv
+from bench.report.csv_table import to_csv
 from bench.report.origin import Origin
 from bench.report.study_figure import draw_study
 from bench.report.study_page import study_to_markdown
 from bench.report.study_terminal import show_study
+from bench.reproduce.frames import study_frame
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import JudgedStudy
 
@@ -49,7 +50,7 @@ def test_the_page_has_the_papers_layout_with_intervals_and_the_statement(study: 
 
 
 def test_the_csv_has_a_line_for_each_score_and_each_improvement(study: JudgedStudy) -> None:
-    lines = list(csv.DictReader(io.StringIO(study_to_csv(study, ORIGIN))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(study_frame(study, as_printed=True), ORIGIN))))
     assert tuple(lines[0]) == COLUMNS
     assert [line["column"] for line in lines] == 2 * (["miou"] * 4 + ["improvement"] * 3)
     score, change = lines[8], lines[11]
@@ -57,7 +58,7 @@ def test_the_csv_has_a_line_for_each_score_and_each_improvement(study: JudgedStu
     assert (float(score["measured"]), float(score["measured_std"])) == (pytest.approx(30), pytest.approx(6))
     assert len(score["record"].split()) == 3
     assert (change["row"], change["over"]) == ("bs-carmodule-mobile", "bs-mobile")
-    assert change["printed"] == "'+3.9"  # no formula for a spreadsheet
+    assert change["printed"] == "3.9"  # a number, and no formula for a spreadsheet
     assert float(change["low"]) == pytest.approx(5 - 4.302653 / 3**0.5)
     assert change["verdict"] == "reproduced"
 
@@ -77,7 +78,7 @@ def test_the_same_study_gives_the_same_figure(study: JudgedStudy) -> None:
 
 
 def test_a_figure_of_nothing_measured_can_be_drawn(tmp_path: Path) -> None:
-    assert set(draw_study(reproduce_study("fig10", tmp_path), ORIGIN)) == {"png", "svg"}
+    assert set(draw_study(reproduce_study("fig10", tmp_path), ORIGIN)) == {"png", "svg", "pdf", "caption.md"}
 
 
 def test_the_command_prints_one_document_and_writes_the_files(
@@ -90,6 +91,9 @@ def test_the_command_prints_one_document_and_writes_the_files(
         "reports/table5.md",
         "reports/table5.png",
         "reports/table5.svg",
+        "reports/table5.pdf",
+        "reports/table5.tex",
+        "reports/table5.caption.md",
         "results/tables/table5.csv",
     ):
         assert f"wrote {tmp_path / path}" in err

@@ -67,9 +67,9 @@ def test_a_smoke_run_takes_the_split_that_a_sample_holds_and_any_other_run_does_
         open_split(recipes.load(f"{data}-paper"), missing, root, tmp_path)
 
 
-def test_what_a_run_is_scored_on_has_labels(tmp_path, cityscapes_root) -> None:
-    assert scored_split(recipes.load("scenes-quick"), None, tmp_path) == "test"
-    assert scored_split(recipes.load("cityscapes-paper"), cityscapes_root, tmp_path) == "val"
+def test_what_a_run_is_scored_on_has_labels() -> None:
+    assert scored_split(recipes.load("scenes-quick")) == "test"
+    assert scored_split(recipes.load("cityscapes-paper")) == "val"
 
 
 def first_of(cityscapes: Path, folder: Path, count: int) -> Path:

@@ -1,7 +1,7 @@
 """A CARModule in training and the activation after it, as one operation.
 
 The gradients that reach its two maps through Eq. 1, the activation and the means are a product of maps or one
-number a channel. They are written together, once Eq. 2's few numbers have theirs.
+number per channel. They are written together, once Eq. 2's few numbers have theirs.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def refine_and_clamp(
     Parameters
     ----------
     module
-        In training mode.
+        A module in training mode.
     low, high
         Maps of one size that the C is for (`carnet.fast.training.library.computes_in_c`).
     bounds
-        Of the clamp; as in torch, no gradient flows where the value lies on one.
+        Bounds of the clamp; as in torch, no gradient flows where the value lies on one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The three files in C beside this one, as one library: what they take, and how they are called."""
+"""The three C files of this folder, as one library: what they take, and how they are called."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def library() -> CompiledC | None:
 def computes_in_c(x: Tensor) -> bool:
     """Say whether a map is of the kind that the C is for, here and now.
 
-    That is: 32-bit floats on a CPU, in channels last, without autocast, where there is the `library`.
+    That is: 32-bit floats on a CPU, in channels last, without autocast, with the `library` built.
     """
     return (
         x.device.type == "cpu"

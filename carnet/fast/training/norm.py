@@ -1,7 +1,7 @@
 """Batch-norm in training and the ReLU or ReLU6 after it, as one operation.
 
 Apart, a step reads or writes the map a dozen times for them, and copies it before a clamp in place. Here
-forward reads it twice and writes once, and so does backward, with the gradient beside it.
+forward reads it twice and writes once, and so does backward, with the gradient.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def takes(bn: nn.Module, x: Tensor) -> bool:
         and bn.affine
         and bn.track_running_stats
         and bn.momentum is not None
-        and x.numel() > x.shape[1]  # one value a channel is refused by torch, in its words
+        and x.numel() > x.shape[1]  # one value per channel is refused by torch, in its words
         and computes_in_c(x)
     )
 
@@ -42,7 +42,7 @@ def norm_and_clamp(
     bn, x
         Such that `takes` says yes.
     low, high
-        Of the clamp; infinite where there is none.
+        Bounds of the clamp; infinite without one.
 
     Raises
     ------

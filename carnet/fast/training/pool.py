@@ -1,7 +1,7 @@
 """Chained residual pooling in training, as one operation.
 
 torch's pool writes a 64-bit index for each value, and autograd adds what flows back to one map in passes of
-their own. Here an index is two bytes, the pool's gradient is added to the one beside it while it is made, and
+their own. Here an index is two bytes, the pool's gradient is added to the other one while it is computed, and
 a few images go through all stages before the next ones, for what a stage left is then nearer.
 """
 

@@ -86,7 +86,7 @@ def test_a_compiler_is_told_the_truth_about_it(operator: torch.library.CustomOpD
 
 @pytest.mark.usefixtures("with_code")
 def test_other_maps_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"a map of torch\.float64 on cpu; it takes 32-bit floats"):
+    with pytest.raises(ValueError, match=r"a map of torch\.float64 on cpu; expected 32-bit floats"):
         one_pass_pool(torch.zeros(1, 1, 5, 5, dtype=torch.float64))
 
 

@@ -18,6 +18,7 @@ from bench.reproduce.verdict.counts import (
 from bench.reproduce.verdict.words import Verdict, Word, tally
 
 THOP = "thop2019 G"
+TRUNCATED = "truncated, not rounded"
 
 
 def test_a_value_that_rounds_to_the_print_is_equal() -> None:
