@@ -109,7 +109,7 @@ class SpeedValues(Times):
     copy_gb_per_s: float | None = None
     parity: dict[str, Parity] | None = None
     accuracy: EngineScore | None = None
-    parts: dict[str, Times] = {}
+    parts: dict[str, Times] = Field(default_factory=dict)
 
 
 class Provenance(Part):
@@ -130,7 +130,7 @@ class Provenance(Part):
     dirty: bool | None = None
     source: dict[str, str] | None = None
     machine: Machine | None = None
-    versions: dict[str, str | None] = {}
+    versions: dict[str, str | None] = Field(default_factory=dict)
     threads: int | None = None
     usable_cores: int | None = None
     load_1min: float | None = None
