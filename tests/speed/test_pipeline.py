@@ -186,7 +186,7 @@ def test_what_is_not_valid_ends_with_exit_code_4(
     [
         (("enet", "sq"), UsageError, "2 models and 1 engines"),
         (("enet", "--engine", "eager", "--engine", "nchw"), UsageError, "1 models and 2 engines"),
-        (("enet", "--batch", "4"), UsageError, "one image a call"),
+        (("enet", "--batch", "4"), UsageError, "--batch"),
     ],
 )
 def test_one_network_in_one_engine_and_one_image_a_call(
