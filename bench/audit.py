@@ -19,9 +19,8 @@ from bench.report.reproduced import reproduced_page
 from bench.reproduce.frames import study_frame, table_frame
 from bench.reproduce.study import STUDIES, reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
-from bench.results.record import KINDS, Record
+from bench.results.record import KINDS, Record, SpeedRecord
 from bench.results.store import read_arrays, read_record, records_folder
-from bench.speed.variant import form_of
 
 Progress = Callable[[str], None]
 
@@ -101,7 +100,7 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
                 records[record.id] = record
             except RefusedInput as error:
                 damage.append(Damage(_below(path, home), str(error).removeprefix(f"{path}: ")))
-        named = {record.sidecar["file"] for record in records.values() if record.sidecar is not None}
+        named = {record.sidecar.file for record in records.values() if record.sidecar is not None}
         damage += [
             Damage(_below(path, home), "belongs to no record")
             for path in sorted(folder.glob("*.npz"))
@@ -180,7 +179,7 @@ def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dic
     beside, unknown = _beside(lines)
     if unknown:
         raise RefusedInput(f"not compared: no method {', '.join(unknown)} here to count again")
-    forms = {form_of(records[one].identity) for one in named if records[one].kind == "speed"}
+    forms = {one.identity.form for name in named if isinstance(one := records[name], SpeedRecord)}
     if len(forms) > 1:
         raise RefusedInput(f"times of {len(forms)} engines or precisions in one table, expected one")
     made = reproduce(name, home, prefer=named, beside=beside, form="".join(forms))

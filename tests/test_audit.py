@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from made_records import make_record
 from typer.testing import CliRunner
 
 from baselines.method import Method
@@ -22,7 +23,7 @@ from bench.reproduce import table as tables
 from bench.reproduce.frames import study_frame
 from bench.reproduce.study import reproduce_study
 from bench.results.provenance import current_sources, machine
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 from bench.results.store import add_record
 
 ROW = "carnet-mobile"

@@ -76,13 +76,13 @@ def evaluate(
             {
                 "accuracy_record": record.id,
                 "same_as_recorded": same,
-                "protocol": record.identity["protocol"],
-                "values": record.values,
+                "protocol": record.stored["identity"]["protocol"],
+                "values": record.stored["values"],
                 "notes": record.notes,
             }
         )
     else:
-        print_scores(record.identity["data"], record.values, record.notes)
+        print_scores(record)
 
 
 def _views(scales: list[str], flip: bool, msc: bool, window: str | None, stride: str | None) -> Views:

@@ -134,7 +134,7 @@ def export(
         accuracy = {} if done.accuracy is None else {"accuracy": done.accuracy.as_values()}
         print_json({**described, "files": [str(path) for path in done.files], "parity": parity, **accuracy})
         return
-    print_lines(parity_lines(parity))
+    print_lines(parity_lines(done.parity))
     if done.accuracy is not None:
         typer.echo(str(done.accuracy))
     for path in done.files:

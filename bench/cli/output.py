@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import NotMeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.results.record import Record
+    from bench.results.record import AccuracyRecord, SpeedRecord
+    from bench.results.value_types import Parity
+    from bench.speed.parity import Parity as Compared
 
 
 def print_json(document: Any) -> None:
@@ -43,32 +45,33 @@ def command_line() -> tuple[str, ...]:
     return ("carnet-bench", *sys.argv[1:])
 
 
-def print_scores(data: dict[str, Any], values: dict[str, Any], notes: list[str]) -> None:
+def print_scores(record: AccuracyRecord) -> None:
     """Print an evaluation: a line per class, the mean, the notes."""
-    print(f"{data['name']} {data['split']}, {values['images']} images")
-    for name, iou in values["iou"].items():
+    data, values = record.identity.data, record.values
+    print(f"{data.name} {data.split}, {values.images} images")
+    for name, iou in values.iou.items():
         print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
-    print(f"  {'mIoU':<14} {100 * values['miou']:6.2f} %")
-    print_lines(f"  note: {note}" for note in notes)
+    print(f"  {'mIoU':<14} {100 * values.miou:6.2f} %")
+    print_lines(f"  note: {note}" for note in record.notes)
 
 
-def measurements(records: Sequence[Record]) -> dict[str, Any]:
+def measurements(records: Sequence[SpeedRecord]) -> dict[str, Any]:
     """Return the ``--json`` document of timed networks."""
     keys = ("identity", "values", "valid", "reasons", "notes")
-    rows = [{"record": record.id, **{key: getattr(record, key) for key in keys}} for record in records]
+    rows = [{"record": record.id, **{key: record.stored[key] for key in keys}} for record in records]
     return {"measurements": rows}
 
 
-def parity_lines(parity: dict[str, Any]) -> list[str]:
+def parity_lines(parity: Mapping[str, Compared | Parity]) -> list[str]:
     """Return how an engine's output compares with eager fp32, a line per kind of input."""
     return [
-        f"compared with eager fp32 on {kind} inputs: largest difference {one['max_abs']:.3g}, relative "
-        f"{one['relative']:.3g}, same class at {one['argmax_agreement']:.4%} of the pixels"
+        f"compared with eager fp32 on {kind} inputs: largest difference {one.max_abs:.3g}, relative "
+        f"{one.relative:.3g}, same class at {one.argmax_agreement:.4%} of the pixels"
         for kind, one in parity.items()
     ]
 
 
-def log_written(written: Sequence[tuple[Record, Path]]) -> None:
+def log_written(written: Sequence[tuple[SpeedRecord, Path]]) -> None:
     """Name the file of each timed network's record.
 
     Raises
@@ -76,13 +79,11 @@ def log_written(written: Sequence[tuple[Record, Path]]) -> None:
     NotMeasured
         None of them is valid.
     """
-    from bench.speed.variant import title
-
     for record, path in written:
-        log(f"{title(record.identity)}: {path}")
+        log(f"{record.identity.title}: {path}")
     if not any(record.valid for record, _ in written):
         first = written[0][0]
         raise NotMeasured(
-            f"no valid measurement; {title(first.identity)}: {'; '.join(first.reasons)}",
+            f"no valid measurement; {first.identity.title}: {'; '.join(first.reasons)}",
             then="stop other programs, give a longer --budget or fixed --threads, and rerun",
         )

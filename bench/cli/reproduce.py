@@ -28,7 +28,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.experiments.train_budget import Shares
-    from bench.results.record import Record
+    from bench.results.record import AccuracyRecord
     from bench.speed.variant import Variant
     from bench.train.run import Settings
 
@@ -79,6 +79,10 @@ def reproduce(
         TrainingPrecision, typer.Option("--precision", help="Precision of these times.")
     ] = "fp32",
     deploy: Deploy = False,
+    machine: Annotated[
+        str | None,
+        typer.Option("--machine", help="Part of a machine's name: show its times; default: this machine's."),
+    ] = None,
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
     device: Device = "auto",
@@ -110,6 +114,7 @@ def reproduce(
       carnet-bench reproduce table1 --peers --model mynet.py:build
       carnet-bench reproduce table1 --data scenes --budget 10m
       carnet-bench reproduce table1 --time --threads 2
+      carnet-bench reproduce table1 --machine H200
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
     from bench.report.conclusion import conclusion
@@ -127,15 +132,17 @@ def reproduce(
         return
     check_name(table, also=STUDIES)
     if table in STUDIES:
-        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
+        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget, machine=machine)
         print_study(table, home, as_json=as_json)
         return
     beside = methods_beside(table, own or [], peers=peers)
     variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
-    trained: Record | None = None
+    trained: AccuracyRecord | None = None
     if data is not None or budget is not None or timed:
+        if machine is not None:
+            raise UsageError("--machine shows recorded times; drop it, or --data, --time and --budget")
         budget_s = _budget_s(data, budget, timed=timed)
         from bench.experiments.train_budget import Shares
         from bench.train.run import Settings
@@ -154,6 +161,7 @@ def reproduce(
             prefer=measured,
             beside=beside,
             form=form,
+            machine=machine,
         )
     written = write_report(judged, home)
     if as_json:
@@ -181,7 +189,7 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
 
 def _measure(
     table: str, data: str, budget_s: float, shares: "Shares", settings: "Settings", variant: "Variant"
-) -> tuple["Record", list[str]]:
+) -> tuple["AccuracyRecord", list[str]]:
     """Train and evaluate what fits the budget, then time; return the score and the ids of all records."""
     from bench.experiments.train_budget import run_within_budget
 

@@ -1,7 +1,9 @@
 """``carnet-bench time``: latency of networks on this machine, and whether the measurement is valid."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -37,7 +39,10 @@ from bench.cli.time_end_to_end import EndToEnd, time_end_to_end
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.clock.clock import Progress
+    from bench.results.record import SpeedRecord
     from bench.speed.trained_subject import TrainedSubject
 
 _BUDGET = "60s"
@@ -120,7 +125,7 @@ def time_networks(
     if weights is not None and len(methods) != 1:
         raise UsageError(f"--weights belongs to one model; {len(methods)} models given")
 
-    def trained(images: int, show: "Progress") -> "TrainedSubject | None":
+    def trained(images: int, show: Progress) -> TrainedSubject | None:
         if weights is None:
             return None
         shape = (images, 3, *size_hw)
@@ -171,20 +176,19 @@ def time_networks(
     if as_json:
         print_json(measurements([record for record, _ in written]))
     else:
-        for images in dict.fromkeys(record.identity["batch"] for record, _ in written):
-            _print_table([record for record, _ in written if record.identity["batch"] == images])
+        for images in dict.fromkeys(record.identity.batch for record, _ in written):
+            _print_table([record for record, _ in written if record.identity.batch == images])
     log_written(written)
 
 
-def _print_table(records: list[Any]) -> None:
+def _print_table(records: Sequence[SpeedRecord]) -> None:
     from bench.speed.accuracy import Accuracy
-    from bench.speed.variant import title
 
     first = records[0].identity
-    height, width = first["size"]
+    height, width = first.size
     table = Table(
-        title=f"{height}x{width}, batch {first['batch']}, {first['device']}, {first['threads']} threads, "
-        f"{first['precision']}",
+        title=f"{height}x{width}, batch {first.batch}, {first.device}, {first.threads} threads, "
+        f"{first.precision}",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("model")  # gives way in a narrow terminal: a number cut short is none
@@ -192,28 +196,27 @@ def _print_table(records: list[Any]) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for record in records:
         values = record.values
-        keys = ("median_ms", "p90_ms", "p99_ms", "fps", "gemm_bound_ms")
-        reached = values["gemm_fraction"]
+        numbers = (values.median_ms, values.p90_ms, values.p99_ms, values.fps, values.gemm_bound_ms)
+        reached = values.gemm_fraction
         table.add_row(
-            title(record.identity),
-            *(_number(values[key]) for key in keys),
+            record.identity.title,
+            *map(_number, numbers),
             "-" if reached is None else f"{100 * reached:.0f} %",
             "yes" if record.valid else "no",
         )
     console = Console()
     console.print(table)
     for record in records:
-        samples = f"{record.values['samples']} samples"
-        parity = parity_lines(values) if (values := record.values.get("parity")) else ()
-        accuracy = [str(Accuracy(**values))] if (values := record.values.get("accuracy")) else ()
+        score = record.values.accuracy
+        accuracy = [] if score is None else [str(Accuracy(**score.model_dump()))]
         for line in (
-            samples,
-            *parity,
+            f"{record.values.samples} samples",
+            *parity_lines(record.values.parity or {}),
             *accuracy,
             *(f"not valid: {reason}" for reason in record.reasons),
             *record.notes,
         ):
-            console.print(f"{title(record.identity)}: {line}", soft_wrap=True, markup=False, highlight=False)
+            console.print(f"{record.identity.title}: {line}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _number(value: float | None) -> str:

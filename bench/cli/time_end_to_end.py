@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from baselines.method import Method
     from bench.clock.protocol import Protocol
-    from bench.results.record import Record
+    from bench.results.record import SpeedRecord
     from bench.speed.variant import Variant
 
 EndToEnd = Annotated[
@@ -84,27 +84,26 @@ def time_end_to_end(
     log_written([(record, path)])
 
 
-def _print_parts(record: Record) -> None:
+def _print_parts(record: SpeedRecord) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from bench.speed.variant import title
-
-    height, width = record.identity["size"]
-    whole_ms = record.values["median_ms"]
+    height, width = record.identity.size
+    images = record.identity.images.count if record.identity.images else "-"
+    whole_ms = record.values.median_ms
     table = Table(
-        title=f"{title(record.identity)}, {record.identity['images']['count']} images to {height}x{width}, "
-        f"{record.identity['device']}, {record.identity['threads']} threads",
+        title=f"{record.identity.title}, {images} images to {height}x{width}, "
+        f"{record.identity.device}, {record.identity.threads} threads",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("part", no_wrap=True)
     for column in ("median ms", "p90 ms", "of the whole", "images/s"):
         table.add_column(column, justify="right")
-    for name, values in record.values["parts"].items():
-        share = "-" if whole_ms <= 0 else f"{100 * values['median_ms'] / whole_ms:.0f} %"
-        rate = "-" if values["fps"] is None else f"{values['fps']:.4g}"
-        table.add_row(name, f"{values['median_ms']:.4g}", f"{values['p90_ms']:.4g}", share, rate)
+    for name, values in record.values.parts.items():
+        share = "-" if whole_ms <= 0 else f"{100 * values.median_ms / whole_ms:.0f} %"
+        rate = "-" if values.fps is None else f"{values.fps:.4g}"
+        table.add_row(name, f"{values.median_ms:.4g}", f"{values.p90_ms:.4g}", share, rate)
     console = Console()
     console.print(table)
     for line in (*(f"not valid: {reason}" for reason in record.reasons), *record.notes):

@@ -121,8 +121,8 @@ def train(
                 "run": str(run.folder),
                 "training_record": run.record.id,
                 "accuracy_record": outcome.id if outcome else None,
-                "values": outcome.values if outcome else run.record.values,
+                "values": (outcome or run.record).stored["values"],
             }
         )
     elif outcome:
-        print_scores(outcome.identity["data"], outcome.values, outcome.notes)
+        print_scores(outcome)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 from bench.data.catalogue import entry
 from bench.errors import BenchError
 from bench.experiments.grid import GridRun
 from bench.experiments.grid_state import PARTLY, TO_DO, TRAINED, Ledger, State
 from bench.experiments.train_budget import StepCost, measure_step
-from bench.paper.variant import Variant, variant_of
+from bench.paper.variant import TrainsVariant, Variant, variant_of
 from bench.results.provenance import machine
-from bench.results.record import Record
+from bench.results.record import AccuracyRecord, Record, TrainingRecord
+from bench.results.record_types import Machine, Run
+from bench.results.select import is_single_pass, started
 from bench.train.recipe import Recipe
 from bench.train.run import prepare
 from bench.train.splits import open_split, scored_split
 
+R = TypeVar("R", bound=Record)
 _DECIDES_STEP = (
     "crop",
     "batch",
@@ -122,30 +125,28 @@ class Estimates:
         image_s = _latest(self._ledger.accuracy, lambda one: self._image_s(one, recipe))
         return None if step_s is None or image_s is None else Cost(step_s, image_s, RECORDED)
 
-    def _step_s(self, record: Record, recipe: Recipe) -> float | None:
-        seconds = record.values.get("mean_step_s")
+    def _step_s(self, record: TrainingRecord, recipe: Recipe) -> float | None:
+        seconds = record.values.mean_step_s
         return seconds if seconds and self._costs_alike(record, record.identity, recipe) else None
 
-    def _image_s(self, record: Record, recipe: Recipe) -> float | None:
-        wall_s, images = record.values.get("wall_s"), record.values.get("images")
-        protocol = record.identity["protocol"]
-        single = protocol["scales"] == [1.0] and not protocol["flip"] and not protocol.get("window")
-        if not wall_s or not images or not single:
+    def _image_s(self, record: AccuracyRecord, recipe: Recipe) -> float | None:
+        if not is_single_pass(record) or not self._costs_alike(record, record.identity.run, recipe):
             return None
-        return wall_s / images if self._costs_alike(record, record.identity["run"], recipe) else None
+        return record.values.wall_s / record.values.images
 
-    def _costs_alike(self, record: Record, identity: dict[str, object], recipe: Recipe) -> bool:
+    def _costs_alike(self, record: Record, run: Run, recipe: Recipe) -> bool:
         """Whether a record is of the same variant, size and batch on this very machine."""
-        there, here = identity["recipe"], recipe.identity()
-        if not isinstance(there, dict) or there["data"] != here["data"]:
+        identity = record.stored["identity"]
+        there, here = identity.get("run", identity)["recipe"], recipe.identity()
+        if there["data"] != here["data"]:
             return False
         same = all(there.get(key) == here.get(key) for key in _DECIDES_STEP)
         return (
             same
-            and identity.get("device") == self._ledger.device
-            and identity.get("threads") == self._ledger.threads
-            and record.provenance.get("machine") == machine()
-            and _variant_alike(there) == _variant_alike(here)
+            and run.device == self._ledger.device
+            and run.threads == self._ledger.threads
+            and record.provenance.machine == Machine(**machine())
+            and _variant_alike(run.recipe) == _variant_alike(recipe)
         )
 
     def _images(self, recipe: Recipe, split: str) -> int:
@@ -163,7 +164,7 @@ def _alike(variant: Variant) -> Variant:
     return replace(variant, scloss_weight=0.2, scloss_form="paper") if variant.scloss else variant
 
 
-def _variant_alike(recipe: Mapping[str, Any]) -> Variant | None:
+def _variant_alike(recipe: TrainsVariant) -> Variant | None:
     variant = variant_of(recipe)
     return None if variant is None else _alike(variant)
 
@@ -173,9 +174,9 @@ def _validations(recipe: Recipe) -> int:
     return -(-recipe.epochs // recipe.validate_every) if recipe.validate_every else 0
 
 
-def _latest(records: Iterable[Record], seconds_of: Callable[[Record], float | None]) -> float | None:
+def _latest(records: Iterable[R], seconds_of: Callable[[R], float | None]) -> float | None:
     found = [
-        (str(record.provenance.get("started_utc", "")), seconds)
+        (started(record), seconds)
         for record in records
         if record.valid and (seconds := seconds_of(record)) is not None
     ]

@@ -56,7 +56,7 @@ def look(experiment: Experiment, ledger: Ledger) -> Progress:
 def measure_left(progress: Progress, estimates: Estimates, watch: Watch = lambda *_: None) -> None:
     """Measure a few steps of each variant to do that has no step time on record here."""
     to_do = [run for run, state in progress.states.items() if state.status not in (DONE, FAILED)]
-    estimates.measure(to_do, lambda done, count: watch("steps", done, count, 0.0))
+    estimates.measure(to_do, lambda done, count: watch("measuring steps", done, count, 0.0))
 
 
 def execute(
@@ -119,7 +119,7 @@ def execute(
         if failure is not None:
             now = replace(now, status=FAILED, remark=failure)
         progress.states[run] = now
-        log(f"  {now}" if now.accuracy is None else f"  mIoU {100 * now.accuracy.values['miou']:.2f} %")
+        log(f"  {now}" if now.accuracy is None else f"  mIoU {100 * now.accuracy.values.miou:.2f} %")
     watch("runs", count, count, 0.0)
 
 

@@ -14,7 +14,7 @@ from bench.experiments.grid import name_of
 from bench.experiments.grid_execution import Progress
 from bench.experiments.grid_state import State
 from bench.paper.variant import Variant
-from bench.results.record import Record
+from bench.results.record import AccuracyRecord
 from bench.results.store import read_arrays
 
 
@@ -38,14 +38,14 @@ class Outcome:
 
     variant: Variant
     places: tuple[str, ...]
-    accuracy: dict[int, Record]
+    accuracy: dict[int, AccuracyRecord]
     difference: Difference | None = None
     note: str | None = None
 
     @property
     def mious(self) -> list[float]:
         """Of each seed, as fractions."""
-        return [float(record.values["miou"]) for record in self.accuracy.values()]
+        return [record.values.miou for record in self.accuracy.values()]
 
     @property
     def mean(self) -> float | None:
@@ -91,7 +91,7 @@ def outcomes(progress: Progress, home: Path) -> list[Outcome]:
     return [found[0], *(_compared(found[0], other, home) for other in found[1:])]
 
 
-def _accuracy(variant: Variant, states: dict[Any, State]) -> dict[int, Record]:
+def _accuracy(variant: Variant, states: dict[Any, State]) -> dict[int, AccuracyRecord]:
     return {
         run.seed: state.accuracy
         for run, state in states.items()
@@ -111,8 +111,8 @@ def _compared(first: Outcome, other: Outcome, home: Path) -> Outcome:
 def _difference(first: Outcome, other: Outcome, home: Path) -> Difference:
     """Return the difference, seed by seed where two seeds or more are done in both."""
     record = next(iter(first.accuracy.values()))
-    data = record.identity["data"]
-    blocks = blocks_of_split(data["name"], data["split"], record.values["images"])
+    data = record.identity.data
+    blocks = blocks_of_split(data.name, data.split, record.values.images)
     before, after = (
         {seed: read_arrays(record, home) for seed, record in one.accuracy.items()} for one in (first, other)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,9 @@ from bench.errors import RefusedInput
 from bench.experiments.grid import GridRun
 from bench.fabric import launch_fabric
 from bench.models import resolve
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_records, why_not_tabulated
+from bench.results.record import AccuracyRecord, Record, TrainingRecord
+from bench.results.select import Tabulated, is_single_pass, newest
+from bench.results.store import read_records
 from bench.train.checkpoint import checkpoints, marker_of, step_of
 from bench.train.recipe import Recipe
 from bench.train.run import Settings
@@ -49,8 +49,8 @@ class State:
     status: str
     step: int | None = None
     steps: int | None = None
-    training: Record | None = None
-    accuracy: Record | None = None
+    training: TrainingRecord | None = None
+    accuracy: AccuracyRecord | None = None
     remark: str | None = None
 
     def __str__(self) -> str:
@@ -83,17 +83,17 @@ class Ledger:
         self.scored = scored
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
-        self._sources: dict[str, dict[str, str]] = {}
+        self._tabulated = Tabulated(resolve)
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[tuple[str, str], int | None] = {}
 
     @cached_property
-    def training(self) -> list[Record]:
+    def training(self) -> list[TrainingRecord]:
         """Every training record."""
         return read_records(self.settings.home, "training")
 
     @cached_property
-    def accuracy(self) -> list[Record]:
+    def accuracy(self) -> list[AccuracyRecord]:
         """Every accuracy record."""
         return read_records(self.settings.home, "accuracy")
 
@@ -104,29 +104,28 @@ class Ledger:
 
     def state(self, run: GridRun) -> State:
         """Return the state of a run."""
-        sources = self._sources_of(run.recipe.model)
-        trained = [one for one in self.training if self._is_of(one.identity, run.recipe)]
+        trained = [one for one in self.training if self._is_of(one.stored["identity"], run.recipe)]
         scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
-        stale = [one for one in [*scored, *trained] if _is_stale(one, sources)]
-        training = _newest([one for one in trained if one.valid and one not in stale])
-        accuracy = _newest([one for one in scored if one.valid and one not in stale])
+        stale = [one for one in [*scored, *trained] if self._is_stale(one)]
+        training = newest([one for one in trained if one.valid and one not in stale])
+        accuracy = newest([one for one in scored if one.valid and one not in stale])
         steps = self.steps(run.recipe)
         if accuracy is not None:
-            remark = why_not_tabulated(accuracy, sources)
+            remark = self._tabulated.why_not(accuracy)
             return State(DONE, steps, steps, training, accuracy, remark)
         if training is not None and self._weights(training, run.recipe) is not None:
             return State(TRAINED, steps, steps, training)
         remark = "a record is stale: the code has changed" if stale else None
-        failed = _newest([one for one in trained if not one.valid and one not in stale])
+        failed = newest([one for one in trained if not one.valid and one not in stale])
         if failed is not None and failed.reasons[0].startswith("diverged"):
-            return State(FAILED, failed.values.get("steps"), steps, failed, remark=failed.reasons[0])
+            return State(FAILED, failed.values.steps, steps, failed, remark=failed.reasons[0])
         folder = self.folder(run.recipe)
         step = newest_step(folder) if folder else None
         if step:
             return State(PARTLY, step, steps, remark=remark)
         return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
 
-    def weights(self, run: GridRun, training: Record) -> Path | None:
+    def weights(self, run: GridRun, training: TrainingRecord) -> Path | None:
         """Return the file of a run's final weights, in its folder or published; None when it is missing."""
         return self._weights(training, run.recipe)
 
@@ -163,26 +162,23 @@ class Ledger:
         """Return whether the training images are found here."""
         return self._manifest(recipe) is not None
 
-    def _sources_of(self, model: str) -> dict[str, str]:
-        if model not in self._sources:
-            self._sources[model] = current_sources(resolve(model))
-        return self._sources[model]
+    def _is_stale(self, record: Record) -> bool:
+        source = record.provenance.source
+        return source is not None and source != self._tabulated.sources(record)
 
-    def _weights(self, training: Record, recipe: Recipe) -> Path | None:
+    def _weights(self, training: TrainingRecord, recipe: Recipe) -> Path | None:
         folder = self.folder(recipe)
-        published = f"{training.identity['model']}-{training.id[:12]}.safetensors"
+        published = f"{training.identity.model}-{training.id[:12]}.safetensors"
         places = [
             *([folder / "final.safetensors"] if folder else []),
             self.settings.home / "results" / "weights" / published,
         ]
         return next((place for place in places if place.is_file()), None)
 
-    def _is_score_of(self, record: Record, recipe: Recipe) -> bool:
-        protocol = record.identity["protocol"]
-        single = protocol["scales"] == [1.0] and not protocol["flip"] and not protocol.get("window")
+    def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has
-        split = recipe.smoke or record.identity["data"]["split"] == self.scored
-        return single and split and self._is_of(record.identity["run"], recipe)
+        split = recipe.smoke or record.identity.data.split == self.scored
+        return is_single_pass(record) and split and self._is_of(record.stored["identity"]["run"], recipe)
 
     def _is_of(self, identity: Mapping[str, Any], recipe: Recipe) -> bool:
         """Whether an identity is of this recipe, device, number of threads and data."""
@@ -210,9 +206,8 @@ class Ledger:
     def _elsewhere(self, recipe: Recipe) -> str | None:
         """Name the options with which a run is on record, if on another device or with other threads."""
         for record in self.training:
-            identity = record.identity
-            if record.valid and self._is_of_recipe(identity, recipe):
-                device, threads = identity["device"], identity["threads"]
+            if record.valid and self._is_of_recipe(record.stored["identity"], recipe):
+                device, threads = record.identity.device, record.identity.threads
                 if (device, threads) != (self.device, self.threads):
                     return f"on record with --device {device} --threads {threads}"
         return None
@@ -222,12 +217,3 @@ def newest_step(folder: Path) -> int:
     """Return the step of a run's newest complete checkpoint; 0 without one."""
     complete = [path for path in checkpoints(folder / "checkpoints") if marker_of(path).exists()]
     return step_of(complete[-1]) if complete else 0
-
-
-def _is_stale(record: Record, sources: Mapping[str, str]) -> bool:
-    measured = record.provenance.get("source")
-    return isinstance(measured, dict) and measured != dict(sources)
-
-
-def _newest(records: Sequence[Record]) -> Record | None:
-    return max(records, key=lambda one: str(one.provenance.get("started_utc", "")), default=None)

@@ -81,7 +81,7 @@ def document_of(progress: Progress) -> dict[str, Any]:
                 "steps": state.steps,
                 "training_record": state.training.id if state.training else None,
                 "accuracy_record": state.accuracy.id if state.accuracy else None,
-                "miou": state.accuracy.values["miou"] if state.accuracy else None,
+                "miou": state.accuracy.values.miou if state.accuracy else None,
                 "remark": state.remark,
             }
             for run, state in progress.states.items()

@@ -228,7 +228,7 @@ class _Work:
             return
         for record in records:
             written, _ = add_record(record, self.settings.home)
-            name = str(record.identity["model"])
+            name = record.identity.model
             if record.valid:
                 self.done.records.append(written.id)
                 self.invalid.discard(name)

@@ -14,10 +14,9 @@ from bench.experiments.time_budget import Candidate
 from bench.models import available
 from bench.paper.cells import load_table
 from bench.paper.claims import partners
-from bench.reproduce.verdict.ratio import in_one_run
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_records, why_not_tabulated
+from bench.results.record import SpeedRecord
+from bench.results.select import Tabulated, in_one_run, newest_first
+from bench.results.store import read_records
 from bench.speed.device import Device
 from bench.speed.identity import speed_identity
 from bench.speed.variant import Variant
@@ -53,7 +52,7 @@ def kept_times(
     device: Device,
     variant: Variant,
     threads: int,
-) -> dict[str, Record]:
+) -> dict[str, SpeedRecord]:
     """Return the valid record of each row that has one and need not be timed again.
 
     A record fits when everything that defines it would be the same now: machine, versions, engine, precision,
@@ -72,22 +71,20 @@ def kept_times(
     """
     rows = list(rows)
     records = read_records(home, "speed")
-    fitting: dict[str, list[Record]] = {}
+    fitting: dict[str, list[SpeedRecord]] = {}
     for row in rows:
         identity = speed_identity(
             row.method, variant, row.size_hw, device, num_classes=row.num_classes, batch=1, threads=threads
         )
         own = [record for record in records if _is_of(record, identity)]
-        # the code's digest is expensive: computed only when there is something to compare it with
-        sources = current_sources(row.method) if own else None
-        fitting[row.method.name] = [record for record in own if why_not_tabulated(record, sources) is None]
+        fitting[row.method.name], _ = Tabulated({row.method.name: row.method}).sort(own)
     return {name: found for name in fitting if (found := _kept(table, name, fitting)) is not None}
 
 
-def _kept(table: str, name: str, fitting: Mapping[str, list[Record]]) -> Record | None:
+def _kept(table: str, name: str, fitting: Mapping[str, list[SpeedRecord]]) -> SpeedRecord | None:
     if not fitting[name]:
         return None
-    latest = max(fitting[name], key=lambda record: str(record.provenance.get("started_utc", "")))
+    latest = newest_first(fitting[name])[0]
     for other in partners(table, name):
         if other not in fitting:
             continue  # not built, so nothing can be timed against it
@@ -98,8 +95,8 @@ def _kept(table: str, name: str, fitting: Mapping[str, list[Record]]) -> Record 
     return latest
 
 
-def _is_of(record: Record, identity: Mapping[str, Any]) -> bool:
-    found = dict(record.identity)
+def _is_of(record: SpeedRecord, identity: Mapping[str, Any]) -> bool:
+    found = dict(record.stored["identity"])
     found.pop("take", None)
     versions = found.pop("engine_versions", {})
     return found == identity and all(_is_installed(name, number) for name, number in versions.items())

@@ -18,7 +18,7 @@ from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.evaluate import predictions
 from bench.experiments.duration import budget_for
 from bench.files import write_atomic
-from bench.results.record import Record
+from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
 from bench.train.run import Prepared, Settings, Watch, prepare, train, trainer_of
@@ -80,7 +80,7 @@ def run_within_budget(
     watch: Watch = lambda *_: None,
     *,
     log: Callable[[str], None] = lambda _: None,
-) -> Record:
+) -> AccuracyRecord:
     """Train the data set's quick recipe for the epochs that fit, and evaluate it on the test split.
 
     A plan is kept next to the runs until the run is finished, so that the same command resumes an interrupted

@@ -23,7 +23,8 @@ from bench.evaluate.differences import compare
 from bench.evaluate.neighbours import blocks_of_split
 from bench.gate.findings import Finding
 from bench.paper.variant import Variant, variant_of
-from bench.results.record import Record, record_id
+from bench.results.record import AccuracyRecord, record_id
+from bench.results.select import newest_first
 from bench.results.store import read_arrays, read_records
 
 PRIOR_SEED_STD = 0.015
@@ -52,26 +53,26 @@ class Score:
         The folder of its ``results/records``.
     """
 
-    record: Record
+    record: AccuracyRecord
     home: Path
 
     @property
     def run(self) -> str:
         """What defines the run and its evaluation, weights and machine apart, as a digest."""
-        return record_id(_defining(self.record.identity))
+        return record_id(_defining(self.record))
 
     @property
     def group(self) -> str:
         """The same without the seed."""
-        identity = _defining(self.record.identity)
+        identity = _defining(self.record)
         recipe = {key: value for key, value in identity["run"]["recipe"].items() if key != "seed"}
         # weights from chance are drawn by the seed
-        return record_id({**identity, "run": {"recipe": recipe, "data": identity["run"].get("data")}})
+        return record_id({**identity, "run": {"recipe": recipe, "data": identity["run"]["data"]}})
 
     @property
     def miou(self) -> float:
         """As a fraction."""
-        return float(self.record.values["miou"])
+        return self.record.values.miou
 
     @property
     def title(self) -> str:
@@ -81,16 +82,16 @@ class Score:
     @property
     def seed(self) -> int:
         """Of the training."""
-        return int(self.record.identity["run"]["recipe"]["seed"])
+        return self.record.identity.run.recipe.seed
 
     def titled(self, seeds: str) -> str:
         """Return the title with other words for the seed."""
         identity = self.record.identity
-        recipe, data = identity["run"]["recipe"], identity["data"]
+        recipe, data = identity.run.recipe, identity.data
         variant = variant_of(recipe)
         # the runs of a study differ in nothing else that a reader could tell them by
         degraded = f" {variant.title}" if variant and variant != Variant(variant.backbone) else ""
-        return f"{recipe['name']}, {identity['model']}{degraded}, {seeds}, {data['name']} {data['split']}"
+        return f"{recipe.name}, {identity.model}{degraded}, {seeds}, {data.name} {data.split}"
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,9 @@ def scores(home: Path) -> list[Score]:
     RefusedInput
         One of them is damaged.
     """
-    records = [record for record in read_records(home, "accuracy") if record.valid and not record.smoke]
-    # of one run's evaluations the latest counts; ids are a tie's only order
-    records.sort(
-        key=lambda record: (record.provenance.get("started_utc") or "", record.identity["take"], record.id)
-    )
-    return [Score(record, home) for record in records]
+    records = newest_first(read_records(home, "accuracy"))
+    # of one run's evaluations the latest counts
+    return [Score(one, home) for one in reversed(records) if one.valid and not one.smoke]
 
 
 def summaries(found: Sequence[Score]) -> dict[str, dict[str, Any]]:
@@ -132,7 +130,7 @@ def summaries(found: Sequence[Score]) -> dict[str, dict[str, Any]]:
             "run": one.run,
             "title": one.title,
             "miou": one.miou,
-            "weights_sha256": one.record.identity["weights_sha256"],
+            "weights_sha256": one.record.identity.weights_sha256,
             "matrices_sha256": _matrices_sha256(one),
         }
         for one in found
@@ -175,7 +173,7 @@ def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: floa
             findings.append(
                 Finding("accuracy", known.summary["title"], "removed", "no record of this run any more")
             )
-        elif known.summary["weights_sha256"] == latest[run].record.identity["weights_sha256"]:
+        elif known.summary["weights_sha256"] == latest[run].record.identity.weights_sha256:
             findings.append(_evaluated_anew(known, latest[run], max_loss))
         else:
             retrained[latest[run].group].append((known, latest[run]))
@@ -251,9 +249,9 @@ def _judged(
     noise: tuple[float, str] = (0.0, ""),
 ) -> Finding:
     (title, what), (seed_std, source) = names, noise
-    data = second[0].record.identity["data"]
+    data = second[0].record.identity.data
     try:
-        blocks = blocks_of_split(data["name"], data["split"], second[0].record.values["images"])
+        blocks = blocks_of_split(data.name, data.split, second[0].record.values.images)
         found = compare(
             [read_arrays(one.record, one.home) for one in first],
             [read_arrays(one.record, one.home) for one in second],
@@ -283,13 +281,14 @@ def _verdict(title: str, what: str, loss: tuple[float, float, float], max_loss: 
     return Finding("accuracy", title, verdict, f"{note}; {said}" if said else note, values)
 
 
-def _defining(identity: Mapping[str, Any]) -> dict[str, Any]:
+def _defining(record: AccuracyRecord) -> dict[str, Any]:
+    identity = record.stored["identity"]
     run = {key: value for key, value in identity["run"].items() if key not in _INCIDENTAL_OF_RUN}
     return {**{key: value for key, value in identity.items() if key not in _INCIDENTAL}, "run": run}
 
 
 def _matrices_sha256(one: Score) -> str | None:
-    return one.record.sidecar["sha256"] if one.record.sidecar else None
+    return one.record.sidecar.sha256 if one.record.sidecar else None
 
 
 def _is_as_it_was(summary: Mapping[str, Any], one: Score) -> bool:

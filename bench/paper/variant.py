@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from baselines.registry import METHODS
 from bench.errors import UsageError
@@ -135,26 +135,39 @@ _OPTIONS: dict[str, Any] = {"modules": 4, "crp": True, "scloss": None, "between_
 """Options of ``carnet.model.CARNet`` that are components, with their defaults; None: on all modules."""
 
 
+class TrainsVariant(Protocol):
+    """The keys of a recipe that decide which CARNet it trains."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102
+    @property
+    def model_options(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def scloss_weight(self) -> float: ...  # noqa: D102
+    @property
+    def scloss_form(self) -> str: ...  # noqa: D102
+
+
 def backbone_of(model: str) -> str | None:
     """Return the backbone of a method of the registry; None where it is no CARNet."""
     method = METHODS.get(model)
     return str(method.options["variant"]) if method is not None and method.family == "carnet" else None
 
 
-def variant_of(recipe: Mapping[str, Any]) -> Variant | None:
+def variant_of(recipe: TrainsVariant) -> Variant | None:
     """Return the canonical variant that a recipe on record trained; None where its model is no CARNet.
 
     Parameters
     ----------
     recipe
-        As ``Recipe.identity`` gives it.
+        Its model and what it varies: a recipe, or that of a record.
     """
-    backbone = backbone_of(str(recipe["model"]))
+    backbone = backbone_of(recipe.model)
     if backbone is None:
         return None
-    given = {**METHODS[str(recipe["model"])].options, **recipe["model_options"]}
+    given = {**METHODS[recipe.model].options, **recipe.model_options}
     options = {key: given.get(key, default) for key, default in _OPTIONS.items()}
     if options["scloss"] is None:
         options["scloss"] = options["modules"]
-    weight, form = recipe["scloss_weight"], recipe["scloss_form"]
+    weight, form = recipe.scloss_weight, recipe.scloss_form
     return Variant(backbone, scloss_weight=weight, scloss_form=form, **options).canonical()

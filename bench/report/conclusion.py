@@ -7,13 +7,13 @@ from pathlib import Path
 
 from bench.data.catalogue import entry
 from bench.reproduce.table_result import Reproduction, Result
-from bench.results.record import Record
+from bench.results.record import AccuracyRecord
 
 _NAMED = 3
 """Rows without a valid time that are named with the reason."""
 
 
-def conclusion(found: Reproduction, home: Path, trained: Record | None = None) -> list[str]:
+def conclusion(found: Reproduction, home: Path, trained: AccuracyRecord | None = None) -> list[str]:
     """Return at most four lines; none where nothing was measured and nothing is left to measure.
 
     Parameters
@@ -59,11 +59,11 @@ def _listed(invalid: Mapping[str, str]) -> str:
     return f" Not valid: {named}{more}."
 
 
-def _trained(record: Record) -> str:
-    recipe, data = record.identity["run"]["recipe"], record.identity["data"]
-    synthetic = "synthetic " if entry(data["name"]).open_folder is None else ""
+def _trained(record: AccuracyRecord) -> str:
+    recipe, data = record.identity.run.recipe, record.identity.data
+    synthetic = "synthetic " if entry(data.name).open_folder is None else ""
     return (
-        f"Learnt: {recipe['model']}, trained for {recipe['epochs']} epochs, reaches "
-        f"{100 * record.values['miou']:.1f} % mIoU on {record.values['images']} {synthetic}images of "
-        f"{data['name']} {data['split']} (one seed)."
+        f"Learnt: {recipe.model}, trained for {recipe.epochs} epochs, reaches "
+        f"{100 * record.values.miou:.1f} % mIoU on {record.values.images} {synthetic}images of "
+        f"{data.name} {data.split} (one seed)."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from bench.models import available
 from bench.paper.variant import Variant, variant_of
 from bench.report.figure import COLOURS, render
 from bench.report.origin import Origin, origin
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_records, why_not_tabulated
+from bench.results.record import TrainingRecord
+from bench.results.record_types import Recipe
+from bench.results.select import Tabulated
+from bench.results.store import read_records
 
 _PANELS_IN, _ENTRY_IN = 2.9, 0.12
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
@@ -42,37 +44,33 @@ def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[P
     return paths
 
 
-def training_records(data: str, home: Path) -> list[Record]:
+def training_records(data: str, home: Path) -> list[TrainingRecord]:
     """Return the training records of a data set that may be shown, by recipe and seed."""
-    methods = available()
-
-    def shown(record: Record) -> bool:
-        method = methods.get(record.identity["model"])
-        sources = None if method is None else current_sources(method)
-        return record.identity["data"]["name"] == data and why_not_tabulated(record, sources) is None
-
-    found = [record for record in read_records(home, "training") if shown(record)]
-    return sorted(found, key=lambda record: (_recipe(record)["name"], _recipe(record)["seed"], record.id))
+    tabulated = Tabulated(available())
+    found = [
+        one for one in read_records(home, "training") if one.identity.data.name == data and one in tabulated
+    ]
+    return sorted(found, key=lambda one: (one.identity.recipe.name, one.identity.recipe.seed, one.id))
 
 
-def grouped(records: Sequence[Record]) -> dict[str, list[Record]]:
+def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
     """Return the runs that differ in their seed only, by what they trained and how."""
-    models = {_recipe(record)["model"] for record in records}
-    groups: dict[str, tuple[dict[str, Any], list[Record]]] = {}
+    models = {record.identity.recipe.model for record in records}
+    groups: dict[str, list[TrainingRecord]] = {}
     for record in records:
-        alike = {key: value for key, value in _recipe(record).items() if key != "seed"}
-        groups.setdefault(repr(sorted(alike.items())), (alike, []))[1].append(record)
-    named: dict[str, list[Record]] = {}
-    for alike, runs in sorted(groups.values(), key=lambda one: _order(one[0])):
+        groups.setdefault(json.dumps({**record.stored["identity"]["recipe"], "seed": 0}), []).append(record)
+    named: dict[str, list[TrainingRecord]] = {}
+    for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
         seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
-        named.setdefault(f"{_title(alike, models)}, {alike['name']}{seeds}", []).extend(runs)
+        recipe = runs[0].identity.recipe
+        named.setdefault(f"{_title(recipe, models)}, {recipe.name}{seeds}", []).extend(runs)
     return named
 
 
-def draw(records: Sequence[Record], made_by: Origin) -> dict[str, str | bytes]:
+def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
     """Return the two panels in every form, and their caption."""
     groups = grouped(records)
-    data = records[0].identity["data"]["name"]
+    data = records[0].identity.data.name
     return render(
         _PANELS_IN + _ENTRY_IN * len(groups),
         f"Training on {data}: mIoU of the validation split, and total loss (Eq. 3), mean of an epoch",
@@ -81,7 +79,7 @@ def draw(records: Sequence[Record], made_by: Origin) -> dict[str, str | bytes]:
     )
 
 
-def _fill(figure: Any, groups: dict[str, list[Record]]) -> None:
+def _fill(figure: Any, groups: dict[str, list[TrainingRecord]]) -> None:
     scores, losses = figure.subplots(2, sharex=True)
     for index, (label, runs) in enumerate(groups.items()):
         style = {
@@ -98,43 +96,39 @@ def _fill(figure: Any, groups: dict[str, list[Record]]) -> None:
     figure.legend(*scores.get_legend_handles_labels(), loc="outside lower left", handlelength=3.0)
 
 
-def _line(axes: Any, runs: Sequence[Record], key: str, scale: float, style: dict[str, Any]) -> None:
+def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, style: dict[str, Any]) -> None:
     """Draw the mean over the seeds, and a band from the lowest to the highest of them."""
     by_epoch: dict[int, list[float]] = {}
-    for entry in (entry for run in runs for entry in run.values["curve"] if entry[key] is not None):
-        by_epoch.setdefault(entry["epoch"], []).append(scale * entry[key])
+    for entry in (entry for run in runs for entry in run.values.curve):
+        if (value := getattr(entry, key)) is not None:
+            by_epoch.setdefault(entry.epoch, []).append(scale * value)
     axes.plot(list(by_epoch), [statistics.fmean(values) for values in by_epoch.values()], **style)
     if len(runs) > 1:
         low, high = (list(map(of, by_epoch.values())) for of in (min, max))
         axes.fill_between(list(by_epoch), low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def _remarks(groups: dict[str, list[Record]]) -> Iterator[str]:
+def _remarks(groups: dict[str, list[TrainingRecord]]) -> Iterator[str]:
     """Yield how to read the curves, and the notes of the records."""
     if any(len(runs) > 1 for runs in groups.values()):
         yield "lines: mean over the seeds; bands: from the lowest to the highest seed"
     by_weights: dict[str, list[str]] = {}
     for label, runs in groups.items():
-        by_weights.setdefault(_recipe(runs[0])["weights"], []).append(label)
+        by_weights.setdefault(runs[0].identity.recipe.weights, []).append(label)
     for weights, labels in by_weights.items():
         yield f"encoder from {'chance' if weights == 'none' else weights}: {'; '.join(labels)}"
     yield from (note for runs in groups.values() for run in runs for note in run.notes)
 
 
-def _order(recipe: dict[str, Any]) -> tuple[str, str, int]:
+def _order(recipe: Recipe) -> tuple[str, str, int]:
     """Sort by recipe and model, then from the fewest components to the most."""
     variant = variant_of(recipe)
-    return recipe["name"], recipe["model"], 0 if variant is None else variant.title.count("+")
+    return recipe.name, recipe.model, 0 if variant is None else variant.title.count("+")
 
 
-def _title(recipe: dict[str, Any], models: set[str]) -> str:
+def _title(recipe: Recipe, models: set[str]) -> str:
     """Return the variant in the manner of Table 5, or the model where it is whole."""
     variant = variant_of(recipe)
     if variant is None or variant == Variant(variant.backbone):
-        return str(recipe["model"])
-    return variant.title if len(models) == 1 else f"{recipe['model']} {variant.title}"
-
-
-def _recipe(record: Record) -> dict[str, Any]:
-    recipe: dict[str, Any] = record.identity["recipe"]
-    return recipe
+        return recipe.model
+    return variant.title if len(models) == 1 else f"{recipe.model} {variant.title}"

@@ -244,9 +244,7 @@ def _ablation(study: JudgedStudy, home: Path) -> dict[str, Any]:
         "the paper's gain",
         "verdict",
     ]
-    longer = [
-        one for one in read_records(home, "accuracy") if one.identity["run"]["recipe"]["name"] == _LONGER
-    ]
+    longer = [one for one in read_records(home, "accuracy") if one.identity.run.recipe.name == _LONGER]
     return {
         "study": "\n".join(markdown.table(heads, rows)),
         "about": panel.about,
@@ -256,8 +254,7 @@ def _ablation(study: JudgedStudy, home: Path) -> dict[str, Any]:
         "resolved": _listed(resolved or ["none of them"]),
         "full": rows[-1][2],
         "longer": [
-            f"{100 * one.values['miou']:.1f} % after {one.identity['run']['recipe']['epochs']} epochs"
-            for one in longer
+            f"{100 * one.values.miou:.1f} % after {one.identity.run.recipe.epochs} epochs" for one in longer
         ],
     }
 

@@ -11,9 +11,10 @@ from bench.errors import UsageError
 from bench.paper import Table, rows
 from bench.reproduce.cost_cells import count_beside
 from bench.reproduce.record_cells import Found, found_miou, found_speed, own_notes
-from bench.reproduce.record_choice import Records, is_synthetic
+from bench.reproduce.record_choice import Records
 from bench.reproduce.table_result import Beside, Measured, Point
 from bench.reproduce.time_choice import Times
+from bench.results.select import is_synthetic
 
 _UNITS = {"time": "ms", "fps": "fps", "miou": "%"}
 _KINDS = {"peer": "peer from a library", "own": "own model", "paper": "another method of the paper"}
@@ -95,7 +96,7 @@ def points_of(
             method.title,
             data,
             params_m,
-            100 * statistics.fmean(record.values["miou"] for record in chosen),
+            100 * statistics.fmean(record.values.miou for record in chosen),
             is_synthetic(chosen[0]),
             tuple(own_notes(chosen)),
             in_table,

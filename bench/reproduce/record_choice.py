@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from baselines.method import Method
 from bench.paper import Table
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_records, why_not_tabulated
+from bench.results.record import AccuracyRecord, Record
+from bench.results.select import Tabulated, is_single_pass, is_synthetic, started
+from bench.results.store import read_records
+
+R = TypeVar("R", bound=Record)
 
 # the options that degrade a CARNet, each with the value that does not (Section IV.A)
 _FULL: dict[str, Any] = {"modules": 4, "scloss": 4, "crp": True}
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Generic[R]):
     """The records of one cell.
 
     Attributes
@@ -30,37 +32,8 @@ class Choice:
         Why records of this row are left out, one reason each.
     """
 
-    records: tuple[Record, ...] = ()
+    records: tuple[R, ...] = ()
     refused: tuple[str, ...] = ()
-
-
-class Usable:
-    """Sorts records into those that may be tabulated and the reasons why the others may not.
-
-    Parameters
-    ----------
-    methods
-        By registry name.
-    """
-
-    def __init__(self, methods: Mapping[str, Method]) -> None:
-        self._methods = methods
-        self._sources: dict[str, dict[str, str] | None] = {}
-
-    def __call__(self, records: Iterable[Record]) -> tuple[list[Record], tuple[str, ...]]:
-        """Return the usable records, and the reasons of the others."""
-        reasons = [
-            (one, why_not_tabulated(one, self.sources(str(one.identity.get("model"))))) for one in records
-        ]
-        usable = [record for record, reason in reasons if reason is None]
-        return usable, tuple(reason for _, reason in reasons if reason is not None)
-
-    def sources(self, model: str) -> dict[str, str] | None:
-        """Return the digests of a method's code as it is now; None for a method that no longer exists."""
-        if model not in self._sources:
-            method = self._methods.get(model)
-            self._sources[model] = None if method is None else current_sources(method)
-        return self._sources[model]
 
 
 class Records:
@@ -82,99 +55,73 @@ class Records:
     """
 
     def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:
-        self._usable = Usable(methods)
+        self._tabulated = Tabulated(methods)
         self._prefer = frozenset(prefer)
         self._accuracy = read_records(home, "accuracy")
 
-    def accuracy(self, row: str, table: Table) -> Choice:
+    def accuracy(self, row: str, table: Table) -> Choice[AccuracyRecord]:
         """Return the run nearest to the paper's protocol, with all its seeds.
 
         After the preferred records, nearest is, in this order: the table's data set, its split, images shown
         once before several views of each, photographs before drawn images, an encoder with ImageNet weights,
         the paper's lambda, more epochs; among equals the latest.
         """
-        usable, refused = self._usable_of(row)
+        usable, refused = self._usable(row)
         return Choice(self._nearest(usable, table), refused)
 
-    def accuracy_by_split(self, row: str, table: Table) -> dict[str, tuple[Record, ...]]:
+    def accuracy_by_split(self, row: str, table: Table) -> dict[str, tuple[AccuracyRecord, ...]]:
         """Return the nearest run on each data set and split there is, by ``NAME SPLIT``."""
-        usable, _ = self._usable_of(row)
-        by_split: dict[str, list[Record]] = {}
+        usable, _ = self._usable(row)
+        by_split: dict[str, list[AccuracyRecord]] = {}
         for record in usable:
-            data = record.identity["data"]
-            by_split.setdefault(f"{data['name']} {data['split']}", []).append(record)
+            data = record.identity.data
+            by_split.setdefault(f"{data.name} {data.split}", []).append(record)
         return {split: self._nearest(records, table) for split, records in sorted(by_split.items())}
 
-    def _nearest(self, records: Sequence[Record], table: Table) -> tuple[Record, ...]:
-        runs: dict[str, list[Record]] = {}
+    def _nearest(self, records: Sequence[AccuracyRecord], table: Table) -> tuple[AccuracyRecord, ...]:
+        runs: dict[str, list[AccuracyRecord]] = {}
         for record in records:
             runs.setdefault(_run_key(record), []).append(record)
         if not runs:
             return ()
         return _one_a_seed(max(runs.values(), key=lambda run: max(self._nearness(one, table) for one in run)))
 
-    def _nearness(self, record: Record, table: Table) -> tuple[Any, ...]:
-        data, recipe = record.identity["data"], recipe_of(record)
+    def _nearness(self, record: AccuracyRecord, table: Table) -> tuple[Any, ...]:
+        data, recipe = record.identity.data, record.identity.run.recipe
         return (
             record.id in self._prefer,
-            data["name"] == table.dataset,
-            data["name"] == table.dataset and data["split"] == table.split,
-            not has_several_views(record),
+            data.name == table.dataset,
+            data.name == table.dataset and data.split == table.split,
+            is_single_pass(record),
             not is_synthetic(record),
-            recipe.get("weights", "none") != "none",
-            recipe.get("scloss_weight") == 0.2,
-            recipe.get("epochs", 0),
+            recipe.weights != "none",
+            recipe.scloss_weight == 0.2,
+            recipe.epochs,
             started(record),
         )
 
-    def _usable_of(self, row: str) -> tuple[list[Record], tuple[str, ...]]:
-        return self._usable(
-            record
-            for record in self._accuracy
-            if record.identity.get("model") == row and _is_full_version(record)
+    def _usable(self, row: str) -> tuple[list[AccuracyRecord], tuple[str, ...]]:
+        return self._tabulated.sort(
+            record for record in self._accuracy if record.identity.model == row and _is_full_version(record)
         )
 
 
-def is_synthetic(record: Record) -> bool:
-    """Say whether a record was measured on drawn images."""
-    return record.identity["data"]["name"] == "scenes" or "synthetic data" in record.notes
-
-
-def has_several_views(record: Record) -> bool:
-    """Say whether scales, mirror images or windows were averaged: another protocol than a single pass."""
-    return "averaged" in record.identity.get("protocol", {})
-
-
-def recipe_of(record: Record) -> dict[str, Any]:
-    """Return the recipe of the run behind an accuracy record; empty when it names none."""
-    run = record.identity.get("run") or {}
-    return dict(run.get("recipe") or {})
-
-
-def _is_full_version(record: Record) -> bool:
-    options = recipe_of(record).get("model_options") or {}
+def _is_full_version(record: AccuracyRecord) -> bool:
+    options = record.identity.run.recipe.model_options
     return "variant" not in options and all(options.get(key, full) == full for key, full in _FULL.items())
 
 
-def _run_key(record: Record) -> str:
+def _run_key(record: AccuracyRecord) -> str:
     """Return what records of one run under several seeds have in common."""
-    identity = json.loads(json.dumps(record.identity))
-    identity.pop("take", None)
-    identity.pop("weights_sha256", None)
-    run = identity.get("run") or {}
-    run.pop("initial_weights_sha256", None)
-    (run.get("recipe") or {}).pop("seed", None)
+    identity = json.loads(json.dumps(record.stored["identity"]))
+    del identity["take"], identity["weights_sha256"], identity["run"]["initial_weights_sha256"]
+    del identity["run"]["recipe"]["seed"]
     return json.dumps(identity, sort_keys=True)
 
 
-def _one_a_seed(records: Sequence[Record]) -> tuple[Record, ...]:
+def _one_a_seed(records: Sequence[AccuracyRecord]) -> tuple[AccuracyRecord, ...]:
     """Return the first take of each seed: a repetition of the same run is not another sample."""
-    by_seed: dict[int, Record] = {}
-    for record in sorted(records, key=lambda record: record.identity.get("take", 0)):
-        by_seed.setdefault(recipe_of(record).get("seed", 0), record)
+    by_seed: dict[int, AccuracyRecord] = {}
+    for record in sorted(records, key=lambda record: record.identity.take):
+        by_seed.setdefault(record.identity.run.recipe.seed, record)
     return tuple(by_seed[seed] for seed in sorted(by_seed))
-
-
-def started(record: Record) -> str:
-    """Return when a measurement started, as text that sorts by time."""
-    return str(record.provenance.get("started_utc", ""))

@@ -20,11 +20,11 @@ from bench.paper.studies import (
     table5_variants,
 )
 from bench.reproduce.record_cells import own_notes
-from bench.reproduce.record_choice import is_synthetic, recipe_of
 from bench.reproduce.study_records import AblationRecords, Comparable
 from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Statement, combined
 from bench.reproduce.table_result import joined
 from bench.reproduce.verdict import words as v
+from bench.results.select import is_synthetic
 
 _TITLES = {
     "resnet50": "ResNet50-based model",
@@ -187,7 +187,7 @@ def _level(
             reason = "no accuracy record under this recipe"
         return Level(label, cell, None, (), (), (), v.NOT_MEASURED, reason)
     seeds, ids = tuple(found), tuple(record.id for record in found.values())
-    by_seed = tuple(float(record.values["miou"]) for record in found.values())
+    by_seed = tuple(record.values.miou for record in found.values())
     try:
         measured = interval([runs.matrices(record) for record in found.values()], runs.blocks)
     except NotMeasured as error:
@@ -198,11 +198,11 @@ def _level(
 
 
 def _judge_cell(cell: Cell, found: Interval, study: Study, runs: Comparable) -> tuple[str, str | None]:
-    data = runs.example.identity["data"]
-    if data["name"] != study.dataset:
-        return v.OTHER_DATA, f"{data['name']} {data['split']}; the paper: {study.dataset} {study.split}"
-    if data["split"] != study.split:
-        return v.OTHER_SPLIT, f"{data['split']}; the paper: {study.split}"
+    data = runs.example.identity.data
+    if data.name != study.dataset:
+        return v.OTHER_DATA, f"{data.name} {data.split}; the paper: {study.dataset} {study.split}"
+    if data.split != study.split:
+        return v.OTHER_SPLIT, f"{data.split}; the paper: {study.split}"
     if found.seeds < v.FEWEST_SEEDS:
         return v.NOT_DISTINGUISHABLE, f"at least {v.FEWEST_SEEDS} seeds needed"
     inside = 100 * found.low <= float(cell.value) <= 100 * found.high
@@ -257,10 +257,10 @@ def _elsewhere(study: Study, runs: Comparable | None) -> str | None:
     """Say on which data it was measured, where that is not the paper's."""
     if runs is None:
         return None
-    data = runs.example.identity["data"]
-    if (data["name"], data["split"]) == (study.dataset, study.split):
+    data = runs.example.identity.data
+    if (data.name, data.split) == (study.dataset, study.split):
         return None
-    return f"measured on {data['name']} {data['split']}, the paper on {study.dataset} {study.split}"
+    return f"measured on {data.name} {data.split}, the paper on {study.dataset} {study.split}"
 
 
 def _about(study: Study, backbone: str, runs: Comparable | None) -> str:
@@ -269,16 +269,13 @@ def _about(study: Study, backbone: str, runs: Comparable | None) -> str:
         paper += f", {_TITLES[study.backbones[0]]}"
     if runs is None:
         return f"nothing measured; {paper}"
-    record, recipe = runs.example, recipe_of(runs.example)
-    data = record.identity["data"]
+    record, recipe = runs.example, runs.example.identity.run.recipe
+    data = record.identity.data
     kind = "synthetic (drawn) images" if is_synthetic(record) else "images"
-    parts = [f"{data['name']} {data['split']}", f"{record.values['images']} {kind}"]
-    parts.append(f"{record.identity['num_classes']} classes")
-    if "epochs" in recipe:
-        parts.append(f"{recipe['epochs']} epochs")
-    if "crop" in recipe:
-        parts.append("crops of {}x{}".format(*recipe["crop"]))
-    if "batch" in recipe:
-        parts.append(f"batch {recipe['batch']}")
-    parts.append(f"the {record.identity.get('selection', 'last')} weights")
+    parts = [f"{data.name} {data.split}", f"{record.values.images} {kind}"]
+    parts.append(f"{record.identity.num_classes} classes")
+    parts.append(f"{recipe.epochs} epochs")
+    parts.append("crops of {}x{}".format(*recipe.crop))
+    parts.append(f"batch {recipe.batch}")
+    parts.append(f"the {record.identity.selection} weights")
     return f"measured on {', '.join(parts)}; {paper}"

@@ -14,11 +14,10 @@ from bench.errors import UsageError
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
 from bench.paper.variant import Variant, variant_of
-from bench.reproduce.record_choice import has_several_views, is_synthetic, recipe_of
 from bench.reproduce.verdict.words import FEWEST_SEEDS
-from bench.results.provenance import current_sources
-from bench.results.record import Record
-from bench.results.store import read_arrays, read_records, why_not_tabulated
+from bench.results.record import AccuracyRecord
+from bench.results.select import Tabulated, is_single_pass, is_synthetic, started
+from bench.results.store import read_arrays, read_records
 
 _COMPONENTS = ("modules", "crp", "scloss", "between_convs")
 _VARIED = ("name", "seed", "model", "model_options", "scloss_weight", "scloss_form")
@@ -31,7 +30,7 @@ class MeasuredRun:
 
     variant: Variant
     seed: int
-    record: Record
+    record: AccuracyRecord
 
 
 @dataclass(frozen=True)
@@ -49,25 +48,25 @@ class Comparable:
     home: Path
     runs: tuple[MeasuredRun, ...]
 
-    def of(self, variant: Variant) -> dict[int, Record]:
+    def of(self, variant: Variant) -> dict[int, AccuracyRecord]:
         """Return the records of a variant by seed, in the order of the seeds."""
         found = {run.seed: run.record for run in self.runs if run.variant == variant.canonical()}
         return dict(sorted(found.items()))
 
-    def matrices(self, record: Record) -> Matrices:
+    def matrices(self, record: AccuracyRecord) -> Matrices:
         """Return the record's confusion matrix of each image."""
         return read_arrays(record, self.home)
 
     @property
-    def example(self) -> Record:
+    def example(self) -> AccuracyRecord:
         """A record, for what all have in common."""
         return self.runs[0].record
 
     @cached_property
     def blocks(self) -> Blocks:
         """The block of neighbours that each image is in."""
-        data = self.example.identity["data"]
-        return blocks_of_split(data["name"], data["split"], self.example.values["images"])
+        data = self.example.identity.data
+        return blocks_of_split(data.name, data.split, self.example.values.images)
 
 
 class AblationRecords:
@@ -90,15 +89,12 @@ class AblationRecords:
         self._home = home
         self._alike: dict[str, list[MeasuredRun]] = {}
         self._refused: list[tuple[Variant, str]] = []
-        sources: dict[str, dict[str, str] | None] = {}
+        tabulated = Tabulated(methods)
         for record in read_records(home, "accuracy"):
             run = _run(record)
             if run is None:
                 continue
-            name = str(record.identity["model"])
-            if name not in sources:
-                sources[name] = current_sources(methods[name]) if name in methods else None
-            reason = why_not_tabulated(record, sources[name])
+            reason = tabulated.why_not(record)
             if reason is None and record.sidecar is None:
                 reason = "no confusion matrices of its images"
             if reason is None:
@@ -133,20 +129,19 @@ class AblationRecords:
         return tuple(dict.fromkeys(reasons))
 
 
-def _run(record: Record) -> MeasuredRun | None:
-    recipe = recipe_of(record)
-    if not {"model", "model_options", "scloss_weight", "scloss_form"} <= set(recipe):
-        return None
+def _run(record: AccuracyRecord) -> MeasuredRun | None:
+    recipe = record.identity.run.recipe
     try:
         variant = variant_of(recipe)
     except UsageError:  # a network that no longer exists
         return None
-    return None if variant is None else MeasuredRun(variant, int(recipe.get("seed", 0)), record)
+    return None if variant is None else MeasuredRun(variant, recipe.seed, record)
 
 
 def _likeness(run: MeasuredRun) -> str:
     """Return what comparable runs have in common, as text."""
-    identity, recipe = run.record.identity, recipe_of(run.record)
+    identity = run.record.stored["identity"]
+    recipe = identity["run"]["recipe"]
     options = recipe["model_options"]
     common = ("data", "protocol", "selection", "num_classes", "precision")
     return json.dumps(
@@ -154,7 +149,7 @@ def _likeness(run: MeasuredRun) -> str:
             "backbone": run.variant.backbone,
             "options": {key: options[key] for key in options if key not in _COMPONENTS},
             "recipe": {key: recipe[key] for key in recipe if key not in _VARIED},
-            "trained on": (identity.get("run") or {}).get("data"),
+            "trained on": identity["run"]["data"],
             **{key: identity.get(key) for key in common},
         },
         sort_keys=True,
@@ -164,7 +159,7 @@ def _likeness(run: MeasuredRun) -> str:
 def _one_a_seed(runs: Sequence[MeasuredRun]) -> tuple[MeasuredRun, ...]:
     """Return the first take of each variant and seed: a repetition of a run is not another sample."""
     kept: dict[tuple[Variant, int], MeasuredRun] = {}
-    for run in sorted(runs, key=lambda run: (run.record.identity["take"], _started(run), run.record.id)):
+    for run in sorted(runs, key=lambda run: (run.record.identity.take, started(run.record), run.record.id)):
         kept.setdefault((run.variant, run.seed), run)
     return tuple(kept[key] for key in sorted(kept))
 
@@ -172,19 +167,15 @@ def _one_a_seed(runs: Sequence[MeasuredRun]) -> tuple[MeasuredRun, ...]:
 def _worth(
     found: Comparable, wanted: set[Variant], dataset: str | None, split: str | None
 ) -> tuple[Any, ...]:
-    data, recipe = found.example.identity["data"], recipe_of(found.example)
+    data, recipe = found.example.identity.data, found.example.identity.run.recipe
     return (
-        data["name"] == dataset,
-        data["name"] == dataset and data["split"] == split,
-        not has_several_views(found.example),
+        data.name == dataset,
+        data.name == dataset and data.split == split,
+        is_single_pass(found.example),
         not is_synthetic(found.example),
         sum(len(found.of(variant)) >= FEWEST_SEEDS for variant in wanted),
         len(found.runs),
-        recipe.get("weights", "none") != "none",
-        recipe.get("epochs", 0),
-        max(_started(run) for run in found.runs),
+        recipe.weights != "none",
+        recipe.epochs,
+        max(started(run.record) for run in found.runs),
     )
-
-
-def _started(run: MeasuredRun) -> str:
-    return str(run.record.provenance.get("started_utc", ""))

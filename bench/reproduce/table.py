@@ -67,7 +67,7 @@ def reproduce(
     beside
         Methods that are not in the table, to be measured as its rows are.
     form
-        Engine and precision of the times to show, as `bench.speed.variant.form_of` names them; empty is eager
+        Engine and precision of the times to show, as `SpeedIdentity.form` names them; empty is eager
         fp32.
     machine
         Part of the name of the machine whose times are shown; None is the one that made the preferred

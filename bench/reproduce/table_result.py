@@ -208,7 +208,7 @@ class Reproduction:
     plausibility
         What the printed times ask of the card that the paper names.
     form
-        Engine and precision of the times shown, as `bench.speed.variant.form_of` names them; empty is eager
+        Engine and precision of the times shown, as `SpeedIdentity.form` names them; empty is eager
         fp32.
     machine
         Machine whose times the table shows, in words; this one where there is no time to show.

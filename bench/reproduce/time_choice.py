@@ -9,14 +9,14 @@ from typing import Any
 
 from baselines.method import Method
 from bench.errors import UsageError
-from bench.paper.claims import PAIRS
-from bench.reproduce.record_choice import Choice, Usable, started
+from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict.order import conditions_of
 from bench.reproduce.verdict.ratio import Claim, judge_claims
 from bench.results.provenance import machine as machine_here
-from bench.results.record import Record
+from bench.results.record import SpeedRecord
+from bench.results.record_types import Machine as Facts
+from bench.results.select import Tabulated, is_time_of, newest_first, started
 from bench.results.store import read_records
-from bench.speed.variant import form_of
 
 TimedRow = tuple[str, tuple[int, int] | None, int | None]
 """A row, its input size (height, width) and its classes."""
@@ -39,10 +39,10 @@ class Machine:
     gpu: str | None
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any], device: str) -> Machine:
+    def from_facts(cls, facts: Facts, device: str) -> Machine:
         """Return the machine of a record's ``machine`` facts and device."""
-        gpu = None if device == "cpu" else str(facts.get("gpu") or device)
-        return cls(facts.get("cpu"), facts.get("logical_cores"), gpu)
+        gpu = None if device == "cpu" else facts.gpu or device
+        return cls(facts.cpu, facts.logical_cores, gpu)
 
     def __str__(self) -> str:
         """Return what computed, in words: ``NVIDIA H200``, or ``Intel(R) Xeon(R) Processor, 2 cores``."""
@@ -64,7 +64,7 @@ class Times:
     prefer
         Ids of records that come before all others: those that this very command has made.
     form
-        Engine and precision of the times, as `bench.speed.variant.form_of` names them; empty is eager fp32 in
+        Engine and precision of the times, as `SpeedIdentity.form` names them; empty is eager fp32 in
         the device's own layout, not deployed.
     machine
         Part of the name of the machine whose times are shown. None: that of the preferred records, else this
@@ -89,12 +89,10 @@ class Times:
         machine: str | None = None,
     ) -> None:
         self._methods, self._form, self._prefer = methods, form, frozenset(prefer)
-        self._usable = Usable(methods)
-        self._records = [
-            record for record in read_records(home, "speed") if "measured" not in record.identity
-        ]
+        self._tabulated = Tabulated(methods)
+        self._records = [one for one in read_records(home, "speed") if one.identity.measured is None]
         self._rows = [row for row in rows if row[0] in methods]
-        self._of_rows = [record for row in self._rows for record in self._usable(self._of(*row))[0]]
+        self._of_rows = [record for row in self._rows for record in self._tabulated.sort(self._of(*row))[0]]
         self._shown = self._named(machine)
         self._conditions = self._most_common([r for r in self._of_rows if _machine_of(r) in self._shown])
 
@@ -110,80 +108,76 @@ class Times:
         preferred = self._most_common([r for r in self._of_rows if r.id in self._prefer])
         if preferred is not None:
             return frozenset(_machine_of(r) for r in self._of_rows if conditions_of(r) == preferred)
-        return frozenset(Machine.from_facts(machine_here(), device) for device in ("cpu", "cuda", "mps"))
+        return frozenset(
+            Machine.from_facts(Facts(**machine_here()), device) for device in ("cpu", "cuda", "mps")
+        )
 
     @property
     def machine(self) -> Machine:
         """The machine whose times are shown; this one where there is no time to show."""
         if self._conditions is not None:
             return next(_machine_of(r) for r in self._of_rows if conditions_of(r) == self._conditions)
-        facts = machine_here()
-        return Machine.from_facts(facts, "cuda" if facts.get("gpu") else "cpu")
+        facts = Facts(**machine_here())
+        return Machine.from_facts(facts, "cuda" if facts.gpu else "cpu")
 
-    def choose(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> Choice:
+    def choose(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> Choice[SpeedRecord]:
         """Return the latest time of one image at a size, a preferred one first; why there is none."""
         fitting = self._of(row, size_hw, classes)
-        usable, _ = self._usable(fitting)
-        _, refused = self._usable(record for record in fitting if _machine_of(record) in self._shown)
+        usable, _ = self._tabulated.sort(fitting)
+        _, refused = self._tabulated.sort(record for record in fitting if _machine_of(record) in self._shown)
         return Choice(self._latest(usable, self._conditions), refused)
 
-    def elsewhere(self) -> dict[Machine, dict[str, Record]]:
+    def elsewhere(self) -> dict[Machine, dict[str, SpeedRecord]]:
         """Return the times of each other machine by row, under the conditions that have most of the rows."""
         found = {}
         for machine in {_machine_of(record) for record in self._of_rows} - {self.machine}:
             conditions = self._most_common([r for r in self._of_rows if _machine_of(r) == machine])
-            by_row = {row[0]: self._latest(self._usable(self._of(*row))[0], conditions) for row in self._rows}
+            by_row = {
+                row[0]: self._latest(self._tabulated.sort(self._of(*row))[0], conditions)
+                for row in self._rows
+            }
             found[machine] = {row: records[0] for row, records in by_row.items() if records}
         return dict(sorted(found.items(), key=lambda one: (one[0].gpu is None, str(one[0]))))
 
-    def record(self, record_id: str | None) -> Record | None:
+    def record(self, record_id: str | None) -> SpeedRecord | None:
         """Return the time with this id, or None."""
         return next((record for record in self._records if record.id == record_id), None)
 
     def claims(self, table: str) -> tuple[Claim, ...]:
         """Return the ratios of times that a table claims, each judged by one run."""
-        rows = {row for pair in PAIRS.get(table, ()) for row in pair}
-        sources = {row: self._usable.sources(row) for row in rows}
-        return judge_claims(table, self._records, sources, self._form)
+        return judge_claims(table, self._records, self._tabulated, self._form)
 
-    def _of(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> list[Record]:
+    def _of(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> list[SpeedRecord]:
         """Return a row's times of one image in the wanted form, valid or not."""
-        wanted = {
-            "model": row,
-            "size": None if size_hw is None else list(size_hw),
-            "num_classes": classes,
-            "batch": 1,
-            "options": dict(self._methods[row].options),
-        }
+        options = self._methods[row].options
         return [
-            record
-            for record in self._records
-            if all(record.identity.get(key) == value for key, value in wanted.items())
-            and form_of(record.identity) == self._form
+            one
+            for one in self._records
+            if is_time_of(one, row, size_hw, classes, form=self._form, options=options)
         ]
 
-    def _latest(self, usable: Iterable[Record], conditions: str | None) -> tuple[Record, ...]:
+    def _latest(self, usable: Iterable[SpeedRecord], conditions: str | None) -> tuple[SpeedRecord, ...]:
         under = [record for record in usable if conditions_of(record) == conditions]
-        return tuple(sorted(under, key=lambda r: (r.id in self._prefer, started(r)))[-1:])
+        return tuple(sorted(newest_first(under), key=lambda one: one.id not in self._prefer)[:1])
 
-    def _most_common(self, records: Sequence[Record]) -> str | None:
+    def _most_common(self, records: Sequence[SpeedRecord]) -> str | None:
         """Return the conditions with most rows: of preferred records first, of all, an accelerator's."""
-        groups: dict[str, list[Record]] = {}
+        groups: dict[str, list[SpeedRecord]] = {}
         for record in records:
             groups.setdefault(conditions_of(record), []).append(record)
 
         def weight(conditions: str) -> tuple[Any, ...]:
             group = groups[conditions]
             preferred = [record for record in group if record.id in self._prefer]
-            accelerated = group[0].identity.get("device") != "cpu"
+            accelerated = group[0].identity.device != "cpu"
             return _models(preferred), _models(group), accelerated, max(map(started, group))
 
         return max(groups, key=weight, default=None)
 
 
-def _machine_of(record: Record) -> Machine:
-    return Machine.from_facts(record.identity.get("machine") or {}, str(record.identity.get("device")))
+def _machine_of(record: SpeedRecord) -> Machine:
+    return Machine.from_facts(record.identity.machine, record.identity.device)
 
 
-def _models(records: Sequence[Record]) -> int:
-    return len({record.identity["model"] for record in records})
+def _models(records: Sequence[SpeedRecord]) -> int:
+    return len({record.identity.model for record in records})

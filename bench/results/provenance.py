@@ -38,7 +38,9 @@ PACKAGES = (
 TREE = ("carnet", "baselines", "bench", "pyproject.toml")
 
 
-def gather(command: Sequence[str], method: Method, started: datetime | None = None) -> dict[str, Any]:
+def gather(
+    command: Sequence[str], method: Method, started: datetime | None = None, *, deployed: bool = False
+) -> dict[str, Any]:
     """Return the provenance of a measurement that starts now.
 
     Parameters
@@ -49,6 +51,8 @@ def gather(command: Sequence[str], method: Method, started: datetime | None = No
         What is measured.
     started
         When it started, with its time zone; None means now.
+    deployed
+        Whether the network is folded for inference: then ``carnet.fast`` decides too.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def gather(command: Sequence[str], method: Method, started: datetime | None = No
         "command": [without_folders(argument) for argument in command],
         "commit": commit,
         "dirty": dirty,
-        "source": current_sources(method),
+        "source": current_sources(method, deployed=deployed),
         "machine": machine(),
         "versions": versions(),
         "threads": torch.get_num_threads(),
@@ -74,18 +78,25 @@ def gather(command: Sequence[str], method: Method, started: datetime | None = No
     }
 
 
-def current_sources(method: Method) -> dict[str, str]:
-    """Return the digests of the code that decides what is measured: ``carnet`` and the ``method``'s file.
+def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]:
+    """Return the digests of the code that decides what is measured.
 
-    With a baseline's file go those of ``baselines`` that it imports. The digests are of the syntax trees
-    without docstrings: a comment, a docstring or the formatting makes no record stale.
+    ``carnet`` covers the paper's model and losses, ``method`` the file of the builder and those of
+    ``baselines`` that it imports, ``fast`` (``deployed`` networks only) all of ``carnet.fast`` with its C.
+    The digests are of the syntax trees without docstrings: a comment, a docstring or the formatting makes no
+    record stale; of C they are of the bytes.
+
+    Training through ``carnet.fast.training`` makes no accuracy stale: those kernels are the same function and
+    gradients up to rounding, which their tests hold to torch, and a training record names its ``c_compiler``.
     """
-    carnet = sorted(package_root("carnet").glob("*.py"))
-    return {"carnet": source_digest(carnet), "method": source_digest(_files_of(method))}
+    root = package_root("carnet")
+    found = {"carnet": source_digest(sorted(root.glob("*.py"))), "method": source_digest(_files_of(method))}
+    fast = [path for path in sorted((root / "fast").rglob("*.*")) if path.suffix in (".py", ".c", ".h")]
+    return {**found, "fast": source_digest(fast)} if deployed else found
 
 
 def source_digest(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 over the names and syntax trees of Python files.
+    """Return the SHA-256 over the names and syntax trees of Python files; of C, the bytes.
 
     Raises
     ------
@@ -95,10 +106,11 @@ def source_digest(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         try:
-            tree = ast.parse(path.read_bytes())
+            content = path.read_bytes()
+            text = _shape(ast.parse(content)).encode() if path.suffix == ".py" else content
         except (OSError, SyntaxError, ValueError) as error:
             raise RefusedInput(f"{path}: cannot read as Python ({error})") from error
-        digest.update(f"{path.name}\0{_shape(tree)}\0".encode())
+        digest.update(path.name.encode() + b"\0" + text + b"\0")
     return digest.hexdigest()
 
 

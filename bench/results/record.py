@@ -6,34 +6,32 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from bench.errors import RefusedInput
+from bench.results.record_types import AccuracyIdentity, SpeedIdentity, TrainingIdentity
+from bench.results.value_types import AccuracyValues, Provenance, Sidecar, SpeedValues, TrainingValues
 
 SCHEMA = 1
-KINDS = ("accuracy", "training", "speed")
 _CHECKSUM = "content_sha256"
-_HEX_DIGITS = set("0123456789abcdef")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(BaseModel):
     """One measurement.
+
+    Ids and digests are those of ``stored``, the document as it was written: the typed attributes are a view
+    of it, in which 1 may have become 1.0 and an absent key its default.
 
     Attributes
     ----------
-    schema
-        Version of this format.
-    kind
-        ``accuracy``, ``training`` or ``speed``.
     id
         SHA-256 of the identity, see `record_id`.
     identity
-        What defines the measurement: method, recipe with seed, weights, data, protocol, engine, size,
-        threads; for times the machine; and ``take``, which counts repetitions of the same measurement from 0.
+        What defines the measurement; for times the machine too; and ``take``, which counts repetitions of
+        the same measurement from 0.
     values
         What was measured; numbers carry their unit in their name, None is "not measured".
     provenance
@@ -45,22 +43,131 @@ class Record:
     smoke
         True for a run that only shows that the parts fit together; never tabulated.
     notes
-        Remarks to print beside the values.
+        Remarks to print next to the values.
     sidecar
-        ``{"file": "ID.npz", "sha256": ...}`` when arrays belong to the record, else None.
+        Arrays that belong to the record; None without any.
     """
 
-    schema: int
-    kind: str
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    kind: ClassVar[str]
+
+    schema_version: Literal[1] = Field(alias="schema")
     id: str
-    identity: dict[str, Any]
-    values: dict[str, Any]
-    provenance: dict[str, Any]
+    identity: AccuracyIdentity | TrainingIdentity | SpeedIdentity
+    values: AccuracyValues | TrainingValues | SpeedValues
+    provenance: Provenance
     valid: bool
     reasons: list[str]
     smoke: bool
     notes: list[str]
-    sidecar: dict[str, str] | None = None
+    sidecar: Sidecar | None
+    _stored: dict[str, Any] = PrivateAttr()
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The document as written, without the digest of its content; not to be changed."""
+        return self._stored
+
+    @classmethod
+    def make(
+        cls,
+        identity: Mapping[str, Any],
+        values: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+        *,
+        valid: bool | None = None,
+        reasons: Iterable[str] = (),
+        smoke: bool = False,
+        notes: Iterable[str] = (),
+    ) -> Self:
+        """Build a record; it is valid when there is no reason against it.
+
+        ``identity["take"]`` is 0 when not given. Tuples become lists and numpy's scalars plain numbers, so
+        that the record equals what is read back from its file.
+
+        Raises
+        ------
+        RefusedInput
+            NaN, infinity or an object JSON cannot hold; a missing or unknown key, a wrong type; ``valid``
+            that contradicts ``reasons``.
+        """
+        reasons = list(reasons)
+        identity = _plain({"take": 0, **identity}, "identity")
+        return cls._of(
+            {
+                "schema": SCHEMA,
+                "kind": cls.kind,
+                "id": record_id(identity),
+                "identity": identity,
+                "values": _plain(values, "values"),
+                "provenance": _plain(provenance, "provenance"),
+                "valid": not reasons if valid is None else valid,
+                "reasons": reasons,
+                "smoke": smoke,
+                "notes": list(notes),
+                "sidecar": None,
+            },
+            f"new {cls.kind} record",
+        )
+
+    def revised(self, **changes: Any) -> Self:
+        """Return the record with other content; identity, values and provenance are merged key by key."""
+        document = dict(self._stored)
+        for name, value in changes.items():
+            whole = {**document[name], **value} if name in ("identity", "values", "provenance") else value
+            document[name] = _plain(whole, name)
+        document["id"] = record_id(document["identity"])
+        return type(self)._of(document, f"record {self.id}")
+
+    @classmethod
+    def _of(cls, document: dict[str, Any], source: object) -> Self:
+        """Return the record of a document, or refuse its types and contradictions."""
+        try:
+            record = cls.model_validate({name: value for name, value in document.items() if name != "kind"})
+        except ValidationError as error:
+            raise RefusedInput(f"{source}: {_fault(error)}") from error
+        record._stored = document
+        if record.valid == bool(record.reasons):
+            raise RefusedInput(
+                f"{source}: valid is {record.valid} with reasons {record.reasons}; "
+                "a record has reasons exactly when it is not valid"
+            )
+        if record.id != (actual := record_id(document["identity"])):
+            raise RefusedInput(f"{source}: id {record.id} is not that of its identity, {actual}")
+        # only this name: a record must not make us read another file
+        if record.sidecar is not None and record.sidecar.file != f"{record.id}.npz":
+            raise RefusedInput(f"{source}: sidecar.file is {record.sidecar.file!r}; must be {record.id}.npz")
+        return record
+
+
+class AccuracyRecord(Record):
+    """Scores of trained weights on one split."""
+
+    kind: ClassVar[str] = "accuracy"
+    identity: AccuracyIdentity
+    values: AccuracyValues
+
+
+class TrainingRecord(Record):
+    """A training run: its curve, and which weights were kept."""
+
+    kind: ClassVar[str] = "training"
+    identity: TrainingIdentity
+    values: TrainingValues
+
+
+class SpeedRecord(Record):
+    """Times of a network at one size, in one engine, on one machine."""
+
+    kind: ClassVar[str] = "speed"
+    identity: SpeedIdentity
+    values: SpeedValues
+
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    one.kind: one for one in (AccuracyRecord, TrainingRecord, SpeedRecord)
+}
+KINDS = tuple(RECORD_TYPES)
 
 
 def record_id(identity: Mapping[str, Any]) -> str:
@@ -74,56 +181,10 @@ def record_id(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(_canonical(_plain(identity, "identity"))).hexdigest()
 
 
-def make_record(
-    kind: str,
-    identity: Mapping[str, Any],
-    values: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    *,
-    valid: bool | None = None,
-    reasons: Iterable[str] = (),
-    smoke: bool = False,
-    notes: Iterable[str] = (),
-) -> Record:
-    """Build a record; it is valid when there is no reason against it.
-
-    ``identity["take"]`` is 0 when not given. Tuples become lists and numpy's scalars plain numbers, so that
-    the record equals what is read back from its file.
-
-    Raises
-    ------
-    RefusedInput
-        Unknown kind; NaN, infinity or an object JSON cannot hold; ``valid`` that contradicts ``reasons``.
-    """
-    reasons = list(reasons)
-    document = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "id": "",
-        "identity": _plain({"take": 0, **identity}, "identity"),
-        "values": _plain(values, "values"),
-        "provenance": _plain(provenance, "provenance"),
-        "valid": not reasons if valid is None else valid,
-        "reasons": reasons,
-        "smoke": smoke,
-        "notes": list(notes),
-        "sidecar": None,
-    }
-    document["id"] = record_id(document["identity"])
-    return _checked(document, f"new {kind} record")
-
-
-def with_take(record: Record, take: int) -> Record:
-    """Return the same measurement as another take of it, so under another id."""
-    identity = {**record.identity, "take": take}
-    return replace(record, identity=identity, id=record_id(identity), sidecar=None)
-
-
 def to_json(record: Record) -> str:
     """Return the record's file content; it ends with a digest of the rest, so that no edit goes unseen."""
-    document = asdict(record)
-    document[_CHECKSUM] = hashlib.sha256(_canonical(document)).hexdigest()
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    digest = hashlib.sha256(_canonical(record.stored)).hexdigest()
+    return json.dumps({**record.stored, _CHECKSUM: digest}, indent=2, allow_nan=False) + "\n"
 
 
 def from_json(text: str | bytes, source: object) -> Record:
@@ -147,17 +208,16 @@ def from_json(text: str | bytes, source: object) -> Record:
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{source}: not a record ({error})") from error
     if not isinstance(document, dict):
-        raise RefusedInput(f"{source}: not a record but a {type(document).__name__}; must be an object")
+        raise RefusedInput(f"{source}: not a record but a {type(document).__name__}; expected an object")
     # a newer schema may have other keys, so it is named before they are compared
-    if document.get("schema") != SCHEMA:
-        raise RefusedInput(f"{source}: schema {document.get('schema')!r}; this version reads {SCHEMA}")
-    expected = [field.name for field in fields(Record)] + [_CHECKSUM]
-    if unknown := sorted(set(document) - set(expected)):
-        raise RefusedInput(f"{source}: unknown keys {', '.join(unknown)}; known are {', '.join(expected)}")
-    if missing := [name for name in expected if name not in document]:
-        raise RefusedInput(f"{source}: missing keys {', '.join(missing)}")
-    checksum = document.pop(_CHECKSUM)
-    record = _checked(document, source)
+    if (schema := document.get("schema")) != SCHEMA or schema is True:
+        raise RefusedInput(f"{source}: schema {schema!r}; this version reads {SCHEMA}")
+    if (kind := document.get("kind")) not in RECORD_TYPES:
+        raise RefusedInput(f"{source}: kind {kind!r}; expected {', '.join(KINDS)}")
+    checksum = document.pop(_CHECKSUM, None)
+    for name, value in document.items():
+        _plain(value, f"{source}: {name}")
+    record = RECORD_TYPES[kind]._of(document, source)
     actual = hashlib.sha256(_canonical(document)).hexdigest()
     if checksum != actual:
         raise RefusedInput(
@@ -167,56 +227,17 @@ def from_json(text: str | bytes, source: object) -> Record:
     return record
 
 
-def _checked(document: dict[str, Any], source: object) -> Record:
-    """Return the record of a document whose keys are right, or refuse its types and contradictions."""
-    types: dict[str, type | tuple[type, ...]] = {
-        "schema": int,
-        "kind": str,
-        "id": str,
-        "identity": dict,
-        "values": dict,
-        "provenance": dict,
-        "valid": bool,
-        "reasons": list,
-        "smoke": bool,
-        "notes": list,
-        "sidecar": (dict, type(None)),
-    }
-    for name, wanted in types.items():
-        value = document[name]
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            wanted_name = "object or null" if isinstance(wanted, tuple) else wanted.__name__
-            raise RefusedInput(f"{source}: {name} is a {type(value).__name__}; must be {wanted_name}")
-        _plain(value, f"{source}: {name}")
-    if document["kind"] not in KINDS:
-        raise RefusedInput(f"{source}: kind {document['kind']!r}; have {', '.join(KINDS)}")
-    for name in ("reasons", "notes"):
-        if wrong := [item for item in document[name] if not isinstance(item, str)]:
-            raise RefusedInput(f"{source}: {name} holds {wrong[0]!r}; must be text")
-    if document["valid"] == bool(document["reasons"]):
-        raise RefusedInput(
-            f"{source}: valid is {document['valid']} with reasons {document['reasons']}; "
-            "a record has reasons exactly when it is not valid"
-        )
-    take = document["identity"].get("take")
-    if not isinstance(take, int) or isinstance(take, bool) or take < 0:
-        raise RefusedInput(f"{source}: identity.take is {take!r}; must be a whole number from 0")
-    if document["id"] != (actual := record_id(document["identity"])):
-        raise RefusedInput(f"{source}: id {document['id']} is not that of its identity, {actual}")
-    if document["sidecar"] is not None:
-        _check_sidecar(document["sidecar"], document["id"], source)
-    return Record(**document)
-
-
-def _check_sidecar(sidecar: dict[str, Any], own_id: str, source: object) -> None:
-    if set(sidecar) != {"file", "sha256"}:
-        raise RefusedInput(f"{source}: sidecar has keys {sorted(sidecar)}; must be file, sha256")
-    # only this name: a record must not make us read another file
-    if sidecar["file"] != f"{own_id}.npz":
-        raise RefusedInput(f"{source}: sidecar.file is {sidecar['file']!r}; must be {own_id}.npz")
-    digest = sidecar["sha256"]
-    if not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX_DIGITS:
-        raise RefusedInput(f"{source}: sidecar.sha256 is {digest!r}; must be 64 hex digits")
+def _fault(error: ValidationError) -> str:
+    """Return the first fault in one line: key, what was found and what is expected."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if first["type"] == "extra_forbidden":
+        return f"{key} is a key that this version does not know"
+    found = first["input"]
+    shown = repr(found) if isinstance(found, bool | int | float | str) else f"a {type(found).__name__}"
+    return f"{key} is {shown[:80]}; expected {first['msg'].removeprefix('Input should be ')}"
 
 
 def _canonical(document: Any) -> bytes:

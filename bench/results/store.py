@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 
 from bench.errors import RefusedInput
 from bench.files import write_new
-from bench.results.record import KINDS, Record, from_json, record_id, to_json, with_take
+from bench.results.record import (
+    KINDS,
+    AccuracyRecord,
+    Record,
+    SpeedRecord,
+    TrainingRecord,
+    from_json,
+    record_id,
+    to_json,
+)
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
+R = TypeVar("R", bound=Record)
 
 
 class TakenError(RefusedInput):
@@ -26,7 +35,7 @@ class TakenError(RefusedInput):
 def records_folder(home: Path, kind: str) -> Path:
     """Return the folder of the records of a kind below a home folder."""
     if kind not in KINDS:
-        raise RefusedInput(f"no kind of record {kind!r}; have {', '.join(KINDS)}")
+        raise RefusedInput(f"no kind of record {kind!r}; choose from {', '.join(KINDS)}")
     return home / "results" / "records" / kind
 
 
@@ -51,30 +60,33 @@ def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Pa
     if arrays is not None:
         content = npz_bytes(arrays)
         name = f"{record.id}.npz"
-        record = replace(record, sidecar={"file": name, "sha256": hashlib.sha256(content).hexdigest()})
+        record = record.revised(sidecar={"file": name, "sha256": hashlib.sha256(content).hexdigest()})
         _write_once(folder / name, content)
-    elif record.sidecar is not None and not (folder / record.sidecar["file"]).is_file():
-        raise RefusedInput(f"{folder / record.sidecar['file']}: the record names this file; give its arrays")
+    elif record.sidecar is not None and not (folder / record.sidecar.file).is_file():
+        raise RefusedInput(f"{folder / record.sidecar.file}: the record names this file; give its arrays")
     path = folder / f"{record.id}.json"
     _write_once(path, to_json(record).encode())
     return path
 
 
-def add_record(record: Record, home: Path, arrays: Arrays | None = None) -> tuple[Record, Path]:
+def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, Path]:
     """Write a measurement under its first free take, whatever other processes write meanwhile.
 
     Returns
     -------
     The record as written (with its take and sidecar) and its path.
     """
-    take = next_take(home, record.kind, record.identity)
+    take = next_take(home, record.kind, record.stored["identity"])
     while True:
         try:
-            path = write_record(with_take(record, take), home, arrays)
+            path = write_record(record.revised(identity={"take": take}, sidecar=None), home, arrays)
         except TakenError:
             take += 1  # another process was quicker
         else:
-            return read_record(path), path
+            written = read_record(path)
+            if not isinstance(written, type(record)):
+                raise TypeError(f"{path}: a record of kind {written.kind}")
+            return written, path
 
 
 def read_record(path: Path) -> Record:
@@ -99,7 +111,15 @@ def read_record(path: Path) -> Record:
     return record
 
 
-def read_records(home: Path, kind: str) -> list[Record]:
+@overload
+def read_records(home: Path, kind: Literal["accuracy"]) -> list[AccuracyRecord]: ...
+@overload
+def read_records(home: Path, kind: Literal["training"]) -> list[TrainingRecord]: ...
+@overload
+def read_records(home: Path, kind: Literal["speed"]) -> list[SpeedRecord]: ...
+@overload
+def read_records(home: Path, kind: str) -> list[Record]: ...
+def read_records(home: Path, kind: str) -> Sequence[Record]:
     """Return every record of a kind, sorted by id; none when there is no folder.
 
     Raises
@@ -111,13 +131,9 @@ def read_records(home: Path, kind: str) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def takes_of(home: Path, kind: str, identity: Mapping[str, Any]) -> list[Record]:
+def takes_of(records: Iterable[R], identity: Mapping[str, Any]) -> list[R]:
     """Return the records of one measurement, whichever take each is."""
-    return [
-        record
-        for record in read_records(home, kind)
-        if record_id({**identity, "take": record.identity["take"]}) == record.id
-    ]
+    return [one for one in records if record_id({**identity, "take": one.identity.take}) == one.id]
 
 
 def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -136,7 +152,7 @@ def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise RefusedInput(f"{folder / record.sidecar['file']}: not plain arrays ({error})") from error
+        raise RefusedInput(f"{folder / record.sidecar.file}: not plain arrays ({error})") from error
 
 
 def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
@@ -148,33 +164,6 @@ def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
         if not (folder / f"{name}.json").exists() and not (folder / f"{name}.npz").exists():
             return take
         take += 1
-
-
-def why_not_tabulated(record: Record, current_sources: Mapping[str, str] | None) -> str | None:
-    """Return why a record may not enter a table, or None when it may.
-
-    Parameters
-    ----------
-    record
-        The measurement.
-    current_sources
-        Digests of the code as it is now, of this record's method (`bench.results.provenance`); None when the
-        method no longer exists.
-    """
-    if record.smoke:
-        return "smoke run"
-    if not record.valid:
-        return f"not valid: {'; '.join(record.reasons)}"
-    if record.provenance.get("dirty"):
-        return "dirty tree"
-    measured = record.provenance.get("source")
-    if not isinstance(measured, dict):
-        return "no source digest"
-    if current_sources is None:
-        return "stale: the method is no longer there"
-    names = sorted({*measured, *current_sources})
-    changed = [name for name in names if measured.get(name) != current_sources.get(name)]
-    return f"stale: changed since {', '.join(changed)}" if changed else None
 
 
 def npz_bytes(arrays: Arrays) -> bytes:
@@ -215,12 +204,12 @@ def _sidecar_bytes(record: Record, folder: Path) -> bytes:
     """Return the sidecar's content when its digest is the record's."""
     if record.sidecar is None:
         raise LookupError(f"record {record.id} has no sidecar")
-    path = folder / record.sidecar["file"]
+    path = folder / record.sidecar.file
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest != record.sidecar["sha256"]:
-        raise RefusedInput(f"{path}: SHA-256 {digest}, its record says {record.sidecar['sha256']}")
+    if digest != record.sidecar.sha256:
+        raise RefusedInput(f"{path}: SHA-256 {digest}, its record says {record.sidecar.sha256}")
     return content

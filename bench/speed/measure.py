@@ -19,14 +19,14 @@ from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
 from bench.speed.subjects import Ready, build_network, prepare_subjects
-from bench.speed.variant import Variant, title
+from bench.speed.variant import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from baselines.method import Method
     from bench.clock.clock import Progress
-    from bench.results.record import Record
+    from bench.results.record import SpeedRecord
     from bench.speed.device import Device
     from bench.speed.plan import Measurement, Plan
     from bench.speed.trained_subject import TrainedSubject
@@ -51,7 +51,7 @@ def measure_speed(
     progress: Progress | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     counters: Callable[[], CpuReading] = read_cpu,
-) -> list[Record]:
+) -> list[SpeedRecord]:
     """Time methods against each other, each in every variant, on inputs that never repeat.
 
     Timed is float32 image (b, 3, h, w) on the device to float32 logits on the device, without loading,
@@ -84,7 +84,7 @@ def measure_speed(
 
     Returns
     -------
-    list[Record]
+    list[SpeedRecord]
         One per method and variant, in their order, not yet written. A measurement that is not valid is among
         them, with its reasons; it is kept and never tabulated.
 
@@ -109,7 +109,11 @@ def measure_speed(
     )
     began_ns = plan.began_ns
     with measuring_conditions(threads) as threads_in_force:
-        provenance = {method.name: gather(command or sys.argv, method) for method in methods}
+        provenance = {
+            (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
+            for method in methods
+            for deployed in {variant.deploy for variant in variants}
+        }
         measurements = plan.measurements(threads_in_force)
         ready = _prepare(plan, measurements, threads_in_force)
         if trained is not None:  # scoring on data is not in the budget
@@ -148,7 +152,7 @@ def _prepare(plan: Plan, measurements: Sequence[Measurement], threads: int) -> d
         ready |= prepare_subjects(
             method,
             network,
-            [(title(one.identity), one.variant) for one in measurements if one.method is method],
+            [(one.title, one.variant) for one in measurements if one.method is method],
             shape=(plan.batch, 3, *plan.size_hw),
             device=plan.device,
             threads=threads,

@@ -16,7 +16,7 @@ from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
 from bench.results.provenance import gather
-from bench.results.record import Record, make_record
+from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.identity import speed_identity
 from bench.speed.speed_record import chosen_values
@@ -125,7 +125,7 @@ def measure_end_to_end(
     progress: Progress | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     counters: Callable[[], CpuReading] = read_cpu,
-) -> Record:
+) -> SpeedRecord:
     """Time a network with random weights from image files to label maps, and each part by itself.
 
     One image per call, in this process: workers that load ahead would hide the loader behind the network, so
@@ -142,7 +142,7 @@ def measure_end_to_end(
 
     Returns
     -------
-    Record
+    SpeedRecord
         Not yet written; its ``median_ms`` is of the whole, ``values["parts"]`` has all of them. It is valid
         when the whole is.
 
@@ -156,7 +156,7 @@ def measure_end_to_end(
     there = open_device(device)
     identity = variant.identity(there)
     with measuring_conditions(threads) as threads_in_force:
-        started = gather(command, method)
+        started = gather(command, method, deployed=variant.deploy)
         network = build_network(method, num_classes, there)
         ready = prepare_subjects(
             method,
@@ -189,8 +189,7 @@ def measure_end_to_end(
     whole = timed[WHOLE]
     versions = {"engine_versions": dict(ready.versions)} if ready.versions else {}
     images = {"count": len(files), "sha256": _digest(files)}
-    return make_record(
-        "speed",
+    return SpeedRecord.make(
         {**full, **identity, **versions, "measured": MEASURED, "images": images},
         {**chosen_values(whole), "parts": {name: chosen_values(samples) for name, samples in timed.items()}},
         {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
+from bench.results.record_types import SpeedIdentity
 from bench.speed.device import open_device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
@@ -28,6 +29,11 @@ class Measurement:
     method: Method
     variant: Variant
     identity: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """As `SpeedIdentity.title`."""
+        return SpeedIdentity.model_validate({"take": 0, **self.identity}).title
 
 
 @dataclass(frozen=True)

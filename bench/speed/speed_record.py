@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.clock.statistics import drift, spread
-from bench.results.record import Record, make_record
+from bench.results.record import SpeedRecord
 from bench.speed.parity import as_values
 from bench.speed.roofline import Rates, gemm_bound_ms
-from bench.speed.variant import title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Timed:
-    """What was measured; the mappings by the title of a measurement, ``provenance`` by the method's name.
+    """What was measured; the mappings are by the title of a measurement.
 
     Attributes
     ----------
+    provenance
+        By the method's name, and whether it was deployed.
     run
         Shared by all that was timed interleaved: only times of one run are set into ratios.
     mhz
@@ -35,7 +36,7 @@ class Timed:
     """
 
     measurements: list[Measurement]
-    provenance: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[tuple[str, bool], Mapping[str, Any]]
     ready: Mapping[str, Ready]
     watched: Mapping[str, tuple[Repeat, PeakMemory]]
     samples: Mapping[str, Samples]
@@ -44,13 +45,13 @@ class Timed:
     run: str
 
 
-def speed_records(plan: Plan, timed: Timed) -> list[Record]:
+def speed_records(plan: Plan, timed: Timed) -> list[SpeedRecord]:
     """Return one record per measurement, in their order."""
     return [_record(plan, timed, one) for one in timed.measurements]
 
 
-def _record(plan: Plan, timed: Timed, one: Measurement) -> Record:
-    name = title(one.identity)
+def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
+    name = one.title
     ready, samples, (repeat, peak) = timed.ready[name], timed.samples[name], timed.watched[name]
     gmacs, notes = plan.gmacs[one.method.name]
     if one.variant.precision != "fp32":
@@ -70,11 +71,10 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> Record:
         **({} if ready.accuracy is None else {"accuracy": ready.accuracy.as_values()}),
     }
     engine = {"engine_versions": dict(ready.versions)} if ready.versions else {}
-    return make_record(
-        "speed",
+    return SpeedRecord.make(
         {**one.identity, **engine},
         values,
-        {**timed.provenance[one.method.name], "cpu_mhz": timed.mhz, "run": timed.run},
+        {**timed.provenance[one.method.name, one.variant.deploy], "cpu_mhz": timed.mhz, "run": timed.run},
         reasons=(*samples.chosen.reasons, *repeat.reasons()),
         notes=[*notes, *(() if plan.trained is None else plan.trained.notes)],
     )

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import unknown
-from bench.speed.engines.engine import PRECISIONS, Engine, find_engine, require
+from bench.results.record_types import PRECISIONS, form_of
+from bench.speed.engines.engine import Engine, find_engine, require
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
 
     from bench.speed.device import Device
@@ -67,27 +66,8 @@ class Variant:
         return self.identity(device) == Variant().identity(device)
 
 
-def title(identity: Mapping[str, Any]) -> str:
-    """Return the name of a speed record's subject among others: its model, then what is not the default.
-
-    ``carnet-mobile``, ``carnet-mobile (onnxruntime deployed)``, ``carnet-mobile (eager nchw)``.
-    """
-    form = form_of(identity)
-    return f"{identity['model']} ({form})" if form else str(identity["model"])
-
-
-def measured_on(identity: Mapping[str, Any]) -> str:
-    """Return the device of a speed record in words: ``NVIDIA H200``, or a CPU with its threads."""
-    device, machine = identity.get("device"), identity.get("machine", {})
-    where = machine.get("gpu") if device == "cuda" else machine.get("cpu")
-    if device != "cpu":
-        return str(where or device)
-    threads = identity.get("threads", 0)
-    return f"{where or device}, {threads} thread{'' if threads == 1 else 's'}"
-
-
 def form_of_variant(variant: Variant, device: str) -> str:
-    """Return a variant in the words of `form_of`, on a device of this name, present or not.
+    """Return a variant in the words of `SpeedIdentity.form`, on a device of this name, present or not.
 
     ``auto`` is this machine's best device, or one that the engine runs on: a table can be shown anywhere.
 
@@ -111,24 +91,5 @@ def form_of_variant(variant: Variant, device: str) -> str:
         kind = here if here in runs_on else runs_on[0]
     there = torch.device(kind)
     stand_in = Device(there, lambda: None, layout_of_device(there))
-    return form_of({**variant.identity(stand_in), "device": kind})
-
-
-def form_of(identity: Mapping[str, Any]) -> str:
-    """Return engine, layout, precision and folding of a speed record in words, without what is the default.
-
-    Empty is eager fp32 in the device's own layout.
-    """
-    short = {long: name for name, long in PRECISIONS.items()}
-    words = []
-    if identity["engine"] != "eager":
-        words.append(identity["engine"])
-    elif identity["device"] == "cpu" and identity.get("memory_format") == "contiguous_format":
-        words.append("eager nchw")
-    elif identity["device"] != "cpu" and identity.get("memory_format") == "channels_last":
-        words.append("eager channels_last")
-    if identity["precision"] != PRECISIONS["fp32"]:
-        words.append(short.get(identity["precision"], identity["precision"]))
-    if identity.get("deploy"):
-        words.append("deployed")
-    return " ".join(words)
+    found = variant.identity(stand_in)
+    return form_of(found["engine"], kind, found["memory_format"], found["precision"], deploy=variant.deploy)

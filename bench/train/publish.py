@@ -8,7 +8,7 @@ from typing import Any
 from bench.data.catalogue import entry
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic, write_new
-from bench.results.record import Record
+from bench.results.record import TrainingRecord
 from bench.results.store import read_records
 from bench.train.weight_file import describe_weights
 
@@ -39,7 +39,7 @@ def publish(run: Path, home: Path) -> Path:
     if record is None:
         raise RefusedInput(f"{source}: no valid training record in {home} has SHA-256 {digest}")
     folder = home / "results" / "weights"
-    path = folder / f"{record.identity['model']}-{record.id[:12]}.safetensors"
+    path = folder / f"{record.identity.model}-{record.id[:12]}.safetensors"
     if not path.is_file():
         write_new(path, source.read_bytes())
     write_atomic(folder / "README.md", readme(folder))
@@ -66,8 +66,8 @@ def readme(folder: Path) -> str:
     return _HEAD + "\n".join(lines)
 
 
-def _record_of(digest: str, home: Path) -> Record | None:
+def _record_of(digest: str, home: Path) -> TrainingRecord | None:
     for record in read_records(home, "training"):
-        if record.valid and record.values.get("final_weights_sha256") == digest:
+        if record.valid and record.values.final_weights_sha256 == digest:
             return record
     return None

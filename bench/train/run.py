@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,7 +28,7 @@ from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
 from bench.results.provenance import gather, without_folders
-from bench.results.record import Record, record_id
+from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record
 from bench.train.criterion import build_criterion
 from bench.train.failures import Diverged, FailedRun
@@ -107,7 +107,7 @@ class Run:
     folder: Path
     network: nn.Module
     statistics: Statistics
-    record: Record
+    record: TrainingRecord
     notes: tuple[str, ...]
 
 
@@ -193,7 +193,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
         state = trainer.train(_validation(prepared, watch), _progress(watch))
     except FailedRun as error:
         failed = record_of(trainer, identity, provenance, notes)
-        add_record(replace(failed, valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
+        add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
         raise
     finally:
         trainer.journal.close()
@@ -204,7 +204,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     record = recorded(identity, weights_sha256, settings.home)
     if record is None:
         record = record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, notes)
-        record = replace(record, values={**record.values, "final_weights_sha256": weights_sha256})
+        record = record.revised(values={"final_weights_sha256": weights_sha256})
         record, _ = add_record(record, settings.home)
     return Run(identity, folder, network, prepared.initial.statistics, record, notes)
 

@@ -24,8 +24,8 @@ from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
 from bench.models import resolve
 from bench.results.provenance import gather
-from bench.results.record import Record, make_record
-from bench.results.store import add_record, read_arrays, takes_of
+from bench.results.record import AccuracyRecord
+from bench.results.store import add_record, read_arrays, read_records, takes_of
 from bench.train.run import Settings
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights
@@ -39,7 +39,7 @@ def evaluate_run(
     model: str | None = None,
     *,
     views: Views = SINGLE,
-) -> tuple[Record, bool]:
+) -> tuple[AccuracyRecord, bool]:
     """Evaluate a run's final weights and write the accuracy record.
 
     Parameters
@@ -106,8 +106,7 @@ def evaluate_run(
         padded_to=None if method.sizes == ANY else str(method.sizes),
         data_options=None if data.synthetic or not recipe.data_options else dict(recipe.data_options),
     )
-    record = make_record(
-        "accuracy",
+    record = AccuracyRecord.make(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
         provenance,
@@ -152,10 +151,10 @@ def _remarks(data: SegmentationData, values: dict[str, Any], views: Views) -> li
     ]
 
 
-def _same_outcome(record: Record, outcome: Evaluation, home: Path) -> Record | None:
+def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
-    for earlier in takes_of(home, "accuracy", record.identity):
+    for earlier in takes_of(read_records(home, "accuracy"), record.stored["identity"]):
         old = read_arrays(earlier, home)
         if all(np.array_equal(old[key], new[key]) for key in new):
             return earlier

@@ -7,15 +7,15 @@ import io
 from pathlib import Path
 from typing import Any
 
-from bench.results.record import Record, make_record
-from bench.results.store import takes_of
+from bench.results.record import TrainingRecord
+from bench.results.store import read_records, takes_of
 from bench.train.loop import Trainer
 from bench.train.state import State, best_entry, has_stopped_gaining
 
 
 def record_of(
     trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], notes: tuple[str, ...]
-) -> Record:
+) -> TrainingRecord:
     """Return the training record of the run so far; the caller adds what is known at its end."""
     state, recipe = trainer.state, trainer.recipe
     last = state.curve[-1] if state.curve else None
@@ -37,15 +37,13 @@ def record_of(
         "final_weights_sha256": None,
     }
     provenance = {**provenance, "c_compiler": trainer.c_compiler}
-    return make_record("training", identity, values, provenance, smoke=recipe.smoke, notes=notes)
+    return TrainingRecord.make(identity, values, provenance, smoke=recipe.smoke, notes=notes)
 
 
-def recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> Record | None:
-    """Return the valid training record of this very run with these very weights, if any."""
-    for record in takes_of(home, "training", identity):
-        if record.values.get("final_weights_sha256") == weights_sha256:
-            return record
-    return None
+def recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> TrainingRecord | None:
+    """Return the record of this very run with these very weights, or None."""
+    takes = takes_of(read_records(home, "training"), identity)
+    return next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
 
 
 def losses_csv(state: State) -> str:

@@ -18,7 +18,7 @@ from bench.results.record import Record
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.measure import measure_speed
 from bench.speed.roofline import measure_rates
-from bench.speed.variant import Variant, title
+from bench.speed.variant import Variant
 
 GRAPHS = ("onnxruntime", "openvino")
 """Both, from the graph as published, are what the deployed one is to beat."""
@@ -34,20 +34,20 @@ def gemm_rate(side: int, threads: int) -> float:
 
 def show(name: str, records: list[Record], rate: float) -> None:
     """Print one network's times, ratios and shares of the bound."""
-    median_ms = {title(record.identity): record.values["median_ms"] for record in records}
+    median_ms = {record.identity.title: record.values.median_ms for record in records}
 
     def of(engine: str, deployed: bool) -> float:
         words = f"{'' if engine == 'eager' else engine} {'deployed' if deployed else ''}".split()
         return float(median_ms[f"{name} ({' '.join(words)})" if words else name])
 
     published_ms = min(of(engine, False) for engine in GRAPHS)
-    gmacs = records[0].values["gmacs"]
+    gmacs = records[0].values.gmacs
     bound_ms = None if gmacs is None else gmacs / rate * 1000.0
     print(f"\n{name}: bound {'-' if bound_ms is None else f'{bound_ms:.1f} ms'}")
     for record in records:
-        label, time_ms = title(record.identity), record.values["median_ms"]
+        label, time_ms = record.identity.title, record.values.median_ms
         share = "-" if bound_ms is None else f"{bound_ms / time_ms:5.0%}"
-        spread = record.values["spread"]
+        spread = record.values.spread
         print(
             f"  {label:42} {time_ms:9.1f} ms  spread {'-' if spread is None else f'{spread:4.0%}'}  of the "
             f"bound {share}  {published_ms / time_ms:5.2f} x faster than the better published graph"

@@ -27,9 +27,7 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer, beside, form: real(
-            name, home, {}, progress, prefer, beside=beside, form=form
-        ),
+        lambda name, home, progress, prefer, **more: real(name, home, {}, progress, prefer, **more),
     )
 
 
@@ -70,6 +68,7 @@ def test_an_unknown_table_is_a_usage_error_with_the_choices(app: typer.Typer, tm
         (("--data", "scenes"), "--budget TIME is missing"),
         (("--budget", "10m"), "--data NAME (or --time) is missing"),
         (("--data", "scenes", "--budget", "10"), "duration '10'"),
+        (("--data", "scenes", "--budget", "10m", "--machine", "H200"), "--machine"),
         (("--data", "scenes", "--budget", "ten minutes"), "duration 'ten minutes'"),
     ],
 )
@@ -101,8 +100,8 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     monkeypatch.setattr(
         tables,
         "reproduce",
-        lambda name, home, progress, prefer, beside, form: (
-            shown.append(prefer) or judge(name, home, progress, prefer, beside, form)
+        lambda name, home, progress, prefer, **more: (
+            shown.append(prefer) or judge(name, home, progress, prefer, **more)
         ),
     )
     done = run(app, "table4", "--data", "scenes", "--budget", "10m", "--home", str(tmp_path))

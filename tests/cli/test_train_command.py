@@ -37,10 +37,10 @@ def test_from_a_recipe_to_a_score_a_second_look_weights_and_a_curve(carnet_bench
     (trained,) = read_records(tmp_path, "training")
     (scored,) = read_records(tmp_path, "accuracy")
     assert (document["training_record"], document["accuracy_record"]) == (trained.id, scored.id)
-    assert trained.identity["recipe"]["seed"] == 3
-    assert trained.identity["recipe"]["scloss_weight"] == 0.4
+    assert trained.identity.recipe.seed == 3
+    assert trained.identity.recipe.scloss_weight == 0.4
     assert "synthetic data" in scored.notes
-    assert str(tmp_path) not in json.dumps([trained.provenance, scored.provenance])
+    assert str(tmp_path) not in json.dumps([trained.stored, scored.stored])
 
     code, out, err = carnet_bench("evaluate", document["run"], "--threads", 1, "--json")
     assert code == 0
@@ -57,15 +57,14 @@ def test_from_a_recipe_to_a_score_a_second_look_weights_and_a_curve(carnet_bench
 
     code, out, _ = carnet_bench("evaluate", weights, "--threads", 1)
     assert code == 0
-    assert f"{100 * scored.values['miou']:6.2f} %" in out
+    assert f"{100 * scored.values.miou:6.2f} %" in out
 
 
 def test_curves_are_drawn_from_the_training_records(carnet_bench, recipe_file, tmp_path, monkeypatch):
-    from bench.report import curves
 
     assert carnet_bench("train", recipe_file, "--split", "none", "--threads", 1)[0] == 0
     # whether this checkout is clean is not what is tested
-    monkeypatch.setattr(curves, "why_not_tabulated", lambda *_: None)
+    monkeypatch.setattr("bench.results.select.why_not_tabulated", lambda *_: None)
     code, out, _ = carnet_bench("curves", "--data", "scenes")
     assert code == 0
     ends = ("caption.md", "png", "svg", "pdf")
@@ -144,7 +143,8 @@ def test_settings_follow_one_set_and_precision_is_part_of_the_run(carnet_bench, 
     assert code == 0
     (trained,) = read_records(tmp_path, "training")
     assert trained.smoke
-    assert trained.identity["precision"] == trained.identity["recipe"]["precision"] == "bf16-mixed"
-    assert trained.identity["size"] == [64, 64]
-    assert trained.values["epochs"] == 1
+    assert trained.identity.precision == "bf16-mixed"
+    assert trained.stored["identity"]["recipe"]["precision"] == "bf16-mixed"
+    assert trained.identity.size == (64, 64)
+    assert trained.values.epochs == 1
     assert list(tmp_path.glob("runs/*/tensorboard/events.out.tfevents.*"))

@@ -3,12 +3,12 @@
 import sys
 
 import pytest
+from made_records import make_record
 
 from bench.experiments.grid import experiment_of
 from bench.experiments.grid_axes import axes_of
 from bench.models import resolve
 from bench.results.provenance import current_sources, machine
-from bench.results.record import make_record
 from bench.results.store import add_record
 
 TINY = """

@@ -56,7 +56,7 @@ def measured(home):
     """What was measured, without what clock and memory say."""
     machine = ("train_s", "mean_step_s", "wall_s", "peak_mib", "peak_measured")
     return {
-        record.id: {key: value for key, value in record.values.items() if key not in machine}
+        record.id: {key: value for key, value in record.stored["values"].items() if key not in machine}
         for kind in ("training", "accuracy")
         for record in read_records(home, kind)
     }

@@ -252,7 +252,7 @@ def test_real_networks_are_timed_and_their_records_written(
     said: list[str] = []
     timed.time_table("table1", 30.0, Settings(tmp_path, device="cpu", threads=1), log=said.append)
     records = read_records(tmp_path, "speed")
-    assert {(record.identity["model"], tuple(record.identity["size"])) for record in records} == {
+    assert {(record.identity.model, tuple(record.identity.size)) for record in records} == {
         ("carnet-mobile", (64, 96)),
         ("enet", (64, 96)),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from made_records import make_record
 
 from baselines.method import Method
 from baselines.registry import METHODS
@@ -13,7 +14,7 @@ from bench.experiments import table_times as timed
 from bench.experiments.time_budget import CALLS, Candidate
 from bench.experiments.time_groups import groups_of, rows_to_time
 from bench.results.provenance import current_sources
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 from bench.results.store import add_record
 from bench.speed.device import open_device
 from bench.speed.identity import speed_identity

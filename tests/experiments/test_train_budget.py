@@ -33,8 +33,8 @@ def test_the_epochs_that_fit_are_trained_and_scored(tiny):
     # 0.9 x 600 s, less 4 test and 4 x 4 validation images of 1 s, over 2 steps of 100 s: 2 epochs
     said = []
     record = run_within_budget("scenes", 600.0, ALL, tiny, log=said.append)
-    assert record.identity["run"]["recipe"]["epochs"] == 2
-    assert record.values["images"] == 4
+    assert record.identity.run.recipe.epochs == 2
+    assert record.values.images == 4
     assert said == ["scenes-quick: 100.00 s per step, 2 epochs fit the budget"]
     assert not list((tiny.home / "runs").glob("plan-*"))
 
@@ -54,7 +54,7 @@ def test_the_advised_budget_as_typed_is_enough(tiny):
     assert refused.value.then == "give --budget 6m"
     budget_s = parse_duration(refused.value.then.split()[-1])
     record = run_within_budget("scenes", budget_s, shares, tiny)
-    assert record.identity["run"]["recipe"]["epochs"] == 1
+    assert record.identity.run.recipe.epochs == 1
 
 
 @pytest.mark.parametrize("trained_s", [1.0, 30.0, 100.0, 500.0, 3000.0, 3300.0, 20000.0])
@@ -82,7 +82,7 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
         run_within_budget("scenes", 600.0, ALL, tiny, stop)
     monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=250.0, image_s=1.0))
     record = run_within_budget("scenes", 600.0, ALL, tiny)
-    assert record.identity["run"]["recipe"]["epochs"] == 2
+    assert record.identity.run.recipe.epochs == 2
     assert len(list((tiny.home / "runs").iterdir())) == 1
 
 

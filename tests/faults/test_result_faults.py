@@ -6,12 +6,14 @@ import subprocess
 
 import numpy as np
 import pytest
+from made_records import make_record
 
 from bench import files
 from bench.errors import RefusedInput
 from bench.results import store
 from bench.results.provenance import repository_state
-from bench.results.record import make_record, record_id
+from bench.results.record import record_id
+from bench.results.select import why_not_tabulated
 
 ROWS = 50
 WRITERS = 4
@@ -20,7 +22,7 @@ WRITERS = 4
 def record_of(row, writer=0, **identity):
     return make_record(
         "speed",
-        {"method": "carnet-mobile", "row": row, "writer": writer, **identity},
+        {"batch": row, "threads": writer, **identity},
         {"median_ms": 10.0 + row},
         {"source": {"carnet": "c", "method": "m"}, "dirty": False, "writer": writer},
     )
@@ -39,7 +41,7 @@ def test_four_writers_of_fifty_rows_each_lose_none(tmp_path, in_children):
     ended = in_children(*(writer(number) for number in range(WRITERS)))
     assert [status for status, _ in ended] == [0] * WRITERS
     rows = store.read_records(tmp_path, "speed")
-    found = sorted((record.identity["writer"], record.identity["row"]) for record in rows)
+    found = sorted((record.identity.threads, record.identity.batch) for record in rows)
     assert found == [(number, row) for number in range(WRITERS) for row in range(ROWS)]
     # no temporary file, and an array file for each
     assert len(list((tmp_path / "results/records/speed").iterdir())) == 2 * WRITERS * ROWS
@@ -50,7 +52,7 @@ def test_four_writers_of_the_same_measurement_get_a_take_each(tmp_path, in_child
         def write(report):
             for _ in range(10):
                 # the identity is the same for all; only what was measured differs
-                measured = make_record("speed", {"method": "m"}, {"median_ms": number}, {})
+                measured = make_record("speed", {}, {"median_ms": number}, {})
                 store.add_record(measured, tmp_path)
 
         return write
@@ -58,8 +60,8 @@ def test_four_writers_of_the_same_measurement_get_a_take_each(tmp_path, in_child
     ended = in_children(*(writer(number) for number in range(WRITERS)))
     assert [status for status, _ in ended] == [0] * WRITERS
     rows = store.read_records(tmp_path, "speed")
-    assert sorted(record.identity["take"] for record in rows) == list(range(40))
-    assert sorted(record.values["median_ms"] for record in rows) == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 10
+    assert sorted(record.identity.take for record in rows) == list(range(40))
+    assert sorted(record.values.median_ms for record in rows) == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 10
 
 
 def test_a_kill_at_any_moment_of_a_write_leaves_no_half_record(kill_everywhere):
@@ -73,7 +75,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_no_half_record(kill_everywhere):
         report(b"done")
 
     def check(folder, reported):
-        rows = sorted(record.identity["row"] for record in store.read_records(folder, "speed"))
+        rows = sorted(record.identity.batch for record in store.read_records(folder, "speed"))
         assert rows in ([0], [0, 1])
         assert rows == [0, 1] or not reported
         # the killed measurement is made again, with another outcome, and finds its place
@@ -132,7 +134,7 @@ def test_a_flipped_byte_in_the_arrays_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["NA", "None", "=1+1", "1e5", "é", "../x"])
 def test_a_strange_name_comes_back_as_it_went(tmp_path, name):
-    record = make_record("speed", {"method": name}, {"median_ms": 1.0}, {})
+    record = make_record("speed", {"model": name}, {"median_ms": 1.0}, {})
     store.write_record(record, tmp_path)
     assert store.read_records(tmp_path, "speed") == [record]
 
@@ -163,7 +165,7 @@ def test_a_record_is_never_replaced_by_another_measurement(tmp_path):
     path = store.write_record(record_of(0), tmp_path)
     before = path.read_bytes()
     assert store.write_record(record_of(0), tmp_path) == path  # the same again is no news
-    other = make_record("speed", record_of(0).identity, {"median_ms": 1.0}, {})
+    other = make_record("speed", record_of(0).stored["identity"], {"median_ms": 1.0}, {})
     with pytest.raises(RefusedInput, match=rf"{path.name}: another measurement is there"):
         store.write_record(other, tmp_path)
     assert path.read_bytes() == before
@@ -260,9 +262,9 @@ NOW = {"carnet": "c", "method": "m"}
 )
 def test_only_a_valid_record_of_the_present_code_is_tabulated(provenance, options, reason):
     record = make_record("speed", {}, {}, provenance, **options)
-    assert store.why_not_tabulated(record, NOW) == reason
+    assert why_not_tabulated(record, NOW) == reason
 
 
 def test_a_record_of_a_method_that_is_gone_is_stale():
     record = make_record("speed", {}, {}, {"source": NOW, "dirty": False})
-    assert store.why_not_tabulated(record, None) == "stale: the method is no longer there"
+    assert why_not_tabulated(record, None) == "stale: the method is no longer there"

@@ -7,7 +7,6 @@ import shutil
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,20 +159,16 @@ def _plant(home: Path, source: Path, record: Record, loss: float, **identity: An
     Without either it takes the place of the record itself, as an evaluation of the same weights would.
     """
     score, arrays = _with_loss(source, record, loss)
-    changed = dict(record.identity)
-    if "weights" in identity:
-        changed["weights_sha256"] = identity["weights"] * 64
+    changed = {"weights_sha256": identity["weights"] * 64} if "weights" in identity else {}
     if "seed" in identity:
-        run = changed["run"]
+        run = record.stored["identity"]["run"]
         changed["run"] = {**run, "recipe": {**run["recipe"], "seed": identity["seed"]}}
     content = npz_bytes(arrays)
-    name = record_id(changed)
-    planted = replace(
-        record,
-        id=name,
+    name = record_id({**record.stored["identity"], **changed})
+    planted = record.revised(
         identity=changed,
-        values={**record.values, "miou": score},
-        provenance={**record.provenance, "started_utc": identity.get("started", "2027-01-01T00:00:00Z")},
+        values={"miou": score},
+        provenance={"started_utc": identity.get("started", "2027-01-01T00:00:00Z")},
         sidecar={"file": f"{name}.npz", "sha256": hashlib.sha256(content).hexdigest()},
     )
     folder = home / "results" / "records" / "accuracy"

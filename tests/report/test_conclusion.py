@@ -3,11 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from made_records import make_record
+
 from bench.paper import load_table
 from bench.report.conclusion import conclusion
 from bench.reproduce.table import reproduce
 from bench.reproduce.verdict import words as v
-from bench.results.record import make_record
 
 RUN = {"recipe": {"model": "carnet-mobile", "epochs": 12}}
 TRAINED = make_record(

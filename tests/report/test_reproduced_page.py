@@ -48,12 +48,10 @@ def test_the_results_in_the_readme_are_those_of_the_records() -> None:
     assert [name for name, _ in rows] == ["camvid-quick", "camvid-scratch"]
     for name, row in rows:
         _, epochs, val, test, minutes = [cell.strip(" *") for cell in row.split("|")]
-        (trained,) = [one for one in read_records(ROOT, "training") if one.identity["recipe"]["name"] == name]
-        (scored,) = [
-            one for one in read_records(ROOT, "accuracy") if one.identity["run"]["recipe"]["name"] == name
-        ]
-        curve = trained.values["curve"]
-        assert int(epochs) == trained.values["epochs"] == curve[-1]["epoch"]
-        assert val == f"{curve[-1]['val_miou']:.3f}"
-        assert test == f"{scored.values['miou']:.3f}"
-        assert minutes == f"{trained.values['train_s'] / 60:.0f} min"
+        (trained,) = [one for one in read_records(ROOT, "training") if one.identity.recipe.name == name]
+        (scored,) = [one for one in read_records(ROOT, "accuracy") if one.identity.run.recipe.name == name]
+        curve = trained.values.curve
+        assert int(epochs) == trained.values.epochs == curve[-1].epoch
+        assert val == f"{curve[-1].val_miou:.3f}"
+        assert test == f"{scored.values.miou:.3f}"
+        assert minutes == f"{trained.values.train_s / 60:.0f} min"

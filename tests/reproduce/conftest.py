@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_records import make_record
 
 from baselines.registry import METHODS
 from bench.evaluate.confusion import Confusion
@@ -15,7 +16,7 @@ from bench.paper.variant import Variant
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction
 from bench.results.provenance import current_sources
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 from bench.results.store import add_record
 
 RECIPE = {"name": "camvid-ablation", "weights": "imagenet", "epochs": 12, "crop": [180, 240], "batch": 6}

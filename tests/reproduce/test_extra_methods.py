@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from made_records import make_record
 from torch import nn
 
 import bench.models
@@ -20,7 +21,6 @@ from bench.reproduce.table import reproduce
 from bench.reproduce.table_result import Beside, Measured
 from bench.reproduce.time_choice import Times
 from bench.results.provenance import current_sources
-from bench.results.record import make_record
 from bench.results.store import add_record
 
 NONE: dict[str, Method] = {}
@@ -246,5 +246,5 @@ def test_a_crf_is_left_out_of_the_cost_and_named(tmp_path: Path, monkeypatch: py
 
 
 def beside_without_sources(method: Method, home: Path, monkeypatch: pytest.MonkeyPatch) -> Beside:
-    monkeypatch.setattr("bench.reproduce.record_choice.current_sources", lambda _method: None)
+    monkeypatch.setattr("bench.results.select.current_sources", lambda _method, **_: None)
     return beside(method, "table1", home)

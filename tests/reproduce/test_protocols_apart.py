@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import make_record
 
 from baselines.registry import METHODS
 from bench.evaluate.protocol import Protocol
@@ -11,7 +12,7 @@ from bench.paper import TABLES, load_table
 from bench.reproduce.record_cells import judge_miou
 from bench.reproduce.record_choice import Records
 from bench.results.provenance import current_sources
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 from bench.results.store import add_record
 
 TABLE = TABLES["table1"]
@@ -57,8 +58,8 @@ def test_seeds_under_two_protocols_are_not_averaged(tmp_path: Path, other: dict[
         add(tmp_path, PLAIN, seed, 0.60 + seed / 100, minute=seed)
         add(tmp_path, other, seed, 0.80 + seed / 100, minute=10 + seed)
     chosen = Records(tmp_path, METHODS).accuracy(ROW, TABLE).records
-    assert [record.identity["run"]["recipe"]["seed"] for record in chosen] == [0, 1, 2]
-    assert len({str(record.identity["protocol"]) for record in chosen}) == 1
+    assert [record.identity.run.recipe.seed for record in chosen] == [0, 1, 2]
+    assert len({str(record.identity.protocol) for record in chosen}) == 1
 
 
 def test_a_single_pass_is_shown_before_several_views_although_those_score_more_and_later(

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import make_record
 
 from baselines.registry import METHODS
 from bench.errors import UsageError
@@ -12,7 +13,7 @@ from bench.reproduce.record_choice import Choice, Records
 from bench.reproduce.time_choice import Times
 from bench.results.provenance import current_sources
 from bench.results.provenance import machine as machine_here
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 from bench.results.store import add_record
 
 TABLE = TABLES["table1"]
@@ -201,7 +202,7 @@ def test_each_data_set_has_its_point_in_the_plot(tmp_path: Path, add: Any) -> No
     add(0.4, data="scenes")
     add(0.9, data="camvid", recipe={"weights": "none"})
     by_split = Records(tmp_path, METHODS).accuracy_by_split(ROW, TABLE)
-    assert {name: records[0].values["miou"] for name, records in by_split.items()} == {
+    assert {name: records[0].values.miou for name, records in by_split.items()} == {
         "camvid test": 0.6,
         "scenes test": 0.4,
     }

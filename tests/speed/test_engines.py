@@ -23,7 +23,7 @@ from bench.speed.engines.engine import ENGINES, Conditions, Prepared
 from bench.speed.measure import measure_speed
 from bench.speed.parity import outputs_on, parity_inputs, require_parity
 from bench.speed.subjects import deployed, stir_norms
-from bench.speed.variant import Variant, title
+from bench.speed.variant import Variant
 
 CPU = Device(torch.device("cpu"), lambda: None, torch.channels_last)
 QUICK = Protocol(samples=1, budget_s=1.0, least_window_s=0.0, warmup_calls=1, attempts=1)
@@ -144,7 +144,7 @@ def test_openvino_without_the_precision_is_refused_instead_of_another_one_taken(
     need("openvino")
     import openvino
 
-    if "FP16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "FP16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):  # type: ignore[attr-defined]
         pytest.skip("this CPU computes in fp16")
     with pytest.raises(UsageError, match="openvino: this CPU has no fp16; asked for it, it computes in"):
         run(tiny, "openvino", "fp16")
@@ -189,12 +189,12 @@ def test_a_fold_that_forgets_a_part_of_a_batch_norm_is_refused(
 def test_engines_of_one_network_are_timed_in_turn_and_named_apart(method: Method) -> None:
     variants = [Variant(), Variant("nchw"), Variant("eager", "bf16")]
     records = measure(method, *variants)
-    assert [title(one.identity) for one in records] == ["tiny", "tiny (eager nchw)", "tiny (bf16)"]
-    assert records[0].values["interleaved_with"] == ["tiny (eager nchw)", "tiny (bf16)"]
-    assert "parity" not in records[0].values
-    assert records[1].values["parity"]["random"]["argmax_agreement"] == 1.0
+    assert [one.identity.title for one in records] == ["tiny", "tiny (eager nchw)", "tiny (bf16)"]
+    assert records[0].values.interleaved_with == ("tiny (eager nchw)", "tiny (bf16)")
+    assert records[0].values.parity is None
+    assert records[1].values.parity["random"].argmax_agreement == 1.0
     assert len({one.id for one in records}) == 3
-    assert records[2].values["gemm_bound_ms"] is None
+    assert records[2].values.gemm_bound_ms is None
 
 
 def test_an_engines_record_names_the_version_of_its_library(method: Method) -> None:
@@ -202,9 +202,9 @@ def test_an_engines_record_names_the_version_of_its_library(method: Method) -> N
     import onnxruntime
 
     (record,) = measure(method, Variant("onnxruntime"))
-    assert record.identity["engine"] == "onnxruntime"
-    assert record.identity["engine_versions"] == {"onnxruntime": onnxruntime.__version__}
-    assert "deploy" not in record.identity
+    assert record.identity.engine == "onnxruntime"
+    assert record.identity.engine_versions == {"onnxruntime": onnxruntime.__version__}
+    assert "deploy" not in record.stored["identity"]
 
 
 def test_an_eager_record_is_defined_by_the_keys_that_committed_records_have(
@@ -216,9 +216,9 @@ def test_an_eager_record_is_defined_by_the_keys_that_committed_records_have(
     committed = next(one for one in known if one["device"] == "cpu" and "heap" not in one)
     monkeypatch.setenv("CARNET_HEAP", "system")
     (record,) = measure(method, Variant())
-    assert set(record.identity) == set(committed)
+    assert set(record.stored["identity"]) == set(committed)
     for key in ("engine", "memory_format", "precision", "weights", "protocol"):
-        assert record.identity[key] == committed[key]
+        assert record.stored["identity"][key] == committed[key]
 
 
 def test_a_time_on_a_kept_heap_is_another_measurement(
@@ -228,7 +228,7 @@ def test_a_time_on_a_kept_heap_is_another_measurement(
     (left,) = measure(method, Variant())
     monkeypatch.setattr("bench.speed.device.keep_heap", lambda: "kept")
     (kept,) = measure(method, Variant())
-    assert kept.identity == {**left.identity, "heap": "kept"}
+    assert kept.stored["identity"] == {**left.stored["identity"], "heap": "kept"}
 
 
 def test_a_folded_network_is_another_measurement() -> None:

@@ -209,19 +209,19 @@ def test_a_record_of_int8_names_its_calibration_and_holds_its_loss(run: Any) -> 
         measure_speed([method], (64, 96), variants=[one], trained=subject, command=["x"], **settings)[0]
         for one in variants
     )
-    assert int8.identity["weights"] == fp32.identity["weights"] == subject.weights.sha256
-    found = int8.identity["calibration"]
+    assert int8.identity.weights == fp32.identity.weights == subject.weights.sha256
+    found = int8.identity.calibration
     assert (found["data"], found["split"], found["images"], found["method"]) == (
         "scenes",
         "train",
         3,
         "minmax",
     )
-    assert "calibration" not in fp32.identity
-    accuracy = int8.values["accuracy"]
-    assert (accuracy["data"], accuracy["split"], accuracy["images"]) == ("scenes", "val", 6)
-    assert accuracy["loss"] == accuracy["eager_miou"] - accuracy["miou"]
-    assert fp32.values["accuracy"]["loss"] == pytest.approx(0.0, abs=1e-3)
+    assert fp32.identity.calibration is None
+    accuracy = int8.values.accuracy
+    assert (accuracy.data, accuracy.split, accuracy.images) == ("scenes", "val", 6)
+    assert accuracy.loss == accuracy.eager_miou - accuracy.miou
+    assert fp32.values.accuracy.loss == pytest.approx(0.0, abs=1e-3)
     assert "a note" in int8.notes
     assert "scored on synthetic data" in int8.notes
 

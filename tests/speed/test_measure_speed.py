@@ -153,34 +153,34 @@ def test_a_record_holds_the_samples_and_what_defines_them(bench: Bench) -> None:
     assert record.valid
     assert record.kind == "speed"
     identity = record.identity
-    assert (identity["model"], identity["num_classes"], identity["batch"]) == ("plain", 4, 2)
-    assert identity["size"] == [8, 16]
-    assert (identity["engine"], identity["precision"], identity["threads"]) == ("eager", "32-true", 1)
-    assert (identity["device"], identity["memory_format"]) == ("cpu", "channels_last")
-    assert identity["machine"]["torch"] == str(torch.__version__)
+    assert (identity.model, identity.num_classes, identity.batch) == ("plain", 4, 2)
+    assert identity.size == (8, 16)
+    assert (identity.engine, identity.precision, identity.threads) == ("eager", "32-true", 1)
+    assert (identity.device, identity.memory_format) == ("cpu", "channels_last")
+    assert identity.machine.torch == str(torch.__version__)
     values = record.values
-    assert len(values["samples_ms"]) == values["samples"] == 9
+    assert len(values.samples_ms) == values.samples == 9
     # 10 ms in the network and 1 microsecond for the second reading of the clock
-    assert values["median_ms"] == pytest.approx(10.001)
-    assert values["p99_ms"] is None
+    assert values.median_ms == pytest.approx(10.001)
+    assert values.p99_ms is None
     # two images a call
-    assert values["fps"] == pytest.approx(2000.0 / 10.001)
-    assert values["foreign_share"] == 0.0
+    assert values.fps == pytest.approx(2000.0 / 10.001)
+    assert values.foreign_share == 0.0
 
 
 def test_the_bound_is_that_of_all_images_of_a_call(bench: Bench) -> None:
     (record,) = bench.measure("plain", batch=2)
     # a 1x1 convolution of 3 to 4 channels at 8x16, two images: 2 x 128 x 12
-    assert record.values["gmacs"] == pytest.approx(3072e-9)
-    bound_ms = 3072e-9 / record.values["gemm_gmacs_per_s"] * 1000.0
-    assert record.values["gemm_bound_ms"] == pytest.approx(bound_ms)
-    assert record.values["gemm_fraction"] == pytest.approx(bound_ms / record.values["median_ms"])
+    assert record.values.gmacs == pytest.approx(3072e-9)
+    bound_ms = 3072e-9 / record.values.gemm_gmacs_per_s * 1000.0
+    assert record.values.gemm_bound_ms == pytest.approx(bound_ms)
+    assert record.values.gemm_fraction == pytest.approx(bound_ms / record.values.median_ms)
 
 
 def test_a_record_can_be_written_and_repeated(bench: Bench, tmp_path: Path) -> None:
     first = add_record(bench.measure("plain")[0], tmp_path)
     second = add_record(bench.measure("plain")[0], tmp_path)
-    assert [record.identity["take"] for record, _ in (first, second)] == [0, 1]
+    assert [record.identity.take for record, _ in (first, second)] == [0, 1]
     assert read_record(first[1]) == first[0]
     assert str(tmp_path) not in first[1].read_text()
 
@@ -193,17 +193,17 @@ def test_networks_run_in_eval_and_inference_mode_on_channels_last_inputs(bench: 
 def test_a_network_that_remembers_answers_is_not_valid(bench: Bench) -> None:
     honest, cheat = bench.measure("plain", "remembering")
     assert honest.valid
-    assert honest.values["repeated_over_fresh"] == pytest.approx(1.0)
+    assert honest.values.repeated_over_fresh == pytest.approx(1.0)
     assert not cheat.valid
     # 1 ms against 11 ms
-    assert cheat.values["repeated_over_fresh"] == pytest.approx(1.0 / 11.0, rel=0.01)
+    assert cheat.values.repeated_over_fresh == pytest.approx(1.0 / 11.0, rel=0.01)
     assert "as if the answer were remembered" in cheat.reasons[0]
 
 
 @pytest.mark.parametrize("name", ["remembering", "by_identity"])
 def test_the_samples_never_show_a_remembered_answer(bench: Bench, name: str) -> None:
     (record,) = bench.measure(name)
-    assert min(record.values["samples_ms"]) == pytest.approx(11.001)
+    assert min(record.values.samples_ms) == pytest.approx(11.001)
 
 
 def test_fresh_inputs_differ_in_identity_and_in_values() -> None:
@@ -223,13 +223,13 @@ def test_a_foreign_load_is_kept_with_its_reason(bench: Bench) -> None:
     (record,) = bench.measure("plain", counters=busy)
     assert not record.valid
     assert "other processes took 40% of the cores" in record.reasons[0]
-    assert len(record.values["samples_ms"]) == 9
-    assert len(record.values["discarded"]) == 2
+    assert len(record.values.samples_ms) == 9
+    assert len(record.stored["values"]["discarded"]) == 2
 
 
 def test_networks_are_interleaved_and_say_with_whom(bench: Bench) -> None:
     records = bench.measure("plain", "by_identity")
-    assert [record.values["interleaved_with"] for record in records] == [["by_identity"], ["plain"]]
+    assert [record.values.interleaved_with for record in records] == [("by_identity",), ("plain",)]
     assert [name for name, *_ in bench.module.calls[-6:]] == ["Plain", "ByIdentity"] * 3
 
 
@@ -291,4 +291,4 @@ def test_the_peak_of_memory_is_in_the_record(bench: Bench, monkeypatch: pytest.M
 
     monkeypatch.setattr("bench.speed.measure.PeakMemory", Watched)
     for record in bench.measure("plain", "by_identity"):
-        assert (record.values["peak_mib"], record.values["peak_measured"]) == (12.5, "on the cpu")
+        assert (record.values.peak_mib, record.values.peak_measured) == (12.5, "on the cpu")

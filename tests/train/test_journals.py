@@ -89,7 +89,7 @@ def test_every_run_has_an_event_file_with_loss_rates_and_score(tiny_recipe, sett
     run = runs.train(recipe, settings_in(tmp_path))
     lines = (run.folder / "losses.csv").read_text().splitlines()[1:]
     losses = [float(line.split(",")[1]) for line in lines]
-    assert_holds(scalars(run.folder), curve_of(losses, run.record.values["curve"], recipe, 2))
+    assert_holds(scalars(run.folder), curve_of(losses, run.record.stored["values"]["curve"], recipe, 2))
 
 
 def test_a_resumed_run_has_every_step_once_in_its_event_file(cut_run, tmp_path):

@@ -23,7 +23,7 @@ PUBLISHED = sorted((ROOT / "results" / "weights").glob("*.safetensors"))
 
 def record_of(path):
     digest = sha256_of_file(path)
-    (record,) = [each for each in read_records(ROOT, "accuracy") if each.identity["weights_sha256"] == digest]
+    (record,) = [each for each in read_records(ROOT, "accuracy") if each.identity.weights_sha256 == digest]
     return record
 
 
@@ -47,7 +47,7 @@ def test_published_weights_score_what_their_record_says_by_the_bench_and_by_torc
             yield name, prediction, label
 
     monkeypatch.setattr(evaluate, "predictions", saving)
-    threads, before = record.identity["threads"], torch.get_num_threads()
+    threads, before = record.identity.threads, torch.get_num_threads()
     try:  # another number of threads may round another way
         again, same = evaluate_run(
             path, "test", Settings(tmp_path, camvid_root, device="cpu", threads=threads)
@@ -66,10 +66,10 @@ def test_published_weights_score_what_their_record_says_by_the_bench_and_by_torc
     np.add.at(ours, (arrays["truth"], arrays["prediction"]), arrays["count"])
     difference = np.abs(ours - theirs.compute().numpy()).sum()
 
-    assert again.values["miou"] == pytest.approx(record.values["miou"], abs=1e-4)
+    assert again.values.miou == pytest.approx(record.values.miou, abs=1e-4)
     assert difference <= 1e-4 * ours.sum()
     # another processor or torch may round a tie another way; on the recorded ones every pixel is the same
-    recorded = record.provenance["machine"]["cpu"], record.provenance["versions"]["torch"]
+    recorded = record.provenance.machine.cpu, record.provenance.versions.torch
     if recorded == (machine()["cpu"], versions()["torch"]):
         assert same
         assert again == record

@@ -116,12 +116,12 @@ def test_the_paper_s_recipe_runs_resumes_and_is_scored_on_the_real_samples(
     assert 0 <= first["values"]["miou"] <= 1
     (record,) = read_records(tmp_path, "accuracy")
     assert record.smoke
-    assert record.identity["data"]["split"] == SAMPLE_SPLITS[data]
+    assert record.identity.data.split == SAMPLE_SPLITS[data]
 
     # the same command again finds the finished run and the same matrix for every image
     code, out, err = carnet_bench(*words, "epochs=2")
     assert code == 0, err
     assert json.loads(out)["accuracy_record"] == first["accuracy_record"]
     (training,) = read_records(tmp_path, "training")
-    assert training.values["steps"] == 2 * (TRAINED_ON[data] // 2)
+    assert training.values.steps == 2 * (TRAINED_ON[data] // 2)
     assert list((tmp_path / "runs").glob("*/checkpoints/*.ckpt"))

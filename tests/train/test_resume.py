@@ -48,7 +48,7 @@ def undisturbed():
 
 
 def outcome_of(run):
-    return (run.folder / "losses.csv").read_text(), run.record.values["final_weights_sha256"]
+    return (run.folder / "losses.csv").read_text(), run.record.values.final_weights_sha256
 
 
 def plain(undisturbed, recipe, settings, tmp_path_factory):
@@ -71,11 +71,11 @@ def test_a_killed_run_resumes_to_the_same_losses_and_weights_bit_for_bit(
 
     run = runs.train(tiny_recipe, settings_in(tmp_path))
     # the kill came before the checkpoint of its own step
-    assert run.record.provenance["resumed_at_step"] == KILLED_AT - 1
-    assert run.record.provenance["c_compiler"] == getattr(library(), "compiler", None)
+    assert run.record.provenance.resumed_at_step == KILLED_AT - 1
+    assert run.record.provenance.c_compiler == getattr(library(), "compiler", None)
     assert outcome_of(run) == expected
-    assert run.record.values["steps"] == 9
-    assert [entry["epoch"] for entry in run.record.values["curve"]] == [1, 2, 3]
+    assert run.record.values.steps == 9
+    assert [entry.epoch for entry in run.record.values.curve] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -93,7 +93,7 @@ def test_a_stopped_run_finishes_its_step_and_resumes_to_the_same_end(
     assert stopped.value.exit_code == 128 + number
     run = runs.train(tiny_recipe, settings_in(tmp_path))
     assert outcome_of(run) == expected
-    assert [entry["epoch"] for entry in run.record.values["curve"]] == [1, 2, 3]
+    assert [entry.epoch for entry in run.record.values.curve] == [1, 2, 3]
 
 
 def test_a_finished_run_is_not_trained_again(tiny_recipe, settings_in, tmp_path):
@@ -178,7 +178,7 @@ def test_a_diverged_run_keeps_a_record_that_is_not_valid(tiny_recipe, settings_i
     (record,) = read_records(tmp_path, "training")
     assert not record.valid
     assert record.reasons[0].startswith("diverged: step ")
-    assert record.values["final_weights_sha256"] is None
+    assert record.values.final_weights_sha256 is None
 
 
 @pytest.mark.parametrize("key", ["run_key", "network", "optimiser", "rng", "state"])

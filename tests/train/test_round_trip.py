@@ -52,4 +52,4 @@ def test_a_run_that_did_not_fit_keeps_a_record_that_says_so(tiny_recipe, setting
     (record,) = read_records(tmp_path, "training")
     assert not record.valid
     assert record.reasons[0].startswith("oom: carnet-mobile, step 0: out of memory with batch 4 of 64x96")
-    assert (record.values["steps"], record.values["final_weights_sha256"]) == (0, None)
+    assert (record.values.steps, record.values.final_weights_sha256) == (0, None)

@@ -56,14 +56,14 @@ def test_torchmetrics_on_saved_predictions_gives_the_same_matrix(run):
 
 def test_the_record_says_what_it_is_of(run):
     identity = run["record"].identity
-    assert identity["model"] == "carnet-mobile"
-    assert identity["data"]["split"] == "test"
-    assert identity["protocol"]["ignore"] == 255
-    assert identity["run"]["recipe"]["seed"] == 0
+    assert identity.model == "carnet-mobile"
+    assert identity.data.split == "test"
+    assert identity.protocol.ignore == 255
+    assert identity.run.recipe.seed == 0
     assert run["record"].smoke
     assert "synthetic data" in run["record"].notes
-    assert run["record"].values["images"] == 12
-    assert 0 <= run["record"].values["miou"] <= 1
+    assert run["record"].values.images == 12
+    assert 0 <= run["record"].values.miou <= 1
 
 
 def test_weights_tell_what_they_are_of(run):
@@ -93,14 +93,14 @@ def test_another_protocol_is_another_record_and_says_so(run):
     flipped, same = evaluate_run(run["run"].folder, "test", run["settings"], views=Views(flip=True))
     assert not same
     assert flipped.id != run["record"].id
-    assert flipped.identity["protocol"]["flip"] is True
-    assert flipped.identity["protocol"]["averaged"] == "probabilities"
+    assert flipped.identity.protocol.flip is True
+    assert flipped.identity.protocol.averaged == "probabilities"
     assert "mean over mirror images" in flipped.notes
     windowed, _ = evaluate_run(
         run["run"].folder, "test", run["settings"], views=Views(window_hw=(64, 64), stride_hw=(32, 32))
     )
-    assert windowed.identity["protocol"]["window"] == [64, 64]
-    assert windowed.identity["protocol"]["stride"] == [32, 32]
+    assert windowed.identity.protocol.window == (64, 64)
+    assert windowed.identity.protocol.stride == (32, 32)
     assert len(read_records(home, "accuracy")) == before + 2
     # neither is taken for the other's repetition
     again, same = evaluate_run(run["run"].folder, "test", run["settings"], views=Views(flip=True))
@@ -109,6 +109,6 @@ def test_another_protocol_is_another_record_and_says_so(run):
 
 
 def test_the_plain_record_holds_the_protocol_of_the_first_records_and_nothing_else(run):
-    assert set(run["record"].identity["protocol"]) == {
+    assert set(run["record"].stored["identity"]["protocol"]) == {
         *("data", "split", "size", "scales", "flip", "ignore", "align_corners", "version")
     }

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bench.errors import NotMeasured
+from bench.results.value_types import Kept
 from bench.train import run as runs
 from bench.train.state import best_entry, has_stopped_gaining
 from bench.train.weight_file import load_weights
@@ -87,9 +88,9 @@ def test_the_record_says_which_rule_kept_which_epoch(tiny_recipe, settings_in, t
     recipe = dataclasses.replace(tiny_recipe, epochs=5, batch=6, selection="best", stop_after=2)
     run = runs.train(recipe, settings_in(tmp_path))
     values = run.record.values
-    assert values["selection"] == {"rule": "best", "epoch": 1, "val_miou": 0.5}
-    assert values["stopped_early"] is True
-    assert values["epochs"] == 3
+    assert values.selection == Kept(rule="best", epoch=1, val_miou=0.5)
+    assert values.stopped_early is True
+    assert values.epochs == 3
     assert run.identity["recipe"]["selection"] == "best"
     saved = load_weights(run.folder / "final.safetensors")
     assert all(torch.equal(saved[name], seen[0][name]) for name in saved)

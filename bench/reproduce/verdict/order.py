@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from bench.reproduce.verdict import words as v
-from bench.results.record import Record
+from bench.results.record import SpeedRecord
 
 _LEVEL = 0.05
 _HARDWARE = ("cpu", "logical_cores", "gpu", "torch")  # a new kernel makes no new machine
@@ -87,7 +87,7 @@ class Ranks:
         }
 
 
-def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, Record]]) -> Ranks:
+def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, SpeedRecord]]) -> Ranks:
     """Judge the order of times.
 
     Parameters
@@ -181,8 +181,11 @@ def _sign(number: float) -> int:
     return (number > 0) - (number < 0)
 
 
-def conditions_of(record: Record) -> str:
+def conditions_of(record: SpeedRecord) -> str:
     """Return what must be equal for times to be compared: hardware, torch's build, threads, engine, ..."""
-    machine = record.identity.get("machine") or {}
-    alike = [machine.get(name) for name in _HARDWARE], [record.identity.get(name) for name in _CONDITIONS]
+    identity = record.identity
+    alike = (
+        [getattr(identity.machine, name) for name in _HARDWARE],
+        [getattr(identity, name) for name in _CONDITIONS],
+    )
     return json.dumps(alike, sort_keys=True)

@@ -6,7 +6,7 @@ Only times taken interleaved in one run are divided: a ratio of two runs would h
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,9 +14,8 @@ from typing import Any
 from bench.paper import Cell, load_table
 from bench.paper.claims import PAIRS
 from bench.reproduce.verdict import words as v
-from bench.results.record import Record
-from bench.results.store import why_not_tabulated
-from bench.speed.variant import form_of, measured_on
+from bench.results.record import Record, SpeedRecord
+from bench.results.select import in_one_run, is_time_of
 
 _FEWEST_ROUNDS = 3
 
@@ -96,8 +95,8 @@ class Claim:
 
 def judge_claims(
     table: str,
-    records: Iterable[Record],
-    sources: Mapping[str, Mapping[str, str] | None],
+    records: Iterable[SpeedRecord],
+    tabulated: Container[Record],
     form: str = "",
 ) -> tuple[Claim, ...]:
     """Judge the ratios that a table's times claim, once for each kind of device that timed both rows.
@@ -108,17 +107,13 @@ def judge_claims(
         Of ``bench.paper.TABLES``.
     records
         Speed records, of any row and size.
-    sources
-        By row, the digests of its code now; a row that is missing is no longer there.
+    tabulated
+        Those of them that a table may hold.
     form
-        Engine and precision, as `bench.speed.variant.form_of` names them; empty is eager fp32.
+        Engine and precision, as `SpeedIdentity.form` names them; empty is eager fp32.
     """
     times = {cell.row: cell for cell in load_table(table) if cell.column == "time"}
-    usable = [
-        record
-        for record in records
-        if why_not_tabulated(record, sources.get(str(record.identity.get("model")))) is None
-    ]
+    usable = [record for record in records if record in tabulated]
     return tuple(
         claim
         for slower, faster in PAIRS.get(table, ())
@@ -126,21 +121,17 @@ def judge_claims(
     )
 
 
-def in_one_run(first: Iterable[Record], second: Iterable[Record]) -> tuple[Record, Record] | None:
-    """Return the latest two records of one run, one of each; None when there are none."""
-    by_run = {run: record for record in second if (run := _run(record)) is not None}
-    pairs = [(one, by_run[run]) for one in first if (run := _run(one)) in by_run and run is not None]
-    return max(pairs, key=lambda pair: str(pair[0].provenance.get("started_utc", "")), default=None)
-
-
-def _claims(slower: Cell, faster: Cell, usable: Sequence[Record], form: str) -> list[Claim]:
+def _claims(slower: Cell, faster: Cell, usable: Sequence[SpeedRecord], form: str) -> list[Claim]:
     """Return the claim as each kind of device has it, accelerators first; one not measured where none has."""
-    first, second = _of(slower, usable, form), _of(faster, usable, form)
-    kinds = {str(record.identity["device"]) for record in first}
+    first, second = (
+        [one for one in usable if is_time_of(one, cell.row, cell.size_hw, cell.classes, form=form)]
+        for cell in (slower, faster)
+    )
+    kinds = {record.identity.device for record in first}
     pairs = [
         pair
         for kind in sorted(kinds, key=lambda kind: (kind == "cpu", kind))
-        if (pair := in_one_run((one for one in first if one.identity["device"] == kind), second))
+        if (pair := in_one_run((one for one in first if one.identity.device == kind), second))
     ]
     if not pairs:
         printed, reason = _printed(slower, faster), "no run holds valid times of both"
@@ -152,11 +143,11 @@ def _printed(slower: Cell, faster: Cell) -> float:
     return float(Decimal(slower.printed) / Decimal(faster.printed))
 
 
-def _claim(slower: Cell, faster: Cell, pair: tuple[Record, Record]) -> Claim:
+def _claim(slower: Cell, faster: Cell, pair: tuple[SpeedRecord, SpeedRecord]) -> Claim:
     printed = _printed(slower, faster)
     logs = [
         math.log(one_ms / other_ms)
-        for one_ms, other_ms in zip(*(record.values["samples_ms"] for record in pair), strict=False)
+        for one_ms, other_ms in zip(*(record.values.samples_ms for record in pair), strict=False)
         if one_ms > 0 and other_ms > 0
     ]
     if len(logs) < _FEWEST_ROUNDS:
@@ -171,25 +162,5 @@ def _claim(slower: Cell, faster: Cell, pair: tuple[Record, Record]) -> Claim:
         f"(measured / printed = {ratio / printed:.2f})"
     )
     ids = tuple(record.id for record in pair)
-    where = measured_on(pair[0].identity)
+    where = pair[0].identity.where
     return Claim(slower.row, faster.row, printed, ratio, low, high, len(logs), word, note, ids, where)
-
-
-def _of(cell: Cell, records: Iterable[Record], form: str) -> list[Record]:
-    """Return the times of a row at its printed size, one image a call, in one form."""
-    size = None if cell.size_hw is None else list(cell.size_hw)
-    return [
-        record
-        for record in records
-        if record.identity.get("model") == cell.row
-        and record.identity.get("size") == size
-        and record.identity.get("num_classes") == cell.classes
-        and record.identity.get("batch") == 1
-        and form_of(record.identity) == form
-        and "measured" not in record.identity
-    ]
-
-
-def _run(record: Record) -> str | None:
-    run = record.provenance.get("run")
-    return run if isinstance(run, str) else None

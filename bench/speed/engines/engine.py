@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     Infer = Callable[[Tensor], Tensor]
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-true", "fp16": "16-true", "int8": "int8"}
-"""Names of the command line, and of records."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TORCH = ("fp32", "bf16", "fp16")
 

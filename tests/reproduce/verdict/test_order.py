@@ -4,10 +4,11 @@ import itertools
 from typing import Any
 
 import pytest
+from made_records import make_record
 from scipy import stats
 
 from bench.reproduce.verdict.order import exact_p, judge_ranks, tau_b
-from bench.results.record import Record, make_record
+from bench.results.record import Record
 
 
 def record(threads: int = 2, **identity: Any) -> Record:

@@ -1,0 +1,144 @@
+"""Rules that select records: the latest, a single pass, one run, what a table may hold.
+
+Every reader of records uses these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from baselines.method import Method
+from bench.results.provenance import current_sources
+from bench.results.record import AccuracyRecord, Record, SpeedRecord
+
+R = TypeVar("R", bound=Record)
+
+
+def started(record: Record) -> str:
+    """Return when a measurement started (UTC), in text that sorts by time; empty where that is not known."""
+    return record.provenance.started_utc or ""
+
+
+def newest_first(records: Iterable[R]) -> list[R]:
+    """Return records with the latest first; of one second, the later take, then the larger id."""
+    return sorted(records, key=lambda one: (started(one), one.identity.take, one.id), reverse=True)
+
+
+def newest(records: Iterable[R]) -> R | None:
+    """Return the latest record, or None."""
+    return next(iter(newest_first(records)), None)
+
+
+def is_single_pass(record: AccuracyRecord) -> bool:
+    """Say whether each image was shown once, whole and as it is: no scales, mirror images or windows."""
+    protocol = record.identity.protocol
+    return protocol.scales == (1.0,) and not protocol.flip and protocol.window is None
+
+
+def is_synthetic(record: AccuracyRecord) -> bool:
+    """Say whether a record was measured on synthetic images."""
+    return record.identity.data.name == "scenes" or "synthetic data" in record.notes
+
+
+def is_time_of(
+    record: SpeedRecord,
+    model: str,
+    size_hw: tuple[int, int] | None,
+    num_classes: int | None,
+    *,
+    form: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> bool:
+    """Say whether a record is the time of one image through a row's network alone.
+
+    Parameters
+    ----------
+    record
+        Any time.
+    model, size_hw, num_classes
+        The row, the height and width of its input in pixels, and its classes.
+    form
+        Engine, layout, precision and folding, as `SpeedIdentity.form` names them; empty is plain eager.
+    options
+        The builder's, where they matter; None for any.
+    """
+    found = record.identity
+    return (
+        (found.model, found.size, found.num_classes, found.batch) == (model, size_hw, num_classes, 1)
+        and found.form == form
+        and found.measured is None
+        and (options is None or found.options == dict(options))
+    )
+
+
+def in_one_run(
+    first: Iterable[SpeedRecord], second: Iterable[SpeedRecord]
+) -> tuple[SpeedRecord, SpeedRecord] | None:
+    """Return the latest two times of one interleaved run, one of each; None without such a run."""
+    by_run = {one.provenance.run: one for one in second if one.provenance.run is not None}
+    pairs = [(one, by_run[run]) for one in newest_first(first) if (run := one.provenance.run) in by_run]
+    return pairs[0] if pairs else None
+
+
+class Tabulated:
+    """Whether records may stand in a table: valid, no smoke run, of committed code that is still the same.
+
+    Parameters
+    ----------
+    methods
+        By registry name, or a function from a model's name to its method; the digests of a method's code are
+        computed once, when they are first needed.
+    """
+
+    def __init__(self, methods: Mapping[str, Method] | Callable[[str], Method | None]) -> None:
+        self._method = methods.get if isinstance(methods, Mapping) else methods
+        self._sources: dict[tuple[str, bool], dict[str, str] | None] = {}
+
+    def __contains__(self, record: object) -> bool:
+        return isinstance(record, Record) and self.why_not(record) is None
+
+    def why_not(self, record: Record) -> str | None:
+        """Return why a record may not enter a table, or None when it may."""
+        return why_not_tabulated(record, self.sources(record))
+
+    def sort(self, records: Iterable[R]) -> tuple[list[R], tuple[str, ...]]:
+        """Return the records that may enter a table, and the reasons of the others."""
+        reasons = [(one, self.why_not(one)) for one in records]
+        usable = [one for one, reason in reasons if reason is None]
+        return usable, tuple(reason for _, reason in reasons if reason is not None)
+
+    def sources(self, record: Record) -> dict[str, str] | None:
+        """Return the digests of the code as it is now that decides a record; None without such a method."""
+        deployed = isinstance(record, SpeedRecord) and record.identity.deploy
+        key = (record.identity.model, deployed)
+        if key not in self._sources:
+            method = self._method(key[0])
+            self._sources[key] = None if method is None else current_sources(method, deployed=deployed)
+        return self._sources[key]
+
+
+def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str | None:
+    """Return why a record may not enter a table, or None when it may.
+
+    Parameters
+    ----------
+    record
+        The measurement.
+    sources
+        Digests of the code that decides it, as it is now (`bench.results.provenance.current_sources`); None
+        when the method no longer exists.
+    """
+    if record.smoke:
+        return "smoke run"
+    if not record.valid:
+        return f"not valid: {'; '.join(record.reasons)}"
+    if record.provenance.dirty:
+        return "dirty tree"
+    measured = record.provenance.source
+    if measured is None:
+        return "no source digest"
+    if sources is None:
+        return "stale: the method is no longer there"
+    changed = [name for name in sorted({*measured, *sources}) if measured.get(name) != sources.get(name)]
+    return f"stale: changed since {', '.join(changed)}" if changed else None
