@@ -87,7 +87,7 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
 
 
 def test_a_data_set_without_a_quick_recipe_is_refused_with_those_that_have_one(tmp_path):
-    with pytest.raises(UsageError, match="'kitti'.* camvid, scenes"):
+    with pytest.raises(UsageError, match=r"'kitti'.* camvid, scenes"):
         run_within_budget("kitti", 600.0, ALL, Settings(tmp_path))
 
 
