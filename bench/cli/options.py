@@ -49,9 +49,7 @@ WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
-Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own choice.")
-]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
 Budget = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +82,13 @@ Out = Annotated[Path | None, typer.Option("--out", help="Where to write.", show_
 Partial = Annotated[bool, typer.Option("--partial", help="Accept a part of the data set, as in NAME_sample.")]
 Msc = Annotated[bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each also mirrored.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+
+OfKind = Annotated[
+    Literal["accuracy", "training", "speed"] | None, typer.Option("--kind", help="Only records of this kind.")
+]
+OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only records of this method.")]
+OfData = Annotated[str | None, typer.Option("--data", help="Only records on this data set.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the rows to this file instead.")]
 
 Classes = Annotated[
     int | None,

@@ -108,7 +108,7 @@ def fit_scores(
     """Fit the score layers to the encoder's maps, which stay as they are."""
     with torch.no_grad():
         maps = network.encoder(images)
-    fit(scores_of(network), lambda: loss_of(network.decode(*maps, CROP_HW)), iterations)
+    fit(scores_of(network), lambda: loss_of(network.decode(*maps, CROP_HW)), iterations)  # type: ignore[call-arg]
 
 
 def fit_convolutions(

@@ -194,7 +194,7 @@ def test_timms_weights_give_the_same_maps_in_a_peer(encoder: str, weights: str) 
 
 
 def test_torchvisions_mobilenet_gives_the_same_maps_in_a_peer() -> None:
-    from torchvision.models import mobilenet_v2
+    from torchvision.models import mobilenet_v2  # type: ignore[attr-defined]
 
     reference = with_own_values(mobilenet_v2(weights=None))
     ours = modern.build(3, "fpn", "mobilenetv2").get_submodule("encoder").eval()

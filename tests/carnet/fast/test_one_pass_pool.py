@@ -79,7 +79,7 @@ def test_a_nan_reaches_as_far_as_the_window_and_no_farther() -> None:
 
 @pytest.mark.usefixtures("with_code")
 @pytest.mark.parametrize("operator", [one_pass_pool, written_out])
-def test_a_compiler_is_told_the_truth_about_it(operator: torch.library.CustomOpDef) -> None:
+def test_a_compiler_is_told_the_truth_about_it(operator: torch.library.CustomOpDef) -> None:  # type: ignore[name-defined]
     x = torch.randn(2, 7, 6, 5).to(memory_format=torch.channels_last)
     torch.library.opcheck(operator, (x,), test_utils=("test_schema", "test_faketensor"))
 

@@ -42,7 +42,7 @@ def test_values_and_all_gradients_are_the_modules(activation, bounds, drawn_map)
         outputs, [*wide, *parameters(exact)], (gradient.double(), of_squeezed.double())
     )
     narrow = [one.requires_grad_() for one in (low, high)]
-    found = refine_and_clamp(module, *narrow, bounds)
+    found = refine_and_clamp(module, *narrow, bounds)  # type: ignore[call-arg]
     got = torch.autograd.grad(found, [*narrow, *parameters(module)], (gradient, of_squeezed))
     all_found, all_wanted = [*found, *got, *module.buffers()], [*outputs, *wanted, *exact.buffers()]
     for one, other in zip(all_found, all_wanted, strict=True):
