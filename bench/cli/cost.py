@@ -27,6 +27,7 @@ _CLASSES = 19
 
 _COLUMNS = {
     "thop2019_gops": "thop-2019\n(Gop)",
+    "thop0022_gops": "thop 0.0.22\n(Gop)",
     "gmacs": "MACs\n(GMAC)",
     "gflops": "2 x MACs\n(GFLOP)",
     "ptflops_gmacs": "ptflops\n(GMAC)",
