@@ -26,10 +26,10 @@ _SIZE_HW = (512, 1024)
 _CLASSES = 19
 
 _COLUMNS = {
-    "thop2019_gops": "thop-2019\n(Gop)",
-    "thop0022_gops": "thop 0.0.22\n(Gop)",
+    "thop2019_gops": "thop\n2019\n(Gop)",
+    "thop0022_gops": "thop\n0.0.22\n(Gop)",
     "gmacs": "MACs\n(GMAC)",
-    "gflops": "2 x MACs\n(GFLOP)",
+    "gflops": "2 x\nMACs\n(GFLOP)",
     "ptflops_gmacs": "ptflops\n(GMAC)",
     "params_m": "params\n(M)",
 }
@@ -93,7 +93,7 @@ def cost(
 def _cost_of_all(
     names: list[str], size_hw: tuple[int, int] | None, classes: int | None, as_json: bool
 ) -> None:
-    """Count every method, and those named besides; one that cannot be counted is shown with the reason."""
+    """Count every method, and others by name; one that cannot be counted is shown with the reason."""
     from bench.cost.costs import Costs
     from bench.cost.count import count_costs
     from bench.errors import BenchError
@@ -194,20 +194,20 @@ def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
         members = [costs for costs in counted if groups[costs.method] == group]
         if not members:
             continue
-        at = {costs.method: f"{'x'.join(map(str, costs.size_hw))}, {costs.num_classes}" for costs in members}
-        shared = set(at.values()) if len(members) > 1 else set()
-        # the size and classes of all are in the title, so that 80 columns hold every digit
-        name = f"{title} ({shared.pop()} classes)" if len(shared) == 1 else title
-        heads = ["method", *(["input,\nclasses"] if shared or len(members) == 1 else [])]
-        table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
-        for heading in (*heads, *_COLUMNS.values()):
-            table.add_column(heading, justify="left" if heading in heads else "right", no_wrap=True)
+        # size and classes stand above the methods that share them, so that 80 columns hold every digit
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+        for heading in ("\ninput, classes\n method", *_COLUMNS.values()):
+            table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
+        above = ""
         for costs in members:
-            table.add_row(*[costs.method, at[costs.method]][: len(heads)], *_cells(costs))
+            at = f"{costs.size_hw[0]}x{costs.size_hw[1]}, {costs.num_classes}"
+            if at != above:
+                table.add_row(above := at)
+            table.add_row(f" {costs.method}", *_cells(costs))
             # what a table prints of such a method is the network without its field
             if "crf" in costs.components:
                 for part in ("network", "crf"):
-                    table.add_row(*[f"  {part}", ""][: len(heads)], *_cells(costs.components[part]))
+                    table.add_row(f"   {part}", *_cells(costs.components[part]))
         print_whole(console, table)
         for costs in members:
             if None in costs.values().values():
