@@ -10,7 +10,8 @@ from PIL import Image
 from bench.data.border import find_box
 from bench.data.catalogue import open_data
 from bench.data.dataset import IGNORE, MissingSplit, data_notes, manifest_digest
-from bench.data.nyudv2 import CLASSES, FORMS, STUFF, open_nyudv2
+from bench.data.nyudv2 import open_nyudv2
+from bench.data.nyudv2_classes import CLASSES, FORMS, STUFF
 from bench.errors import RefusedInput, UsageError
 
 # (row, column) of things seen in two pictures, named before the label was looked at
