@@ -85,6 +85,13 @@ Partial = Annotated[bool, typer.Option("--partial", help="Accept a part of the d
 Msc = Annotated[bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each also mirrored.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 
+OfKind = Annotated[
+    Literal["accuracy", "training", "speed"] | None, typer.Option("--kind", help="Only records of this kind.")
+]
+OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only records of this method.")]
+OfData = Annotated[str | None, typer.Option("--data", help="Only records on this data set.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the rows to this file instead.")]
+
 Classes = Annotated[
     int | None,
     typer.Option("--classes", min=1, max=65535, help="Output classes; default: the weights' own, else 19."),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.results.record import AccuracyRecord, SpeedRecord
-    from bench.results.record_types import Parity
+    from bench.results.value_types import Parity
     from bench.speed.parity import Parity as Compared
 
 

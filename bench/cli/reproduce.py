@@ -28,7 +28,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.experiments.train_budget import Shares
-    from bench.results.record import Record
+    from bench.results.record import AccuracyRecord
     from bench.speed.variant import Variant
     from bench.train.run import Settings
 
@@ -139,7 +139,7 @@ def reproduce(
     variant = Variant(str(engine), precision, deploy)
     form = form_of_variant(variant, device)
     measured: list[str] = []
-    trained: Record | None = None
+    trained: AccuracyRecord | None = None
     if data is not None or budget is not None or timed:
         if machine is not None:
             raise UsageError("--machine shows recorded times; drop it, or --data, --time and --budget")
@@ -189,7 +189,7 @@ def _budget_s(data: str | None, budget: str | None, *, timed: bool) -> float:
 
 def _measure(
     table: str, data: str, budget_s: float, shares: "Shares", settings: "Settings", variant: "Variant"
-) -> tuple["Record", list[str]]:
+) -> tuple["AccuracyRecord", list[str]]:
     """Train and evaluate what fits the budget, then time; return the score and the ids of all records."""
     from bench.experiments.train_budget import run_within_budget
 

@@ -12,16 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from bench.errors import RefusedInput
-from bench.results.record_types import (
-    AccuracyIdentity,
-    AccuracyValues,
-    Provenance,
-    Sidecar,
-    SpeedIdentity,
-    SpeedValues,
-    TrainingIdentity,
-    TrainingValues,
-)
+from bench.results.record_types import AccuracyIdentity, SpeedIdentity, TrainingIdentity
+from bench.results.value_types import AccuracyValues, Provenance, Sidecar, SpeedValues, TrainingValues
 
 SCHEMA = 1
 _CHECKSUM = "content_sha256"

@@ -1,4 +1,4 @@
-"""Types of what a record holds: identity (what defines the measurement), values, provenance.
+"""Types of a record's identity: what defines the measurement; `value_types` has the rest.
 
 A key that came later has a default, so that older records keep their ids and stay readable. An identity with
 a key that this version does not know is refused: it is another measurement than it would be taken for. Values
@@ -19,17 +19,17 @@ Floats = Annotated[tuple[float, ...], Field(strict=False)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A part of a record; numbers and texts are never converted into each other."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
-class _Identity(_Part):
+class _Identity(Part):
     model_config = ConfigDict(extra="forbid")
 
 
-class Machine(_Part):
+class Machine(Part):
     """CPU and GPU model, cores, memory (GiB), system and torch build; None where the system does not tell."""
 
     cpu: str | None = None
@@ -49,7 +49,7 @@ class Data(_Identity):
     manifest_sha256: str
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """The keys of a training recipe that readers of records use; ``Record.stored`` has all of them.
 
     Names and units are those of `bench.train.recipe.Recipe`.
@@ -203,144 +203,3 @@ def form_of(engine: str, device: str, memory_format: str, precision: str, *, dep
     if deploy:
         words.append("deployed")
     return " ".join(words)
-
-
-class AccuracyValues(_Part):
-    """Scores as fractions, None for a class without one; see `bench.evaluate.evaluate.Evaluation.values`."""
-
-    miou: float
-    iou: dict[str, float | None]
-    pixel_accuracy: float | None
-    mean_accuracy: float | None
-    images: int
-    labelled_pixels: int
-    ignored_pixels: int
-    wall_s: float
-    peak_mib: float | None = None
-    peak_measured: str | None = None
-
-
-class CurvePoint(_Part):
-    """State of a run at the end of an epoch; the loss is the epoch's mean."""
-
-    epoch: int
-    step: int
-    loss: float
-    encoder_lr: float
-    val_miou: float | None = None
-
-
-class Kept(_Part):
-    """The weights that were kept: by which rule, of which epoch, with which validation mIoU (a fraction)."""
-
-    rule: str
-    epoch: int | None
-    val_miou: float | None
-
-
-class TrainingValues(_Part):
-    """How a run went, see `bench.train.training_record.record_of`."""
-
-    steps: int
-    epochs: int
-    train_s: float
-    mean_step_s: float | None
-    empty_batches: int
-    curve: list[CurvePoint]
-    final_weights_sha256: str | None
-    skipped_updates: int = 0
-    stopped_early: bool = False
-    selection: Kept | None = None
-
-
-class Parity(_Part):
-    """Distance of an engine's logits from eager's, see `bench.speed.parity.Parity`."""
-
-    max_abs: float | None
-    relative: float | None
-    argmax_agreement: float
-
-
-class EngineScore(_Part):
-    """Score of an engine and of eager on the same images, see `bench.speed.accuracy.Accuracy`."""
-
-    data: str
-    split: str
-    images: int
-    manifest_sha256: str
-    eager_miou: float
-    miou: float
-    loss: float
-    max_loss: float
-
-
-class Times(_Part):
-    """Statistics of one call's times; rates and shares are None where the clock cannot resolve the call."""
-
-    median_ms: float
-    p90_ms: float
-    p99_ms: float | None
-    mean_ms: float
-    std_ms: float | None
-    fps: float | None
-    samples: int
-    samples_ms: Floats
-    drift: float | None
-    spread: float | None
-    foreign_share: float | None
-
-
-class SpeedValues(Times):
-    """Times, memory and bounds of a network, see `bench.speed.measure`; ``parts`` are those of a pipeline."""
-
-    warmup_ms: Floats = ()
-    warmup_stable: bool | None = None
-    repeated_over_fresh: float | None = None
-    repeat_pairs: int | None = None
-    peak_mib: float | None = None
-    peak_measured: str | None = None
-    interleaved_with: Texts = ()
-    gmacs: float | None = None
-    gemm_bound_ms: float | None = None
-    gemm_fraction: float | None = None
-    gemm_gmacs_per_s: float | None = None
-    copy_gb_per_s: float | None = None
-    parity: dict[str, Parity] | None = None
-    accuracy: EngineScore | None = None
-    parts: dict[str, Times] = {}
-
-
-class Provenance(_Part):
-    """How a measurement came about, see `bench.results.provenance.gather`.
-
-    Attributes
-    ----------
-    dirty
-        Whether the code differed from the commit; None outside a repository.
-    source
-        Digests of the code that decided the measurement; None where they are not known.
-    run
-        Shared by the times of one interleaved run: only these are set into ratios.
-    """
-
-    command: Texts = ()
-    commit: str | None = None
-    dirty: bool | None = None
-    source: dict[str, str] | None = None
-    machine: Machine | None = None
-    versions: dict[str, str | None] = {}
-    threads: int | None = None
-    usable_cores: int | None = None
-    load_1min: float | None = None
-    started_utc: str | None = None
-    run: str | None = None
-    cpu_mhz: float | None = None
-    resumed_at_step: int | None = None
-    c_compiler: str | None = None
-
-
-class Sidecar(_Identity):
-    """File name and digest of a record's arrays."""
-
-    file: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")

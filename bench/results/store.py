@@ -35,7 +35,7 @@ class TakenError(RefusedInput):
 def records_folder(home: Path, kind: str) -> Path:
     """Return the folder of the records of a kind below a home folder."""
     if kind not in KINDS:
-        raise RefusedInput(f"no kind of record {kind!r}; have {', '.join(KINDS)}")
+        raise RefusedInput(f"no kind of record {kind!r}; choose from {', '.join(KINDS)}")
     return home / "results" / "records" / kind
 
 

@@ -17,10 +17,10 @@ def test_the_choices_in_help_are_those_that_the_code_takes():
     from bench.cli.train import Journal
     from bench.fabric import DEVICES, PRECISIONS
     from bench.paper.cells import TABLES
+    from bench.results.record_types import PRECISIONS as TIMED
     from bench.speed import export
     from bench.speed.engines.calibration import CALIBRATION_METHODS
     from bench.speed.engines.engine import ENGINES
-    from bench.speed.engines.engine import PRECISIONS as TIMED
     from bench.train.journals import EXTRAS
 
     assert get_args(options.DeviceName) == DEVICES

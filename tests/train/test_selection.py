@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.errors import NotMeasured
-from bench.results.record_types import Kept
+from bench.results.value_types import Kept
 from bench.train import run as runs
 from bench.train.state import best_entry, has_stopped_gaining
 from bench.train.weight_file import load_weights

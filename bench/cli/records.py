@@ -1,0 +1,85 @@
+"""``carnet-bench records``: what has been measured, as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+import typer
+
+from bench.cli.options import CsvFile, Home, Json, OfData, OfKind, OfModel
+from bench.cli.output import log, print_json
+from bench.errors import NotMeasured
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def register(app: typer.Typer) -> None:
+    """Add `records` to the command line."""
+    app.command("records")(records)
+
+
+def records(
+    *,
+    kind: OfKind = None,
+    model: OfModel = None,
+    data: OfData = None,
+    as_json: Json = False,
+    csv: CsvFile = None,
+    home: Home = Path(),
+) -> None:
+    """List the records: one row per measurement, the latest first.
+
+    Shown are the main value with its unit (mIoU, validation mIoU, median time) and whether a table may hold
+    the record, or why not. Into a pipe the rows are written whole.
+
+    \b
+    Example:
+      carnet-bench records --kind accuracy --data camvid
+      carnet-bench records --kind speed --model carnet-mobile --csv times.csv
+    """  # noqa: D301
+    from bench.api import records as frame_of
+
+    frame = frame_of(kind=kind, model=model, data=data, home=home)
+    if frame.empty:
+        filters = {"kind": kind, "model": model, "data": data}
+        wanted = " ".join(f"--{name} {value}" for name, value in filters.items() if value)
+        raise NotMeasured(
+            f"no record in {home / 'results' / 'records'}{wanted and f' with {wanted}'}",
+            then="carnet-bench records" if wanted else "carnet-bench train camvid-quick",
+        )
+    if csv is not None:
+        from bench.files import write_atomic
+
+        write_atomic(csv, frame.to_csv(index=False))
+        log(f"{len(frame)} records: {csv}")
+    if as_json:
+        print_json({"records": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+    elif csv is None:
+        _print_table(frame)
+
+
+def _print_table(frame: pd.DataFrame) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        typer.echo(frame.to_string(index=False, na_rep="-"))
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("id", no_wrap=True)
+    table.add_column("model, data or size", overflow="fold", ratio=3)
+    table.add_column("value", no_wrap=True, justify="right")
+    table.add_column("how, where", overflow="fold", ratio=3)
+    table.add_column("in tables", overflow="fold", ratio=2)
+    for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+        value = "-" if row["value"] is None else f"{row['value']:.4g} {row['unit'].split()[0]}"
+        status = "yes" if row["tabulated"] else shorten(row["why_not"], 48, placeholder=" ...")
+        of, how = f"{row['model']}\n{row['data']}", f"{row['detail']}\n{row['where']}"
+        table.add_row(row["id"][:8], of, value, how, status)
+    console.print(table)
+    console.print(f"{len(frame)} records", highlight=False)
