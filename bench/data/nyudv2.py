@@ -112,7 +112,7 @@ class NYUDv2(PairFolder):
             self.notes += (f"border cropped to {self.box}",)
 
     def read(self, index: int) -> Sample:
-        """Return the sample at ``index``; cropped where that was asked for and it is not cropped already."""
+        """Return the sample at ``index``; cropped on request unless it is cropped already."""
         sample = super().read(index)
         size = tuple(sample.label.shape)
         if self.box is None or size == CROPPED_HW:
@@ -177,7 +177,7 @@ class NYUDv2(PairFolder):
         whole = [image for image in probed if tuple(image.shape[1:]) == WHOLE_HW]
         if not whole:
             raise RefusedInput(
-                f"{self.root}: crop_border was asked for, but no image looked at has the size "
+                f"{self.root}: crop_border was requested, but no image read has the size "
                 f"{WHOLE_HW[0]}x{WHOLE_HW[1]} with its border",
                 then="leave crop_border out",
             )

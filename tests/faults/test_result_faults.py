@@ -78,7 +78,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_no_half_record(kill_everywhere):
         rows = sorted(record.identity.batch for record in store.read_records(folder, "speed"))
         assert rows in ([0], [0, 1])
         assert rows == [0, 1] or not reported
-        # the killed measurement is made again, with another outcome, and finds its place
+        # the killed measurement is repeated, with another outcome, and finds its place
         again, _ = store.add_record(record_of(1), folder, {"matrix": np.zeros((3, 3))})
         assert again in store.read_records(folder, "speed")
         assert store.read_arrays(again, folder)["matrix"].sum() == 0
