@@ -172,7 +172,7 @@ def test_the_real_border_leaves_468x625_as_the_cropped_images_have(nyudv2_root):
 
 
 def test_cropping_refuses_what_never_had_the_border(tmp_path, make_nyudv2):
-    with pytest.raises(RefusedInput, match="crop_border .* 480x640"):
+    with pytest.raises(RefusedInput, match=r"crop_border .* 480x640"):
         open_nyudv2("val", make_nyudv2(tmp_path), crop_border=True)
 
 
