@@ -138,9 +138,7 @@ def compare(
         Fewer than two blocks, or no labelled pixel without one of them: how the images vary is unknown.
     """
     if paired and len(first) != len(second):
-        raise RefusedInput(
-            f"pairs need equally many seeds; found {len(first)} and {len(second)}"
-        )
+        raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")
     before, after = _replicated([first, second], blocks)
     if paired:
         change = after.less(before)
