@@ -12,12 +12,13 @@ from typing import Any
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import BenchError, RefusedInput
+from bench.paper.studies import STUDIES
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS, to_csv
 from bench.report.origin import Origin
 from bench.report.reproduced import NAME as PAGE
 from bench.report.reproduced import reproduced_page
 from bench.reproduce.frames import study_frame, table_frame
-from bench.reproduce.study import STUDIES, reproduce_study
+from bench.reproduce.study import reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.results.record import KINDS, Record, SpeedRecord
 from bench.results.store import read_arrays, read_record, records_folder

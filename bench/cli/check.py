@@ -68,8 +68,8 @@ def check(
     """Compare this tree with a baseline.
 
     Counts, parameters and golden outputs of all methods must be equal. Accuracy may drop by at most
-    --max-loss: a regression is a drop whose whole 95 % interval (Student's t over seeds, jackknife over
-    images) lies below it. A model's time may grow by at most --max-slowdown, timed in turns with the
+    --max-loss; it is a regression when the whole 95 % interval of the drop (Student's t over seeds, jackknife
+    over images) exceeds that. A model's time may grow by at most --max-slowdown, timed in turns with the
     baseline's code or, against a file, with a reference workload on the same machine. Comparisons that cannot
     be judged are reported and do not fail the check. Where GITHUB_STEP_SUMMARY is set, a summary is appended
     there. Exit codes: 0 passed, 5 regression, 4 nothing could be compared, 3 baseline refused.

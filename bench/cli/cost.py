@@ -27,6 +27,7 @@ _CLASSES = 19
 
 _COLUMNS = {
     "thop2019_gops": "thop-2019\n(Gop)",
+    "thop0022_gops": "thop 0.0.22\n(Gop)",
     "gmacs": "MACs\n(GMAC)",
     "gflops": "2 x MACs\n(GFLOP)",
     "ptflops_gmacs": "ptflops\n(GMAC)",
@@ -92,7 +93,7 @@ def cost(
 def _cost_of_all(
     names: list[str], size_hw: tuple[int, int] | None, classes: int | None, as_json: bool
 ) -> None:
-    """Count every method, and those named besides; one that cannot be counted is shown with the reason."""
+    """Count every method, and others by name; one that cannot be counted is shown with the reason."""
     from bench.cost.costs import Costs
     from bench.cost.count import count_costs
     from bench.errors import BenchError

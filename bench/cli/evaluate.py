@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    source: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
+    source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
     split: Annotated[
         Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")
     ] = "test",

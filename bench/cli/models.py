@@ -20,7 +20,7 @@ GROUPS = {
     "peer": "Modern peers that libraries ship; not in the paper",
     "own": "Your own",
 }
-"""The groups of methods in the order of every list, with their headings."""
+"""Groups of methods in the order of every list, with their headings."""
 
 
 def register(app: typer.Typer) -> None:
@@ -104,13 +104,13 @@ def _lines(rows: list[dict[str, Any]], width: int) -> list[str]:
         "auxiliary": [_weights(row["auxiliary"]) for row in rows],
         "encoder": [row["encoder"] or "-" for row in rows],
     }
-    said = []
+    shared = []
     for heading in ("counted at", "auxiliary"):
         # what all methods share is printed once
         if len(rows) > 1 and len(set(columns[heading])) == 1:
             (value,) = set(columns.pop(heading))
-            said += [] if value == "-" else [f"{heading} {value}"]
-    lines = [f"({'; '.join(said)})"] if said else []
+            shared += [] if value == "-" else [f"{heading} {value}"]
+    lines = [f"({'; '.join(shared)})"] if shared else []
     widths = {heading: max(map(len, [heading, *cells])) for heading, cells in columns.items()}
     # what a narrow terminal has no room for stands below the numbers, which are never broken
     below = []

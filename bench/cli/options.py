@@ -49,9 +49,7 @@ WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
-Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own choice.")
-]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
 Budget = Annotated[
     str | None,
     typer.Option(

@@ -9,7 +9,7 @@ from bench.cli.options import Device, Json, Overwrite, OwnModel, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 
-_MOST_CLASSES = 6  # of one image on a line of text
+_MOST_CLASSES = 6  # per image on a line of text
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    weights: Annotated[Path, typer.Argument(help="A run's folder, or a weights file that a run wrote.")],
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
     source: Annotated[Path, typer.Argument(metavar="IMAGES", help="PNG or JPEG file, or a folder of them.")],
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _EVERY_S = 30.0
 _SETTLE_S = 2.0
-"""How long after the last line a new stage may be told: short stages pass unseen."""
+"""Least time between a line and that of a new stage, so that short stages write none."""
 
 
 class Tell(Protocol):
@@ -121,6 +121,6 @@ def watching() -> Iterator[Watch]:
 
 @contextmanager
 def timing() -> Iterator[Callable[[str, float], None]]:
-    """Show the share of a timing; it is drawn between samples only, or drawing would be measured too."""
+    """Show the share of a timing, between samples only: drawing must not be measured too."""
     with showing(refresh=False) as tell:
         yield lambda stage, share: tell("timing", share, 1.0, stage=stage)

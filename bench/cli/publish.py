@@ -1,4 +1,4 @@
-"""``carnet-bench publish``: a run's final weights among the published ones."""
+"""``carnet-bench publish``: a run's final weights, added to the published ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
     home: Home = Path(),
     as_json: Json = False,
 ) -> None:

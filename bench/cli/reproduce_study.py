@@ -16,8 +16,8 @@ def refuse_options(name: str, **given: object) -> None:
     for option, value in given.items():
         if value:
             raise UsageError(
-                f"{name} takes no --{option}: it is made from the accuracy records",
-                then="carnet-bench ablate --help says how to train its runs",
+                f"{name} takes no --{option}: it is computed from accuracy records",
+                then="train its runs with carnet-bench ablate",
             )
 
 

@@ -17,14 +17,14 @@ def spread(words: Sequence[str], flags: Collection[str]) -> list[str]:
     """Return the words with a flag before each value, as a parser of repeated options wants them.
 
     A word that begins with a dash ends a flag's values unless it is a negative number, which is passed on so
-    that the command can say what is allowed.
+    that the command can list the choices.
 
     Parameters
     ----------
     words
-        After the command's name, as typed; ``--flag=value`` may be followed by more values.
+        Words after the command's name, as typed; ``--flag=value`` may be followed by more values.
     flags
-        Those that take several values.
+        Flags that take several values.
 
     Raises
     ------
@@ -57,14 +57,14 @@ def spread(words: Sequence[str], flags: Collection[str]) -> list[str]:
 
 def _require_value(flag: str | None, values: int) -> None:
     if flag is not None and not values:
-        raise UsageError(f"{flag} has no value; give one or several, e.g. {flag} A B C")
+        raise UsageError(f"{flag} has no value; give one or more, e.g. {flag} A B C")
 
 
 class SpreadCommand(TyperCommand):
     """A command whose repeatable options take several values after one flag."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give each value its flag, then parse as ever."""
+        """Give each value its flag, then parse as usual."""
         flags = {name for parameter in self.params if _is_repeatable(parameter) for name in parameter.opts}
         return super().parse_args(ctx, spread(args, flags))
 

@@ -29,11 +29,11 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     data: Annotated[
-        str | None, typer.Argument(help="Data set of the server: cityscapes or ade20k.", show_default=False)
+        str | None, typer.Argument(metavar="DATA", help="cityscapes or ade20k.", show_default=False)
     ] = None,
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A run's folder, or a weights file that a run wrote.", show_default=False),
+        typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.", show_default=False),
     ] = None,
     *,
     split: Annotated[

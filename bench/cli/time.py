@@ -191,7 +191,7 @@ def _print_table(records: Sequence[SpeedRecord]) -> None:
         f"{first.precision}",
         box=box.SIMPLE_HEAD,
     )
-    table.add_column("model")  # gives way in a narrow terminal: a number cut short is none
+    table.add_column("model")  # shrinks in a narrow terminal; numbers must not
     for column in ("median\nms", "p90\nms", "p99\nms", "FPS", "GEMM\nbound ms", "of\nbound", "valid"):
         table.add_column(column, justify="right", no_wrap=True)
     for record in records:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Recipe name, or a .toml file.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Recipe name, or a .toml file.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Further overrides.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe key.")

@@ -23,7 +23,7 @@ class Brief:
     Attributes
     ----------
     params_m
-        Learnable numbers without auxiliary heads, in 1e6.
+        Learnable numbers, with the parts that run in training only, in 1e6.
     gmacs
         Multiply-adds of convolutions and matrix products, in 1e9.
     note

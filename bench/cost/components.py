@@ -38,6 +38,22 @@ def calls_as(model: nn.Module) -> CallsAs:
     return {}
 
 
+def assumptions(model: nn.Module) -> str:
+    """Return what the thop-2019 count assumes of the authors' modules; empty where nothing."""
+    shared = ["the stem's ReLU module serves the fusion of L4 too"] if calls_as(model) else []
+    broadcast = isinstance(model, CARNet) and model.global_branch is not None
+    return " and ".join([*shared, *(["the global feature is broadcast to L4's size"] if broadcast else [])])
+
+
+def training_only(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that run in training only: auxiliary heads, and W3 and W4 of each CARModule."""
+    parts = [getattr(model, "auxiliary", None)]
+    for module in model.modules():
+        if isinstance(module, CARModule):
+            parts += [module.w3, module.w3_bn, module.w4]
+    return [one for part in parts if isinstance(part, nn.Module) for one in part.parameters()]
+
+
 @contextmanager
 def global_feature_broadcast(model: nn.Module) -> Iterator[None]:
     """Give CARModule-1 the global feature at L4's size, as the printed costs have it, while counting.

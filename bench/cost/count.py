@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from baselines.method import Method
-from bench.cost.components import calls_as, global_feature_broadcast, inputs_of, parts, remainder_of
+from bench.cost.components import (
+    assumptions,
+    calls_as,
+    global_feature_broadcast,
+    inputs_of,
+    parts,
+    remainder_of,
+    training_only,
+)
 from bench.cost.costs import ALL, COUNTED, UNITS, Costs, Counts
 from bench.cost.counters import (
     CallsAs,
@@ -21,7 +29,6 @@ from bench.cost.counters import (
 )
 from bench.cost.meta import build_on_meta
 from bench.errors import NotMeasured, RefusedInput, unknown
-from carnet.model import CARNet
 
 NAMED_ABOVE = 0.005
 """Two MAC counters that differ by more than this share have the operation named in a note."""
@@ -80,6 +87,7 @@ def count_costs(
         notes.extend(_curve(method, num_classes, size_hw))
     return Costs(
         total.thop2019_gops,
+        total.thop0022_gops,
         total.gmacs,
         total.ptflops_gmacs,
         total.params_m,
@@ -88,6 +96,8 @@ def count_costs(
         size_hw=size_hw,
         components={**cut, "total": total},
         notes=tuple(dict.fromkeys(notes)),
+        training_only_m=sum(one.numel() for one in training_only(model)) / 1e6,
+        assumed=assumptions(model),
     )
 
 
@@ -102,18 +112,9 @@ def _curve(method: Method, num_classes: int, size_hw: tuple[int, int]) -> list[s
 
 
 def params(modules: Collection[nn.Module]) -> int:
-    """Return the learnable numbers of some modules; a shared tensor counts once.
-
-    Auxiliary heads, which run in training only, are left out.
-    """
-    heads = {id(p) for module in modules for p in _auxiliary_parameters(module)}
+    """Return the learnable numbers of some modules, as trained; a shared tensor counts once."""
     distinct = {id(p): p.numel() for module in modules for p in module.parameters() if p.requires_grad}
-    return sum(numel for tensor, numel in distinct.items() if tensor not in heads)
-
-
-def _auxiliary_parameters(module: nn.Module) -> list[nn.Parameter]:
-    heads = getattr(module, "auxiliary", None)
-    return list(heads.parameters()) if isinstance(heads, nn.Module) else []
+    return sum(distinct.values())
 
 
 def _count(
@@ -136,11 +137,15 @@ def _count(
         with global_feature_broadcast(module):
             return thop2019_ops(module, inputs, attribution)
 
+    def released(module: nn.Module, inputs: tuple[Any, ...]) -> int:
+        return thop2019_ops(module, inputs)
+
     def macs(module: nn.Module, inputs: tuple[Any, ...]) -> int:
         return agreed_macs(flop_counter_macs(module, inputs), aten_macs(module, inputs), notes)
 
     return Counts(
         thop2019_gops=giga(thop) if "thop2019_gops" in which else None,
+        thop0022_gops=giga(released) if "thop0022_gops" in which else None,
         gmacs=giga(macs) if "gmacs" in which or "gflops" in which else None,
         ptflops_gmacs=giga(ptflops_macs) if "ptflops_gmacs" in which else None,
         params_m=params(owned) / 1e6 if "params_m" in which else None,
@@ -207,18 +212,8 @@ def _remainder(total: Counts, counted: list[Counts]) -> Counts:
 
 def _remarks(model: nn.Module, total: Counts) -> list[str]:
     remarks = []
-    if isinstance(model, CARNet) and model.car_modules and total.params_m is not None:
-        branch = params([getattr(part, name) for part in model.car_modules for name in ("w3", "w3_bn", "w4")])
-        remarks.append(
-            f"params hold the semantic branch (W3, W4; {branch / 1e6:.3f} M), which runs in training only: "
-            "the printed ones do too"
-        )
-    heads = _auxiliary_parameters(model)
-    if heads and total.params_m is not None:
-        numbers = sum(head.numel() for head in heads)
-        remarks.append(
-            f"params leave out the auxiliary heads ({numbers / 1e6:.3f} M), which run in training only"
-        )
+    if total.params_m is not None and (only := sum(one.numel() for one in training_only(model))):
+        remarks.append(f"params hold {only / 1e6:.3f} M that run in training only")
     if total.ptflops_gmacs is not None and _has_shared_modules(model):
         remarks.append("ptflops_gmacs: modules registered under two parents are counted once for each")
     if (

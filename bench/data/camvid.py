@@ -56,6 +56,10 @@ MANIFESTS: dict[str, str] = {
     "val": "8faa6daa61c47fbda1d593266047694c3b8a306e19549e7948f35abd2b1e9b5f",
     "test": "a4ab2682f93ede947905bb97daa84513b5b20d9d036736a797e14b3de2eeef26",
 }
+_JPEG_MANIFESTS = (  # train and test of the copy that the published records were scored on
+    "c3d6271d6b1a8cd12fa9d00ecc60688dfa57e3e766f871dd8e8804245e348fab",
+    "eb56b5b83cb9b853f044f68eadb23f263db217b2691133ef9a0a94139eadecd5",
+)
 _WANTED = re.compile(r"(?:(?:train|val|test)(?:annot)?/\w+\.(?:png|jpg)|(?:train|val|test)\.txt)")
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -145,3 +149,10 @@ def _existing(root: Path, name: str) -> str | None:
     """Return the name as it is on disk: the images may have been re-encoded from PNG to JPEG or back."""
     candidates = (name, *(str(PurePosixPath(name).with_suffix(suffix)) for suffix in _SUFFIXES))
     return next((candidate for candidate in candidates if (root / candidate).is_file()), None)
+
+
+def caveat(manifest_sha256: str) -> str:
+    """Return what must be known of a CamVid score: how the splits overlap, and what the images are."""
+    overlap = "CamVid's val sequence is in train too, and one test sequence has its other frames in train"
+    jpeg = "; the images are JPEG re-encodings (quality 95) of the published PNG files"
+    return overlap + (jpeg if manifest_sha256 in _JPEG_MANIFESTS else "")

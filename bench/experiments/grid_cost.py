@@ -44,7 +44,7 @@ class Cost:
     step_s, image_s
         Seconds; None where they are not on record and could not be measured.
     source
-        `MEASURED`, `SYNTHETIC`, `RECORDED`, or why there is none.
+        `MEASURED`, `SYNTHETIC`, `RECORDED`, or the reason that there are none.
     """
 
     step_s: float | None

@@ -1,4 +1,4 @@
-"""What a grid found: mean and spread over the seeds, and each variant's difference to the first."""
+"""Results of a grid: mean and spread over the seeds, and each variant's difference from the first."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Outcome:
     Attributes
     ----------
     variant
-        Which.
+        The canonical variant.
     places
-        The places of the grid that it stands for.
+        Places of the grid that it stands for.
     accuracy
-        {seed: accuracy record}, of the seeds that are done.
+        {seed: accuracy record} of the finished seeds.
     difference
-        To the first variant; None for the first itself, or where there is nothing to compare.
+        Difference from the first variant; None for the first itself, or where nothing can be compared.
     note
         Why there is no difference, or None.
     """
@@ -44,7 +44,7 @@ class Outcome:
 
     @property
     def mious(self) -> list[float]:
-        """Of each seed, as fractions."""
+        """MIoU of each seed, as fractions."""
         return [record.values.miou for record in self.accuracy.values()]
 
     @property
@@ -58,7 +58,7 @@ class Outcome:
         return statistics.stdev(self.mious) if len(self.accuracy) > 1 else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the variant as ``ablate --json`` prints it; mIoU as fractions, the printed in percent."""
+        """Return the variant as ``ablate --json`` prints it; mIoU as fractions."""
         found = self.difference
         return {
             "name": name_of(self.variant),
@@ -82,7 +82,7 @@ class Outcome:
 
 
 def outcomes(progress: Progress, home: Path) -> list[Outcome]:
-    """Return what is known of each variant so far; the first is what the others are compared with."""
+    """Return the results so far; every variant is compared with the first."""
     grid = progress.experiment.grid
     found = [
         Outcome(variant, grid.places(variant), _accuracy(variant, progress.states))

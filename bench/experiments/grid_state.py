@@ -31,7 +31,7 @@ DONE, TRAINED, PARTLY, FAILED, TO_DO = "done", "trained", "partly", "failed", "t
 
 @dataclass(frozen=True)
 class State:
-    """Where a run is.
+    """State of a run.
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ def plan_lines(progress: Progress, estimates: Estimates) -> list[str]:
 
 
 def plan_document(progress: Progress, estimates: Estimates) -> dict[str, Any]:
-    """Return what ``ablate --dry-run --json`` prints; seconds are null where nothing says them."""
+    """Return what ``ablate --dry-run --json`` prints; unknown seconds are null."""
     left = _left_s(progress, estimates)
     document = document_of(progress)
     for run, seconds in zip(document["runs"], left, strict=True):
@@ -105,7 +105,7 @@ def result_lines(
         lines += [f"    {line}" for line in (*_difference_lines(one), remark, one.note) if line]
     lines += _shared_and_skipped(progress)
     for run, state in progress.states.items():
-        # that all are smoke runs is said above
+        # the head says that all are smoke runs
         if state.status != DONE or (state.remark and not run.recipe.smoke):
             lines.append(f"  {run.title}: {state}")
     if progress.unfit:

@@ -14,7 +14,7 @@ import torch
 
 from bench.data.catalogue import open_data
 from bench.data.dataset import SegmentationData
-from bench.errors import NotMeasured, RefusedInput
+from bench.errors import NotMeasured, RefusedInput, unknown
 from bench.evaluate.evaluate import predictions
 from bench.experiments.duration import budget_for
 from bench.files import write_atomic
@@ -105,10 +105,15 @@ def run_within_budget(
 
     Raises
     ------
+    UsageError
+        No quick recipe of this data set.
     NotMeasured
         Not one epoch fits; the message names a budget that is enough.
     """
     started = time.monotonic()
+    quick = [name.removesuffix("-quick") for name in recipes.names() if name.endswith("-quick")]
+    if data_name not in quick:
+        raise unknown("data set with a quick recipe", data_name, quick)
     recipe = recipes.load(f"{data_name}-quick")
     mine_s = shares.trained_s(budget_s)
     plan = settings.home / "runs" / f"plan-{recipe.name}-{round(mine_s)}s.json"

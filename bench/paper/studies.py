@@ -1,8 +1,9 @@
-"""Which variants each study of the paper's Section IV.C trains, in the order in which it prints them."""
+"""The studies of the paper's Section IV.C: the variants in its order, and what it claims of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bench.paper.variant import Variant
 
@@ -63,3 +64,81 @@ def fig10_variants(backbone: str = "resnet50") -> list[Labelled]:
     return [
         (f"lambda = {weight:g}", Variant(backbone, scloss_weight=weight).canonical()) for weight in LAMBDAS
     ]
+
+
+PANELS = {
+    "resnet50": "ResNet50-based model",
+    "mobile": "MobileNet-based model",
+    "resnet101": "ResNet101-based model",
+    "resnet152": "ResNet152-based model",
+}
+"""Title of a study's part with one backbone."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One table or figure of the paper.
+
+    Attributes
+    ----------
+    heading, caption
+        What it is and what it shows.
+    variants
+        Of a backbone, in the paper's order.
+    dataset, split
+        The paper's.
+    backbones
+        The paper's first; without runs of it, the first of the others that has some.
+    every
+        One panel for each backbone, as in Table 5.
+    best
+        Label of the variant that the paper finds best; None where each row improves on the one before.
+    statement
+        What is checked.
+    """
+
+    heading: str
+    caption: str
+    variants: Callable[[str], list[Labelled]]
+    statement: str
+    dataset: str = "nyudv2"
+    split: str = "test"
+    backbones: tuple[str, ...] = ("resnet50", "mobile", "resnet101", "resnet152")
+    every: bool = False
+    best: str | None = None
+
+
+STUDIES: dict[str, Study] = {
+    "table5": Study(
+        "Table 5",
+        "What each component of CARNet adds",
+        table5_variants,
+        "each component's gain is positive",
+        backbones=("resnet50", "mobile"),
+        every=True,
+    ),
+    "fig8": Study(
+        "Fig. 8",
+        "mIoU by the number N of CARModules, without SCLoss and CRP",
+        fig8_variants,
+        "N = 4 is best",
+        best="N = 4",
+    ),
+    "fig9": Study(
+        "Fig. 9",
+        "mIoU by the number of SCLoss terms in the full network",
+        fig9_variants,
+        "four SCLoss terms are best",
+        best="4 SCLoss terms",
+    ),
+    "fig10": Study(
+        "Fig. 10",
+        "mIoU by the weight lambda of SCLoss in the full network",
+        fig10_variants,
+        "lambda = 0.2 is best",
+        dataset="cityscapes",
+        split="val",
+        best="lambda = 0.2",
+    ),
+}
+"""By the name that ``carnet-bench reproduce`` takes."""

@@ -26,17 +26,8 @@ from bench.reproduce.table_result import Beside, Reproduction, Result
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.plausibility import IMPLAUSIBLE
 
-_STYLES = {
-    v.EQUAL: "green",
-    v.EQUAL_IN_SOURCE_UNIT: "green",
-    v.REPRODUCED: "green",
-    v.WITHIN_ONE_DIGIT: "yellow",
-    v.OFF: "red",
-    v.UNIT_ERROR: "red",
-    v.CONTRADICTED: "red",
-    v.NOT_MEASURED: "dim",
-}
-_SHORT = {
+_COLOURS = {str(word): word.colour for word in v.Word}
+_SHORT: dict[str, str] = {
     v.EQUAL_IN_SOURCE_UNIT: "= in unit",
     v.WITHIN_ONE_DIGIT: "±1 digit",
     v.UNIT_ERROR: "unit err.",
@@ -134,7 +125,7 @@ def _width(console: Console, table: Table) -> int:
 
 def styled(verdict: str, *, words: str) -> str:
     """Return a verdict with its colour."""
-    style = _STYLES.get(verdict)
+    style = _COLOURS.get(verdict)
     text = _SHORT.get(verdict, verdict) if words == "short" else verdict
     if words == "stacked":
         text = textwrap.fill(verdict, _LINE, break_long_words=False)

@@ -11,7 +11,8 @@ from bench.cost.costs import Costs, Counts
 from bench.errors import NotMeasured, RefusedInput
 from bench.paper import Cell, Row, Table
 from bench.reproduce.table_result import Measured, joined
-from bench.reproduce.verdict.words import Verdict, judge_count, judge_file_size, judge_scaled_count
+from bench.reproduce.verdict.counts import judge_count, judge_file_size, judge_scaled_count
+from bench.reproduce.verdict.words import Verdict
 
 COMPONENTS = ("bs", "carmodule", "crp", "others")
 
@@ -29,7 +30,7 @@ _UNITS_BESIDE = {"flops": ("thop2019 G", "MAC G"), "params": ("M",)}
 _SCALED = "scaled-from-360x640"
 _REFERENCE_HW = (360, 640)
 _GIBI = 1e9 / 2**30
-_BYTES_A_PARAM = 4  # float32
+_BYTES_PER_PARAM = 4  # float32
 _WITHOUT_CRF, _CRF = "network", "crf"
 
 
@@ -60,13 +61,14 @@ class RowCosts:
         if cell.unit == "GiMAC":
             return value * _GIBI
         if cell.unit == "MiB":
-            return value * 1e6 * _BYTES_A_PARAM / 2**20
+            return (value - self.total.training_only_m) * 1e6 * _BYTES_PER_PARAM / 2**20
         return value
 
     def judge(self, cell: Cell, measured: float) -> Verdict:
         """Judge a count by the rule of its unit."""
         found = self._judge(cell, measured)
-        return replace(found, note=joined(found.note, self.crf_note(cell.column, cell.unit)))
+        notes = (self._released_note(cell), self._training_note(cell), self.crf_note(cell.column, cell.unit))
+        return replace(found, note=joined(found.note, *notes))
 
     def counts_of(self, column: str) -> Counts | None:
         """Return the counts that a column is about; None for a component that there is not."""
@@ -84,9 +86,36 @@ class RowCosts:
             return None
         return f"the network without its CRF, whose products would add {added:.4g} {unit}"
 
+    def _released_note(self, cell: Cell) -> str | None:
+        """Say what thop itself returns where the paper's count assumes something of the authors' modules."""
+        counts = self.counts_of(cell.column)
+        released = None if counts is None else counts.thop0022_gops
+        if (
+            cell.unit != "thop2019 G"
+            or counts is None
+            or released is None
+            or released == counts.thop2019_gops
+        ):
+            return None
+        word = judge_count(released, cell.printed, cell.unit).verdict
+        return (
+            f"thop 0.0.22 itself returns {released:.3f} G on our modules ({word}); "
+            f"counted here as if {self.total.assumed}"
+        )
+
+    def _training_note(self, cell: Cell) -> str | None:
+        """Give both figures of a network with parts that run in training only."""
+        without = self.total.inference_params_m
+        if cell.column != "params" or without is None or not self.total.training_only_m:
+            return None
+        if cell.unit == "MiB":
+            return f"{self.total.params_m:.3f} M with the parts that run in training only"
+        word = judge_count(without, cell.printed, cell.unit).verdict
+        return f"without the parts that run in training only {without:.3f} M ({word})"
+
     def _judge(self, cell: Cell, measured: float) -> Verdict:
-        if cell.unit == "MiB" and self.total.params_m is not None:
-            return judge_file_size(self.total.params_m, cell.printed)
+        if cell.unit == "MiB" and self.total.inference_params_m is not None:
+            return judge_file_size(self.total.inference_params_m, cell.printed)
         if _SCALED in cell.marks and self.reference_gmacs is not None and cell.size_hw is not None:
             ratio = Decimal(_area(cell.size_hw)) / _area(_REFERENCE_HW)
             return judge_scaled_count(self.reference_gmacs * _GIBI, ratio, cell.printed)
@@ -105,6 +134,8 @@ def count_row(row: Row, method: Method) -> RowCosts:
 
     cells = [cell for cell in row.cells.values() if cell is not None and cell.unit in _COUNT_OF_UNIT]
     which = {_COUNT_OF_UNIT[cell.unit] for cell in cells}
+    if "thop2019_gops" in which and method.family == "carnet":
+        which.add("thop0022_gops")
     size_hw, classes = method.size_hw, method.num_classes
     time = row.cells.get("time")
     if time is not None:

@@ -11,6 +11,7 @@ from bench.paper import rows
 from bench.paper.studies import table5_variants
 from bench.paper.variant import Variant
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.accuracy import judge_difference
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class PrintedDifference:
     percent
         In points of percent.
     verdict, note
-        As `bench.reproduce.verdict.words.judge_difference` gives them.
+        As `bench.reproduce.verdict.accuracy.judge_difference` gives them.
     """
 
     percent: Decimal
@@ -42,7 +43,7 @@ def judge_grid_difference(
     printed = printed_difference(first, second)
     if printed is None:
         return None
-    judged = v.Verdict(v.NOT_MEASURED) if found is None else v.judge_difference(found, printed)
+    judged = v.Verdict(v.NOT_MEASURED) if found is None else judge_difference(found, printed)
     return PrintedDifference(printed, judged.verdict, judged.note)
 
 

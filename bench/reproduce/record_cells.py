@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from bench.data import camvid
+from bench.evaluate.differences import Interval
+from bench.evaluate.neighbours import blocks_of_split
 from bench.paper import Cell, Table
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.accuracy import accuracy_interval, judge_accuracy
 from bench.results.record import AccuracyRecord, SpeedRecord
 from bench.results.select import is_single_pass, is_synthetic
+from bench.results.store import read_arrays
 
 Judged = tuple[float | None, str, str | None, str | None]
 """Measured in the printed unit, verdict, note, record id."""
@@ -38,9 +45,9 @@ def found_miou(choice: Choice[AccuracyRecord]) -> Found:
     """Return the mean mIoU over the seeds, in percent."""
     if not choice.records:
         return Found(None, _nothing(choice), None)
-    percent = statistics.fmean(_percents(choice))
-    remarks = "; ".join((_on_which(choice.records), *own_notes(choice.records)))
-    return Found(percent, remarks, choice.records[0].id)
+    percent = 100 * statistics.fmean(record.values.miou for record in choice.records)
+    remarks = (_on_which(choice.records), also_on_record(choice.others), *own_notes(choice.records))
+    return Found(percent, "; ".join(filter(None, remarks)), choice.records[0].id)
 
 
 def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = False) -> Found:
@@ -74,29 +81,50 @@ def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = Fa
     return Found(value, "; ".join((*parts, bound, *record.notes)), record.id)
 
 
-def judge_miou(cell: Cell, table: Table, choice: Choice[AccuracyRecord]) -> Judged:
-    """Judge a printed mIoU (in percent) by the records chosen for it.
-
-    On the paper's own data and split by the interval over seeds; on the other split of that data, or on
-    other data, the value only stands beside it.
-    """
+def judge_miou(cell: Cell, table: Table, choice: Choice[AccuracyRecord], home: Path) -> Judged:
+    """Judge a printed mIoU (in percent) by the records chosen for it."""
     found = found_miou(choice)
     if found.value is None:
         return None, v.NOT_MEASURED, found.note, None
     first = choice.records[0]
-    data = first.identity.data
-    if data.name != table.dataset:
-        verdict, note = v.OTHER_DATA, f"{found.note}; the paper: {table.dataset} {table.split}"
-    elif data.split != table.split:
-        verdict, note = v.OTHER_SPLIT, f"{found.note}; the paper: {table.split}"
-    elif "msc" in cell.marks and first.identity.protocol.scales == (1.0,):
-        verdict, note = v.NOT_DISTINGUISHABLE, f"{found.note}; one scale here, several in the paper"
-    elif "msc" not in cell.marks and not is_single_pass(first):
-        verdict, note = v.NOT_DISTINGUISHABLE, f"{found.note}; several views here, one in the paper"
-    else:
-        judged = v.judge_accuracy(_percents(choice), cell.printed)
-        verdict, note = judged.verdict, "; ".join(filter(None, (judged.note, found.note)))
-    return found.value, verdict, note, found.record
+
+    def interval() -> Interval | None:
+        data = first.identity.data
+        blocks = blocks_of_split(data.name, data.split, first.values.images)
+        arrays = [read_arrays(record, home) for record in choice.records]
+        return accuracy_interval([record.values.miou for record in choice.records], arrays, blocks)
+
+    judged = verdict_on_miou(cell, first, interval, table.dataset, table.split)
+    return found.value, judged.verdict, "; ".join(filter(None, (found.note, judged.note))), found.record
+
+
+def verdict_on_miou(
+    cell: Cell,
+    example: AccuracyRecord,
+    interval: Callable[[], Interval | None],
+    dataset: str | None,
+    split: str | None,
+) -> v.Verdict:
+    """Judge a printed mIoU by an interval; only on the paper's own data, split and views can it be judged."""
+    data = example.identity.data
+    if data.name != dataset:
+        return v.Verdict(v.OTHER_DATA, f"the paper: {dataset} {split}")
+    if data.split != split:
+        return v.Verdict(v.OTHER_SPLIT, f"the paper: {split}")
+    if "msc" in cell.marks and example.identity.protocol.scales == (1.0,):
+        return v.Verdict(v.NOT_DISTINGUISHABLE, "one scale here, several in the paper")
+    if "msc" not in cell.marks and not is_single_pass(example):
+        return v.Verdict(v.NOT_DISTINGUISHABLE, "several views here, one in the paper")
+    return judge_accuracy(interval(), cell.printed)
+
+
+def also_on_record(others: Sequence[Sequence[AccuracyRecord]]) -> str | None:
+    """Name the other runs on the same data: mean mIoU in percent, epochs and seeds of each; or None."""
+    runs = [
+        f"{100 * statistics.fmean(record.values.miou for record in run):.2f} ({', '.join(_run_words(run))})"
+        for run in others
+    ]
+    return f"also on record: {', '.join(runs)}" if runs else None
 
 
 def judge_speed(cell: Cell, table: Table, choice: Choice[SpeedRecord]) -> Judged:
@@ -107,32 +135,39 @@ def judge_speed(cell: Cell, table: Table, choice: Choice[SpeedRecord]) -> Judged
     return found.value, v.OTHER_MACHINE, f"{found.note}; the paper: {table.device}", found.record
 
 
-def _percents(choice: Choice[AccuracyRecord]) -> list[float]:
-    return [100 * record.values.miou for record in choice.records]
-
-
 def _on_which(records: tuple[AccuracyRecord, ...]) -> str:
     first = records[0]
-    data, recipe = first.identity.data, first.identity.run.recipe
-    kind = "synthetic (drawn) images" if is_synthetic(first) else "images"
+    data = first.identity.data
+    kind = "synthetic images" if is_synthetic(first) else "images"
     parts = [
         f"{data.name} {data.split}",
         f"{first.values.images} {kind}",
         f"{first.identity.num_classes} classes",
-        _many(len(records), "seed"),
-        _many(recipe.epochs, "epoch"),
+        *_run_words(records),
     ]
-    if recipe.weights == "none":
-        parts.append("from scratch")
-    if recipe.scloss_weight != 0.2:
-        parts.append(f"lambda {recipe.scloss_weight:g}")
     return ", ".join(parts)
 
 
-def own_notes(records: tuple[AccuracyRecord, ...]) -> list[str]:
-    """Return the remarks of some records, each once; that images are drawn is said elsewhere."""
-    notes = [note for record in records for note in record.notes if note != "synthetic data"]
-    return list(dict.fromkeys(notes))
+def _run_words(run: Sequence[AccuracyRecord]) -> list[str]:
+    recipe = run[0].identity.run.recipe
+    return [
+        _many(len(run), "seed"),
+        _many(recipe.epochs, "epoch"),
+        *(["from scratch"] if recipe.weights == "none" else []),
+        *([f"lambda {recipe.scloss_weight:g}"] if recipe.scloss_weight != 0.2 else []),
+    ]
+
+
+def own_notes(records: Sequence[AccuracyRecord]) -> list[str]:
+    """Return the remarks on some records and their data, each once; synthetic images are named elsewhere."""
+    notes = [note for record in records for note in (*record.notes, caveat_on(record)) if note]
+    return [note for note in dict.fromkeys(notes) if note != "synthetic data"]
+
+
+def caveat_on(record: AccuracyRecord) -> str | None:
+    """Return what must be known of the images that a record was scored on, or None."""
+    data = record.identity.data
+    return camvid.caveat(data.manifest_sha256) if data.name.startswith("camvid") else None
 
 
 def _nothing(choice: Choice[AccuracyRecord]) -> str:

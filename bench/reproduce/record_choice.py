@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from baselines.method import Method
 from bench.paper import Table
+from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.results.record import AccuracyRecord, Record
 from bench.results.select import Tabulated, is_single_pass, is_synthetic, started
 from bench.results.store import read_records
@@ -30,10 +31,46 @@ class Choice(Generic[R]):
         One a seed, in the order of the seeds; empty when nothing may be tabulated.
     refused
         Why records of this row are left out, one reason each.
+    others
+        Other runs that were scored on the same images in the same way, the nearest first.
     """
 
     records: tuple[R, ...] = ()
     refused: tuple[str, ...] = ()
+    others: tuple[tuple[R, ...], ...] = ()
+
+
+def nearness(
+    run: Sequence[AccuracyRecord], dataset: str | None, split: str | None, seeds: tuple[int, ...]
+) -> tuple[Any, ...]:
+    """Return how near a run, or a study's runs, are to the paper's protocol: the one order of preference.
+
+    First comes the paper's data set, then its split, images shown once before several views of each,
+    photographs before synthetic images, enough seeds for a verdict, an encoder with ImageNet weights, the
+    paper's lambda, more epochs, the latest. A score decides nothing.
+
+    Parameters
+    ----------
+    run
+        At least one record.
+    dataset, split
+        The paper's.
+    seeds
+        What stands for "enough seeds": more is better.
+    """
+    first = run[0]
+    data, recipe = first.identity.data, first.identity.run.recipe
+    return (
+        data.name == dataset,
+        data.name == dataset and data.split == split,
+        is_single_pass(first),
+        not is_synthetic(first),
+        seeds,
+        recipe.weights != "none",
+        any(one.identity.run.recipe.scloss_weight == 0.2 for one in run),
+        recipe.epochs,
+        max(map(started, run)),
+    )
 
 
 class Records:
@@ -60,45 +97,31 @@ class Records:
         self._accuracy = read_records(home, "accuracy")
 
     def accuracy(self, row: str, table: Table) -> Choice[AccuracyRecord]:
-        """Return the run nearest to the paper's protocol, with all its seeds.
-
-        After the preferred records, nearest is, in this order: the table's data set, its split, images shown
-        once before several views of each, photographs before drawn images, an encoder with ImageNet weights,
-        the paper's lambda, more epochs; among equals the latest.
-        """
+        """Return the preferred run, else the one nearest to the paper's protocol, with all its seeds."""
         usable, refused = self._usable(row)
-        return Choice(self._nearest(usable, table), refused)
+        first, *rest = self._nearest(usable, table) or [()]
+        alike = [run for run in rest if _scored_on(run[0]) == _scored_on(first[0])]
+        return Choice(first, refused, tuple(alike))
 
     def accuracy_by_split(self, row: str, table: Table) -> dict[str, tuple[AccuracyRecord, ...]]:
         """Return the nearest run on each data set and split there is, by ``NAME SPLIT``."""
-        usable, _ = self._usable(row)
         by_split: dict[str, list[AccuracyRecord]] = {}
-        for record in usable:
+        for record in self._usable(row)[0]:
             data = record.identity.data
             by_split.setdefault(f"{data.name} {data.split}", []).append(record)
-        return {split: self._nearest(records, table) for split, records in sorted(by_split.items())}
+        return {split: self._nearest(records, table)[0] for split, records in sorted(by_split.items())}
 
-    def _nearest(self, records: Sequence[AccuracyRecord], table: Table) -> tuple[AccuracyRecord, ...]:
+    def _nearest(self, records: Sequence[AccuracyRecord], table: Table) -> list[tuple[AccuracyRecord, ...]]:
+        """Return the runs, one record per seed, the nearest first."""
         runs: dict[str, list[AccuracyRecord]] = {}
         for record in records:
             runs.setdefault(_run_key(record), []).append(record)
-        if not runs:
-            return ()
-        return _one_a_seed(max(runs.values(), key=lambda run: max(self._nearness(one, table) for one in run)))
 
-    def _nearness(self, record: AccuracyRecord, table: Table) -> tuple[Any, ...]:
-        data, recipe = record.identity.data, record.identity.run.recipe
-        return (
-            record.id in self._prefer,
-            data.name == table.dataset,
-            data.name == table.dataset and data.split == table.split,
-            is_single_pass(record),
-            not is_synthetic(record),
-            recipe.weights != "none",
-            recipe.scloss_weight == 0.2,
-            recipe.epochs,
-            started(record),
-        )
+        def key(run: Sequence[AccuracyRecord]) -> tuple[Any, ...]:
+            preferred = any(one.id in self._prefer for one in run)
+            return preferred, nearness(run, table.dataset, table.split, (int(len(run) >= FEWEST_SEEDS),))
+
+        return sorted(map(_one_per_seed, runs.values()), key=key, reverse=True)
 
     def _usable(self, row: str) -> tuple[list[AccuracyRecord], tuple[str, ...]]:
         return self._tabulated.sort(
@@ -111,6 +134,11 @@ def _is_full_version(record: AccuracyRecord) -> bool:
     return "variant" not in options and all(options.get(key, full) == full for key, full in _FULL.items())
 
 
+def _scored_on(record: AccuracyRecord) -> tuple[str, str, bool]:
+    data = record.identity.data
+    return data.name, data.split, is_single_pass(record)
+
+
 def _run_key(record: AccuracyRecord) -> str:
     """Return what records of one run under several seeds have in common."""
     identity = json.loads(json.dumps(record.stored["identity"]))
@@ -119,7 +147,7 @@ def _run_key(record: AccuracyRecord) -> str:
     return json.dumps(identity, sort_keys=True)
 
 
-def _one_a_seed(records: Sequence[AccuracyRecord]) -> tuple[AccuracyRecord, ...]:
+def _one_per_seed(records: Sequence[AccuracyRecord]) -> tuple[AccuracyRecord, ...]:
     """Return the first take of each seed: a repetition of the same run is not another sample."""
     by_seed: dict[int, AccuracyRecord] = {}
     for record in sorted(records, key=lambda record: record.identity.take):

@@ -2,105 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import NotMeasured, unknown
-from bench.evaluate.differences import Difference, Interval, compare_seeds, interval
+from bench.evaluate.differences import Difference, compare_seeds, interval
 from bench.paper import Cell, rows
-from bench.paper.studies import (
-    Labelled,
-    fig8_variants,
-    fig9_variants,
-    fig10_variants,
-    table5_variants,
-)
-from bench.reproduce.record_cells import own_notes
+from bench.paper.studies import PANELS, STUDIES, Labelled, Study
+from bench.reproduce.record_cells import also_on_record, caveat_on, own_notes, verdict_on_miou
 from bench.reproduce.study_records import AblationRecords, Comparable
 from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Statement, combined
 from bench.reproduce.table_result import joined
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.accuracy import judge_difference
 from bench.results.select import is_synthetic
-
-_TITLES = {
-    "resnet50": "ResNet50-based model",
-    "mobile": "MobileNet-based model",
-    "resnet101": "ResNet101-based model",
-    "resnet152": "ResNet152-based model",
-}
-
-
-@dataclass(frozen=True)
-class Study:
-    """One table or figure of the paper.
-
-    Attributes
-    ----------
-    heading, caption
-        What it is and what it shows.
-    variants
-        Of a backbone, in the paper's order.
-    dataset, split
-        The paper's.
-    backbones
-        The paper's first; without runs of it, the first of the others that has some.
-    every
-        One panel for each backbone, as in Table 5.
-    best
-        Label of the variant that the paper finds best; None where each row improves on the one before.
-    statement
-        What is checked.
-    """
-
-    heading: str
-    caption: str
-    variants: Callable[[str], list[Labelled]]
-    statement: str
-    dataset: str = "nyudv2"
-    split: str = "test"
-    backbones: tuple[str, ...] = ("resnet50", "mobile", "resnet101", "resnet152")
-    every: bool = False
-    best: str | None = None
-
-
-STUDIES: dict[str, Study] = {
-    "table5": Study(
-        "Table 5",
-        "What each component of CARNet adds",
-        table5_variants,
-        "each component's gain is positive",
-        backbones=("resnet50", "mobile"),
-        every=True,
-    ),
-    "fig8": Study(
-        "Fig. 8",
-        "mIoU by the number N of CARModules, without SCLoss and CRP",
-        fig8_variants,
-        "N = 4 is best",
-        best="N = 4",
-    ),
-    "fig9": Study(
-        "Fig. 9",
-        "mIoU by the number of SCLoss terms in the full network",
-        fig9_variants,
-        "four SCLoss terms are best",
-        best="4 SCLoss terms",
-    ),
-    "fig10": Study(
-        "Fig. 10",
-        "mIoU by the weight lambda of SCLoss in the full network",
-        fig10_variants,
-        "lambda = 0.2 is best",
-        dataset="cityscapes",
-        split="val",
-        best="lambda = 0.2",
-    ),
-}
-"""By the name that ``carnet-bench reproduce`` takes."""
 
 
 def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHODS) -> JudgedStudy:
@@ -157,7 +75,7 @@ def _panel(name: str, backbone: str, records: AblationRecords) -> Panel:
         pairs = [(best, other) for other in range(len(labelled)) if other != best]
     gains = tuple(_gain(levels[after], levels[before], study, runs) for after, before in pairs)
     return Panel(
-        _TITLES[backbone],
+        PANELS[backbone],
         _about(study, backbone, runs),
         tuple(levels),
         gains,
@@ -192,21 +110,18 @@ def _level(
         measured = interval([runs.matrices(record) for record in found.values()], runs.blocks)
     except NotMeasured as error:
         return Level(label, cell, None, seeds, by_seed, ids, v.NOT_MEASURED, str(error))
-    verdict, note = (None, None) if cell is None else _judge_cell(cell, measured, study, runs)
-    only = "one seed: its interval covers other images, not other seeds" if len(seeds) == 1 else None
-    return Level(label, cell, measured, seeds, by_seed, ids, verdict, joined(note, only))
-
-
-def _judge_cell(cell: Cell, found: Interval, study: Study, runs: Comparable) -> tuple[str, str | None]:
+    judged = v.Verdict(v.NOT_MEASURED)
+    if cell is not None:
+        judged = verdict_on_miou(cell, runs.example, lambda: measured, study.dataset, study.split)
     data = runs.example.identity.data
-    if data.name != study.dataset:
-        return v.OTHER_DATA, f"{data.name} {data.split}; the paper: {study.dataset} {study.split}"
-    if data.split != study.split:
-        return v.OTHER_SPLIT, f"{data.split}; the paper: {study.split}"
-    if found.seeds < v.FEWEST_SEEDS:
-        return v.NOT_DISTINGUISHABLE, f"at least {v.FEWEST_SEEDS} seeds needed"
-    inside = 100 * found.low <= float(cell.value) <= 100 * found.high
-    return (v.REPRODUCED if inside else v.CONTRADICTED), None
+    note = joined(
+        f"{data.name} {data.split}",
+        judged.note,
+        "one seed: its interval covers other images, not other seeds" if len(seeds) == 1 else None,
+        also_on_record(records.others(variant, runs)),
+        caveat_on(runs.example),
+    )
+    return Level(label, cell, measured, seeds, by_seed, ids, None if cell is None else judged.verdict, note)
 
 
 def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> Gain:
@@ -218,7 +133,7 @@ def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> G
         note = f"{' and '.join(missing)} not measured"
         return Gain(level.label, over.label, printed, None, v.NOT_MEASURED, note)
     difference, seeds = _difference(level, over, runs)
-    judged = v.judge_difference(difference, Decimal(printed or "+1"))
+    judged = judge_difference(difference, Decimal(printed or "+1"))
     remarks = joined(judged.note, seeds, _elsewhere(study, runs))
     return Gain(level.label, over.label, printed, difference, judged.verdict, remarks)
 
@@ -249,7 +164,7 @@ def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Compa
     ]
     note = joined(*([] if verdict == v.REPRODUCED else decides), _elsewhere(study, runs))
     if runs is not None and backbone != study.backbones[0] and not study.every:
-        note = joined(note, f"with another backbone, the paper: {_TITLES[study.backbones[0]]}")
+        note = joined(note, f"with another backbone, the paper: {PANELS[study.backbones[0]]}")
     return Statement(study.statement, verdict, note)
 
 
@@ -266,12 +181,12 @@ def _elsewhere(study: Study, runs: Comparable | None) -> str | None:
 def _about(study: Study, backbone: str, runs: Comparable | None) -> str:
     paper = f"the paper: {study.dataset} {study.split}"
     if backbone != study.backbones[0] and not study.every:
-        paper += f", {_TITLES[study.backbones[0]]}"
+        paper += f", {PANELS[study.backbones[0]]}"
     if runs is None:
-        return f"nothing measured; {paper}"
+        return f"not measured here; {paper}"
     record, recipe = runs.example, runs.example.identity.run.recipe
     data = record.identity.data
-    kind = "synthetic (drawn) images" if is_synthetic(record) else "images"
+    kind = "synthetic images" if is_synthetic(record) else "images"
     parts = [f"{data.name} {data.split}", f"{record.values.images} {kind}"]
     parts.append(f"{record.identity.num_classes} classes")
     parts.append(f"{recipe.epochs} epochs")

@@ -14,9 +14,10 @@ from bench.errors import UsageError
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
 from bench.paper.variant import Variant, variant_of
-from bench.reproduce.verdict.words import FEWEST_SEEDS
+from bench.reproduce.record_choice import nearness
+from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.results.record import AccuracyRecord
-from bench.results.select import Tabulated, is_single_pass, is_synthetic, started
+from bench.results.select import Tabulated, is_single_pass, started
 from bench.results.store import read_arrays, read_records
 
 _COMPONENTS = ("modules", "crp", "scloss", "between_convs")
@@ -107,9 +108,7 @@ class AblationRecords:
     ) -> Comparable | None:
         """Return the comparable runs that tell most of a study, or None when there is no run of it.
 
-        By rule, never by score. First comes the paper's data set, then its split, images shown once before
-        several views of each, photographs before drawn images; then most variants of three seeds, then most
-        runs; then an encoder with ImageNet weights, more epochs, the latest run.
+        The order is that of `nearness`, where enough seeds are most variants of three seeds, then most runs.
 
         Parameters
         ----------
@@ -119,9 +118,32 @@ class AblationRecords:
             The paper's.
         """
         wanted = {variant.canonical() for variant in variants}
-        kept = [_one_a_seed([run for run in runs if run.variant in wanted]) for runs in self._alike.values()]
+        kept = [
+            _one_per_seed([run for run in runs if run.variant in wanted]) for runs in self._alike.values()
+        ]
         found = [Comparable(self._home, runs) for runs in kept if runs]
-        return max(found, key=lambda one: _worth(one, wanted, dataset, split), default=None)
+
+        def key(one: Comparable) -> tuple[Any, ...]:
+            judged = sum(len(one.of(variant)) >= FEWEST_SEEDS for variant in wanted)
+            return nearness([run.record for run in one.runs], dataset, split, (judged, len(one.runs)))
+
+        return max(found, key=key, default=None)
+
+    def others(self, variant: Variant, shown: Comparable) -> list[tuple[AccuracyRecord, ...]]:
+        """Return the other runs of a variant that were scored on the same images in the same way."""
+        data, single = shown.example.identity.data, is_single_pass(shown.example)
+        kept = {run.record.id for run in shown.runs}
+        runs = [
+            tuple(
+                run.record
+                for run in _one_per_seed([run for run in group if run.variant == variant.canonical()])
+                if run.record.id not in kept
+                and run.record.identity.data == data
+                and is_single_pass(run.record) == single
+            )
+            for group in self._alike.values()
+        ]
+        return [run for run in runs if run]
 
     def refused(self, variant: Variant) -> tuple[str, ...]:
         """Return why records of a variant are left out, each reason once."""
@@ -156,26 +178,9 @@ def _likeness(run: MeasuredRun) -> str:
     )
 
 
-def _one_a_seed(runs: Sequence[MeasuredRun]) -> tuple[MeasuredRun, ...]:
+def _one_per_seed(runs: Sequence[MeasuredRun]) -> tuple[MeasuredRun, ...]:
     """Return the first take of each variant and seed: a repetition of a run is not another sample."""
     kept: dict[tuple[Variant, int], MeasuredRun] = {}
     for run in sorted(runs, key=lambda run: (run.record.identity.take, started(run.record), run.record.id)):
         kept.setdefault((run.variant, run.seed), run)
     return tuple(kept[key] for key in sorted(kept))
-
-
-def _worth(
-    found: Comparable, wanted: set[Variant], dataset: str | None, split: str | None
-) -> tuple[Any, ...]:
-    data, recipe = found.example.identity.data, found.example.identity.run.recipe
-    return (
-        data.name == dataset,
-        data.name == dataset and data.split == split,
-        is_single_pass(found.example),
-        not is_synthetic(found.example),
-        sum(len(found.of(variant)) >= FEWEST_SEEDS for variant in wanted),
-        len(found.runs),
-        recipe.weights != "none",
-        recipe.epochs,
-        max(started(run.record) for run in found.runs),
-    )

@@ -17,6 +17,7 @@ from bench.reproduce.record_choice import Choice, Records
 from bench.reproduce.table_result import Beside, OtherTimes, Point, Reproduction, Result, joined
 from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.counts import round_as
 from bench.reproduce.verdict.order import Ranks, judge_ranks
 from bench.reproduce.verdict.plausibility import Work, judge_times
 
@@ -97,13 +98,13 @@ def reproduce(
     for done, row in enumerate(printed_rows):
         progress(row.name, done, steps)
         method = methods.get(row.name)
-        work = _Work(row, method, table, *_costs(row, method), records, times)
+        work = _Work(row, method, table, *_costs(row, method), home, records, times)
         if method is not None and work.costs is not None and work.costs.total.params_m is not None:
             params_m[row.name] = work.costs.total.params_m
             points += points_of(method, params_m[row.name], table, records, in_table=True)
         counts = None if work.costs is None else work.costs.counts_of("flops")
         if work.costs is not None and counts is not None and counts.gmacs is not None:
-            work_of[row.name] = Work(counts.gmacs, work.costs.total.params_m)
+            work_of[row.name] = Work(counts.gmacs, work.costs.total.inference_params_m)
         for column, cell in row.cells.items():
             if cell is not None:
                 result = _with_note(_judge(cell, work), tried.get((row.name, column)))
@@ -173,6 +174,7 @@ class _Work:
     table: Table
     costs: RowCosts | None
     reason: str | None
+    home: Path
     records: Records
     times: Times
 
@@ -192,7 +194,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
         return Result(cell, None, v.NOT_MEASURED, NO_NETWORK)
     name = work.row.name
     if cell.column == "miou":
-        return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table)))
+        return Result(cell, *judge_miou(cell, work.table, work.records.accuracy(name, work.table), work.home))
     if cell.column in ("time", "fps"):
         choice = work.times.choose(name, cell.size_hw, cell.classes)
         return Result(cell, *judge_speed(cell, work.table, choice))
@@ -213,7 +215,7 @@ def _remainder_note(cell: Cell, row: Row, costs: RowCosts) -> str | None:
     """Explain Others where the print is what the row's other cells, rounded, leave of the total."""
     if costs.total.thop2019_gops is None:
         return None
-    total = v.round_as(costs.total.thop2019_gops, cell.printed)
+    total = round_as(costs.total.thop2019_gops, cell.printed)
     rest = [other.value for other in row.cells.values() if other is not None and other.column != cell.column]
     if total - sum(rest) != cell.value:
         return None

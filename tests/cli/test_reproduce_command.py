@@ -90,9 +90,9 @@ def test_the_budget_is_for_the_whole_command_and_its_record_is_shown_first(
     def fake(data: str, budget_s: float, shares: Any, settings: Any, watch: Any, **_log: Any) -> Any:
         asked.append((data, shares.trained_s(budget_s), settings.home))
         watch("train", 1, 2, 0.5)
-        run = {"recipe": {"model": "carnet-mobile", "epochs": 3}}
-        identity = {"run": run, "data": {"name": "scenes", "split": "test"}}
-        return SimpleNamespace(id="ab12", identity=identity, values={"miou": 0.5, "images": 60})
+        run = SimpleNamespace(recipe=SimpleNamespace(model="carnet-mobile", epochs=3))
+        identity = SimpleNamespace(run=run, data=SimpleNamespace(name="scenes", split="test"))
+        return SimpleNamespace(id="ab12", identity=identity, values=SimpleNamespace(miou=0.5, images=60))
 
     monkeypatch.setattr(budget, "run_within_budget", fake)
     shown: list[Any] = []

@@ -57,7 +57,7 @@ def test_no_digit_of_all_costs_is_cut(
     monkeypatch.setenv("COLUMNS", columns)
     names = ("deeplab-crf-largefov", "cascaded-dilatednet")
     costs = [
-        Costs(1051.234, 1278.965, 1300.321, 267.404, name, classes, size_hw)
+        Costs(1051.234, 1051.251, 1278.965, 1300.321, 267.404, name, classes, size_hw)
         for name, classes, size_hw in zip(names, (19, 150), ((1024, 2048), (384, 384)), strict=True)
     ]
     show_together(costs, dict.fromkeys(names, "paper"))

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.cli.parsing import parse_duration
-from bench.errors import Interrupted, NotMeasured, RefusedInput
+from bench.errors import Interrupted, NotMeasured, RefusedInput, UsageError
 from bench.experiments import train_budget as budget
 from bench.experiments.train_budget import Shares, StepCost, run_within_budget
 from bench.train import recipe as recipes
@@ -84,6 +84,11 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
     record = run_within_budget("scenes", 600.0, ALL, tiny)
     assert record.identity.run.recipe.epochs == 2
     assert len(list((tiny.home / "runs").iterdir())) == 1
+
+
+def test_a_data_set_without_a_quick_recipe_is_refused_with_those_that_have_one(tmp_path):
+    with pytest.raises(UsageError, match=r"'kitti'.* camvid, scenes"):
+        run_within_budget("kitti", 600.0, ALL, Settings(tmp_path))
 
 
 def test_a_damaged_plan_is_refused_by_name(tiny):

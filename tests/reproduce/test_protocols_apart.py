@@ -74,7 +74,7 @@ def test_a_single_pass_is_shown_before_several_views_although_those_score_more_a
 def test_several_views_are_no_answer_to_a_print_of_one(tmp_path: Path) -> None:
     for seed in range(3):
         add(tmp_path, MSC, seed, 0.70, minute=seed)
-    _, verdict, note, _ = judge_miou(MIOU, TABLE, Records(tmp_path, METHODS).accuracy(ROW, TABLE))
+    _, verdict, note, _ = judge_miou(MIOU, TABLE, Records(tmp_path, METHODS).accuracy(ROW, TABLE), tmp_path)
     assert verdict == "not distinguishable"
     assert note is not None
     assert note.endswith("several views here, one in the paper")

@@ -6,22 +6,18 @@ import pytest
 from made_records import make_record
 
 from baselines.registry import METHODS
-from bench.errors import UsageError
+from bench.data import camvid
 from bench.paper import TABLES, Cell, load_table
-from bench.reproduce.record_cells import judge_miou, judge_speed
+from bench.reproduce.record_cells import judge_miou
 from bench.reproduce.record_choice import Choice, Records
-from bench.reproduce.time_choice import Times
 from bench.results.provenance import current_sources
-from bench.results.provenance import machine as machine_here
 from bench.results.record import Record
-from bench.results.store import add_record
+from bench.results.store import add_record, read_records
 
+ROOT = Path(__file__).parents[2]
 TABLE = TABLES["table1"]
 ROW = "carnet-mobile"
-MIOU, TIME, FPS = (
-    next(cell for cell in load_table("table1") if cell.row == ROW and cell.column == column)
-    for column in ("miou", "time", "fps")
-)
+(MIOU,) = [cell for cell in load_table("table1") if (cell.row, cell.column) == (ROW, "miou")]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +66,7 @@ def choose(home: Path, **options: Any) -> Choice:
 
 
 def judge(home: Path, cell: Cell = MIOU) -> tuple[float | None, str, str | None, str | None]:
-    return judge_miou(cell, TABLE, choose(home))
+    return judge_miou(cell, TABLE, choose(home), home)
 
 
 def test_accuracy_on_other_data_stands_beside_the_print_in_percent_and_names_the_data(
@@ -82,7 +78,7 @@ def test_accuracy_on_other_data_stands_beside_the_print_in_percent_and_names_the
     assert verdict == "other data"
     assert note == (
         "camvid test, 233 images, 11 classes, 1 seed, 36 epochs; encoder weights: dequantised int8; "
-        "the paper: cityscapes test"
+        f"{camvid.caveat('m')}; the paper: cityscapes test"
     )
     assert record_id == record.id
 
@@ -92,7 +88,7 @@ def test_drawn_images_are_called_synthetic(tmp_path: Path, add: Any) -> None:
     _, verdict, note, _ = judge(tmp_path)
     assert verdict == "other data"
     assert note is not None
-    assert "scenes test, 233 synthetic (drawn) images" in note
+    assert "scenes test, 233 synthetic images" in note
 
 
 @pytest.mark.parametrize(
@@ -146,6 +142,24 @@ def test_the_run_nearest_to_the_papers_protocol_is_shown_even_if_it_scores_less(
     assert [record.id for record in choose(tmp_path).records] == [wanted.id]
 
 
+def test_three_seeds_come_before_more_epochs_and_the_note_names_the_other_run(
+    tmp_path: Path, add: Any
+) -> None:
+    add(0.54, recipe={"epochs": 32})
+    three = [add(0.38, recipe={"epochs": 12, "seed": seed}) for seed in range(3)]
+    add(0.33, data="scenes")
+    assert choose(tmp_path).records == tuple(three)
+    note = judge(tmp_path)[2]
+    assert note is not None
+    assert "also on record: 54.00 (1 seed, 32 epochs);" in note
+
+
+def test_the_caveat_on_camvid_names_the_recoding_of_the_published_records_only() -> None:
+    published = next(iter(read_records(ROOT, "accuracy"))).identity.data.manifest_sha256
+    assert "JPEG" in camvid.caveat(published)
+    assert "JPEG" not in camvid.caveat(camvid.MANIFESTS["test"])
+
+
 def test_what_this_command_has_measured_comes_first(tmp_path: Path, add: Any) -> None:
     add(data="camvid")
     new = add(data="scenes", recipe={"epochs": 1})
@@ -177,7 +191,8 @@ def test_three_seeds_on_the_papers_own_data_get_a_verdict_of_their_mean(tmp_path
     assert measured == pytest.approx(70.7)
     assert verdict == "reproduced"
     assert note is not None
-    assert note.startswith("95 % interval 69.46 to 71.94, 3 seeds; cityscapes test")
+    assert note.startswith("cityscapes test, ")
+    assert "95 % interval 69.46 to 71.94 over seeds only" in note
     assert record_id == first[0].id
 
 
@@ -206,109 +221,3 @@ def test_each_data_set_has_its_point_in_the_plot(tmp_path: Path, add: Any) -> No
         "camvid test": 0.6,
         "scenes test": 0.4,
     }
-
-
-def speed_record(source: dict[str, str | None], **changes: Any) -> Record:
-    identity = {
-        "model": ROW,
-        "options": dict(METHODS[ROW].options),
-        "num_classes": 19,
-        "engine": "eager",
-        "device": "cpu",
-        "precision": "32-true",
-        "batch": 1,
-        "size": [512, 1024],
-        "threads": 2,
-        "machine": {**machine_here(), "gpu": None},
-        **changes,
-    }
-    started, flags = identity.pop("started", "2026-01-01T00:00:00Z"), identity.pop("flags", {})
-    values = {"median_ms": 250.0, "fps": 4.0, "gemm_bound_ms": 100.0}
-    made = {"source": source, "dirty": False, "started_utc": started}
-    return make_record("speed", identity, values, made, **flags)
-
-
-GPU = {"device": "cuda", "machine": {"cpu": "C", "gpu": "Some GPU"}}
-OTHER = {"machine": {"cpu": "Other CPU", "logical_cores": 8, "gpu": None}}
-
-
-def judged_speed(home: Path, cell: Cell, **options: Any) -> tuple[float | None, str, str | None, str | None]:
-    timed = (ROW, (512, 1024), 19)
-    return judge_speed(cell, TABLE, Times(home, METHODS, [timed], **options).choose(*timed))
-
-
-def test_a_time_stands_beside_its_roofline_bound(tmp_path: Path, source: dict[str, str | None]) -> None:
-    record, _ = add_record(speed_record(source), tmp_path)
-    cpu = machine_here()["cpu"]
-    assert judged_speed(tmp_path, TIME) == (
-        250.0,
-        "other machine",
-        f"{cpu}, 2 threads, eager 32-true; bound by the GEMM rate 100 ms; the paper: NVIDIA TITAN X",
-        record.id,
-    )
-    measured, verdict, note, _ = judged_speed(tmp_path, FPS)
-    assert (measured, verdict) == (4.0, "other machine")
-    assert note is not None
-    assert "bound by the GEMM rate 10 fps" in note
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"size": [256, 512]}, {"batch": 2}, {"num_classes": 11}, {"precision": "16-mixed"}, {"options": {}}],
-)
-def test_a_time_under_other_conditions_is_not_the_tables(
-    tmp_path: Path, source: dict[str, str | None], changes: dict[str, Any]
-) -> None:
-    add_record(speed_record(source, **changes), tmp_path)
-    assert judged_speed(tmp_path, TIME) == (None, "not measured", "no time of this machine yet", None)
-
-
-@pytest.mark.parametrize("elsewhere", [GPU, OTHER])
-def test_another_machines_time_stands_elsewhere_unless_it_is_named(
-    tmp_path: Path, source: dict[str, str | None], elsewhere: dict[str, Any]
-) -> None:
-    other, _ = add_record(speed_record(source, **elsewhere), tmp_path)
-    assert judged_speed(tmp_path, TIME)[:3] == (None, "not measured", "no time of this machine yet")
-    for machine in ("some gpu", "other"):
-        if machine in str(elsewhere).lower():
-            assert judged_speed(tmp_path, TIME, machine=machine)[3] == other.id
-    timed = [(ROW, (512, 1024), 19)]
-    found = Times(tmp_path, METHODS, timed).elsewhere()
-    name = "Some GPU" if elsewhere is GPU else "Other CPU, 8 cores"
-    assert {str(machine): times for machine, times in found.items()} == {name: {ROW: other}}
-
-
-def test_a_machine_that_has_timed_nothing_is_refused_with_those_that_have(
-    tmp_path: Path, source: dict[str, str | None]
-) -> None:
-    add_record(speed_record(source, **GPU), tmp_path)
-    with pytest.raises(UsageError, match="Some GPU"):
-        judged_speed(tmp_path, TIME, machine="H200")
-
-
-def test_a_time_of_this_machine_that_is_not_valid_leaves_its_reason(
-    tmp_path: Path, source: dict[str, str | None]
-) -> None:
-    add_record(speed_record(source, flags={"reasons": ["spread 0.4"]}), tmp_path)
-    add_record(speed_record(source, **GPU, flags={"reasons": ["drift"]}), tmp_path)
-    assert judged_speed(tmp_path, TIME)[1:3] == ("not measured", "not valid: spread 0.4")
-
-
-def test_a_column_is_of_one_set_of_conditions(tmp_path: Path, source: dict[str, str | None]) -> None:
-    other = "carnet-resnet50"
-    of_other = {"model": other, "options": dict(METHODS[other].options)}
-    two = [add_record(speed_record(source, **more), tmp_path)[0] for more in ({}, of_other)]
-    # a new kernel is the same machine, another number of threads another column
-    new_kernel = {"machine": {**machine_here(), "gpu": None, "system": "Linux 9"}}
-    later = add_record(speed_record(source, **new_kernel, started="2026-02-01T00:00:00Z"), tmp_path)[0]
-    one = add_record(speed_record(source, threads=1, started="2026-03-01T00:00:00Z"), tmp_path)[0]
-    timed = [(name, (512, 1024), 19) for name in (ROW, other)]
-
-    def shown(*prefer: str) -> list[str]:
-        times = Times(tmp_path, METHODS, timed, prefer=prefer)
-        return [record.id for row in timed for record in times.choose(*row).records]
-
-    assert shown() == [later.id, two[1].id]
-    assert shown(two[0].id) == [record.id for record in two]
-    # what a command has just measured comes first, and what was measured otherwise does not fill its gaps
-    assert shown(one.id) == [one.id]

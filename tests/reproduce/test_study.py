@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from bench.data import camvid
 from bench.errors import UsageError
-from bench.paper.studies import fig8_variants, fig10_variants, table5_variants
+from bench.paper.studies import STUDIES, fig8_variants, fig10_variants, table5_variants
 from bench.paper.variant import Variant
-from bench.reproduce.study import STUDIES, reproduce_study
+from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import Gain, JudgedStudy, Panel, combined
 
 Add = Callable[..., Any]
@@ -29,7 +30,7 @@ def test_without_records_all_is_not_measured(tmp_path: Path) -> None:
     study = reproduce_study("table5", tmp_path)
     assert study.summary == {"not measured": 8}
     assert [panel.statement.verdict for panel in study.panels] == ["not measured"] * 2
-    assert study.panels[0].about == "nothing measured; the paper: nyudv2 test"
+    assert study.panels[0].about == "not measured here; the paper: nyudv2 test"
     assert study.panels[0].levels[0].note == "no accuracy record"
 
 
@@ -56,7 +57,8 @@ def test_an_improvement_is_judged_by_its_pairs_of_seeds(tmp_path: Path, add: Add
 def test_a_score_on_other_data_stands_beside_the_print(tmp_path: Path, add: Add) -> None:
     add_seeds(add, BS, (20.0, 25.0, 30.0))
     level = mobile(tmp_path).levels[0]
-    assert (level.verdict, level.note) == ("other data", "camvid test; the paper: nyudv2 test")
+    assert level.verdict == "other data"
+    assert level.note == f"camvid test; the paper: nyudv2 test; {camvid.caveat('m')}"
     assert level.interval is not None
     assert (100 * level.interval.mean, 100 * (level.interval.std or 0)) == (
         pytest.approx(25.0),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.paper.studies import table5_variants
+from bench.paper.studies import STUDIES, table5_variants
 from bench.report.csv_table import STUDY_COLUMNS as COLUMNS
 from bench.report.csv_table import to_csv
 from bench.report.origin import Origin
@@ -16,7 +16,7 @@ from bench.report.study_figure import draw_study
 from bench.report.study_page import study_to_markdown
 from bench.report.study_terminal import show_study
 from bench.reproduce.frames import study_frame
-from bench.reproduce.study import STUDIES, reproduce_study
+from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import JudgedStudy
 
 ORIGIN = Origin("commit 0123456789ab", "a machine")
@@ -66,7 +66,7 @@ def test_the_csv_has_a_line_for_each_score_and_each_improvement(study: JudgedStu
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_page_of_nothing_measured_says_so(tmp_path: Path, name: str) -> None:
     page = study_to_markdown(reproduce_study(name, tmp_path), ORIGIN, "x.svg")
-    assert "Nothing measured; the paper: " in page
+    assert "Not measured here; the paper: " in page
     assert ("The figure's numbers are not in the paper's text" in page) == (name != "table5")
 
 

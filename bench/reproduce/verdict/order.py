@@ -6,12 +6,14 @@ A time belongs to its machine, so no printed time is ever said to be reached; an
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import reduce
+from itertools import accumulate, combinations
 from typing import Any
+
+import numpy as np
 
 from bench.reproduce.verdict import words as v
 from bench.results.record import SpeedRecord
@@ -115,70 +117,43 @@ def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float
 
 
 def tau_b(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Return Kendall's tau-b of pairs (x, y), which counts no pair that is tied on either side.
+    """Return Kendall's tau-b; None when one side has no two different values."""
+    from scipy.stats import kendalltau  # noqa: PLC0415 - half a second that a table without times need not spend
 
-    (concordant - discordant) / sqrt(pairs not tied in x * pairs not tied in y), M. G. Kendall, "The treatment
-    of ties in ranking problems", Biometrika 33, 1945. None when one side has no two different values.
-
-    Raises
-    ------
-    ValueError
-        As many x as y must be given.
-    """
-    signs = [
-        (_sign(x1 - x2), _sign(y1 - y2)) for (x1, y1), (x2, y2) in combinations(zip(xs, ys, strict=True), 2)
-    ]
-    untied_x, untied_y = sum(x != 0 for x, _ in signs), sum(y != 0 for _, y in signs)
-    if not untied_x or not untied_y:
+    if min(len(set(xs)), len(set(ys))) < 2:
         return None
-    return sum(x * y for x, y in signs) / math.sqrt(untied_x * untied_y)
+    return float(kendalltau(xs, ys, variant="b").statistic)
 
 
 def exact_p(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     """Return how likely an order by chance is at least as far from none as this one, either way.
 
-    All orders of the side without ties are counted: with ties of sizes t on the other side, the numbers of
-    discordant pairs are spread as the coefficients of the q-multinomial [n]! / product of [t]!. None when
-    both sides have ties, or nothing is left to order.
+    All orders of the side without ties are counted; scipy's exact method refuses ties on the other side. With
+    ties of sizes t the numbers of discordant pairs are spread as the coefficients of the
+    q-multinomial [n]! / product of [t]!. None when both sides have ties, or nothing is left to order.
     """
     tied, untied = (xs, ys) if len(set(ys)) == len(ys) else (ys, xs)
     if len(set(untied)) != len(untied) or len(set(tied)) < 2:
         return None
-    counts = _factorial(len(tied))
-    for size in Counter(tied).values():
-        counts = _divided(counts, _factorial(size))
-    pairs = len(counts) - 1
+    sizes = list(Counter(tied).values())
+    counts = reduce(np.convolve, map(_gaussian, accumulate(sizes), sizes))
     found = sum(
-        _sign(x1 - x2) * _sign(y1 - y2) for (x1, y1), (x2, y2) in combinations(zip(xs, ys, strict=True), 2)
+        np.sign(x1 - x2) * np.sign(y1 - y2)
+        for (x1, y1), (x2, y2) in combinations(zip(xs, ys, strict=True), 2)
     )
-    extreme = sum(count for down, count in enumerate(counts) if abs(pairs - 2 * down) >= abs(found))
-    return extreme / sum(counts)
+    extreme = np.abs(len(counts) - 1 - 2 * np.arange(len(counts))) >= abs(found)
+    return float(counts[extreme].sum() / counts.sum())
 
 
-def _factorial(n: int) -> list[int]:
-    """Return the coefficients of [n]!, the product of 1 + q + ... + q^(i - 1) over i to n: inversions."""
-    counts = [1]
-    for size in range(2, n + 1):
-        longer = [0] * (len(counts) + size - 1)
-        for at, count in enumerate(counts):
-            for step in range(size):
-                longer[at + step] += count
-        counts = longer
+def _gaussian(n: int, k: int) -> np.ndarray[Any, Any]:
+    """Return the coefficients of the Gaussian binomial [n choose k], by Pascal's rule for it."""
+    if k in (0, n):
+        return np.ones(1, object)
+    counts = np.zeros(k * (n - k) + 1, object)
+    without, with_last = _gaussian(n - 1, k - 1), _gaussian(n - 1, k)
+    counts[: len(without)] += without
+    counts[k:] += with_last
     return counts
-
-
-def _divided(counts: Sequence[int], by: Sequence[int]) -> list[int]:
-    """Divide one polynomial by another whose lowest and highest coefficients are 1; nothing is left over."""
-    rest, quotient = list(counts), []
-    for at in range(len(counts) - len(by) + 1):
-        quotient.append(rest[at])
-        for step, factor in enumerate(by):
-            rest[at + step] -= quotient[at] * factor
-    return quotient
-
-
-def _sign(number: float) -> int:
-    return (number > 0) - (number < 0)
 
 
 def conditions_of(record: SpeedRecord) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from bench.paper import Cell, load_table
 from bench.paper.claims import PAIRS
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.accuracy import interval_of_seeds
 from bench.results.record import Record, SpeedRecord
 from bench.results.select import in_one_run, is_time_of
 
@@ -153,8 +154,8 @@ def _claim(slower: Cell, faster: Cell, pair: tuple[SpeedRecord, SpeedRecord]) ->
     if len(logs) < _FEWEST_ROUNDS:
         reason = f"{len(logs)} rounds of both, at least {_FEWEST_ROUNDS} needed"
         return Claim(slower.row, faster.row, printed, None, None, None, len(logs), v.NOT_MEASURED, reason)
-    low, high = (math.exp(bound) for bound in v.interval_95(logs))
-    ratio = math.exp(math.fsum(logs) / len(logs))
+    found = interval_of_seeds(logs)
+    low, high, ratio = (math.exp(log) for log in (found.low, found.high, found.mean))
     word = v.NOT_DISTINGUISHABLE if low <= 1 <= high else v.REPRODUCED if low > 1 else v.CONTRADICTED
     inside = "inside" if low <= printed <= high else "outside"
     note = (

@@ -112,7 +112,7 @@ def test_a_file_size_printed_as_parameters_names_the_true_count(
     table, row = place
     note = reproduced[table].results[row, "params"].note
     assert note is not None
-    assert note.startswith(f"true count {count}; printed is about its ")
+    assert note.startswith(f"true count {count}; printed is ")
 
 
 def test_what_is_off_says_by_which_factor_and_what_was_tried(reproduced: dict[str, Reproduction]) -> None:

@@ -6,42 +6,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.evaluate.differences import Difference
-from bench.reproduce.verdict.words import (
-    Verdict,
+from bench.reproduce.verdict.accuracy import interval_of_seeds, judge_accuracy, judge_difference
+from bench.reproduce.verdict.counts import (
     digit_of,
     exact,
-    interval_95,
-    judge_accuracy,
     judge_count,
-    judge_difference,
     judge_file_size,
     judge_scaled_count,
     round_as,
-    tally,
 )
+from bench.reproduce.verdict.words import Verdict, Word, tally
 
 THOP = "thop2019 G"
+TRUNCATED = "truncated, not rounded"
 
 
 def test_a_value_that_rounds_to_the_print_is_equal() -> None:
     # Table 4, BS of ResNet152: counted 121.37896
-    assert judge_count(121.37896, "121.379", THOP) == Verdict("equal")
+    assert judge_count(121.37896, "121.379", THOP) == Verdict(Word("equal"))
 
 
 def test_a_value_cut_to_the_print_is_within_one_digit_and_says_cut() -> None:
     # Table 4, BS of ResNet101: counted 82.28176 rounds to 82.282, cut it is 82.281
-    assert judge_count(82.28176, "82.281", THOP) == Verdict("within one digit", "cut")
+    assert judge_count(82.28176, "82.281", THOP) == Verdict(
+        Word("within one digit"), "truncated, not rounded"
+    )
 
 
 def test_a_value_less_than_one_digit_away_is_within_one_digit() -> None:
     # Table 4, CRP of ResNet152: 11.465 - 11.4642 = 0.0008; cut to three digits it is 11.464, so not "cut"
     verdict = judge_count(11.4642, "11.465", THOP)
-    assert verdict == Verdict("within one digit", "differs by 0.0008")
+    assert verdict == Verdict(Word("within one digit"), "differs by 0.0008")
 
 
 def test_a_value_further_away_is_off_by_a_factor() -> None:
     # Table 4, Others of Mobile: 2.7221 / 2.727 = 0.99820
-    assert judge_count(2.7221, "2.727", THOP) == Verdict("off", "measured / printed = 0.9982")
+    assert judge_count(2.7221, "2.727", THOP) == Verdict(Word("off"), "measured / printed = 0.9982")
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_counts_of_the_paper_are_judged_as_by_hand(value: float, printed: str, v
 def test_half_a_digit_is_rounded_away_from_zero_as_the_reader_sees_it() -> None:
     # the binary float 0.285 is a little below 0.285
     assert round_as(0.285, "0.29") == Decimal("0.29")
-    assert judge_count(0.285, "0.29", "M") == Verdict("equal")
+    assert judge_count(0.285, "0.29", "M") == Verdict(Word("equal"))
 
 
 def test_equality_in_two_operations_a_multiply_add_is_equality_in_the_sources_unit() -> None:
     # Table 1, SegNet: 285.557 G at 360x640
     verdict = judge_count(285.557, "286", "2xMAC G")
-    assert verdict == Verdict("equal in the source's unit", "two operations a multiply-add")
+    assert verdict == Verdict(Word("equal in the source's unit"), "two operations per multiply-add")
 
 
 def test_enet_is_off_in_its_own_unit() -> None:
     # 3.447 / 3.8 = 0.9071
-    assert judge_count(3.447, "3.8", "2xMAC G") == Verdict("off", "measured / printed = 0.9071")
+    assert judge_count(3.447, "3.8", "2xMAC G") == Verdict(Word("off"), "measured / printed = 0.9071")
 
 
 def test_a_cost_scaled_after_rounding_is_equal_in_the_sources_unit() -> None:
@@ -104,35 +104,40 @@ def test_a_scaled_cost_that_does_not_come_out_is_off() -> None:
         # 12.894163e6 * 4 / 2^20 = 49.19
         (12.894163, "49", "true count 12.894 M; printed is about its 49.19 MiB of float32"),
         # 6.699987e6 * 4 / 1e6 = 26.80, nearer to 26.5 than 25.56 MiB
-        (6.699987, "26.5", "true count 6.700 M; printed is about its 26.80 MB of float32"),
+        (
+            6.699987,
+            "26.5",
+            "true count 6.700 M; printed is likely the size of a file, 1.1 % from 26.80 MB of float32",
+        ),
     ],
 )
 def test_a_file_size_printed_as_parameters_is_a_unit_error_with_the_true_count(
     params_m: float, printed: str, note: str
 ) -> None:
-    assert judge_file_size(params_m, printed) == Verdict("unit error in the paper", note)
+    assert judge_file_size(params_m, printed) == Verdict(Word("unit error in the paper"), note)
 
 
 def test_a_file_size_that_is_not_near_the_print_is_off() -> None:
     # 20.503e6 * 4 = 82.0 MB against 262.1; 20.503 / 262.1 = 0.07823
     verdict = judge_file_size(20.503, "262.1")
-    assert verdict == Verdict("off", "true count 20.503 M; measured / printed = 0.07823 as a count")
+    assert verdict == Verdict(Word("off"), "true count 20.503 M; measured / printed = 0.07823 as a count")
 
 
 def test_three_seeds_whose_interval_holds_the_print_reproduce_it() -> None:
     # mean 70, standard deviation 1, half width 4.303 / sqrt(3) = 2.484
-    verdict = judge_accuracy([69.0, 70.0, 71.0], "70.7")
-    assert verdict == Verdict("reproduced", "95 % interval 67.52 to 72.48, 3 seeds")
-    assert judge_accuracy([69.0, 70.0, 71.0], "72.5").verdict == "contradicted"
+    found = interval_of_seeds([0.69, 0.70, 0.71])
+    verdict = judge_accuracy(found, "70.7")
+    assert verdict == Verdict(Word("reproduced"), "95 % interval 67.52 to 72.48 over seeds only, 3 seeds")
+    assert judge_accuracy(found, "72.5").verdict == "contradicted"
 
 
 def test_two_seeds_decide_nothing_however_near_they_are() -> None:
-    verdict = judge_accuracy([70.7, 70.7], "70.7")
-    assert verdict == Verdict("not distinguishable", "2 seeds, at least 3 needed")
+    verdict = judge_accuracy(interval_of_seeds([0.707, 0.707]), "70.7")
+    assert verdict == Verdict(Word("not distinguishable"), "2 seeds, at least 3 needed")
 
 
-def test_no_seed_is_not_measured() -> None:
-    assert judge_accuracy([], "70.7") == Verdict("not measured")
+def test_one_seed_without_its_images_has_no_interval() -> None:
+    assert judge_accuracy(None, "70.7") == Verdict(Word("not distinguishable"), "1 seed, at least 3 needed")
 
 
 def difference(low: float, high: float, seeds: tuple[int, int] = (3, 3)) -> Difference:
@@ -154,7 +159,7 @@ def difference(low: float, high: float, seeds: tuple[int, int] = (3, 3)) -> Diff
 def test_a_difference_is_judged_by_its_sign_and_interval(
     found: Difference, printed: str, verdict: str
 ) -> None:
-    assert judge_difference(found, Decimal(printed)) == Verdict(verdict)
+    assert judge_difference(found, Decimal(printed)) == Verdict(Word(verdict))
 
 
 def test_a_difference_with_fewer_than_three_seeds_on_a_side_decides_nothing() -> None:
@@ -165,10 +170,10 @@ def test_a_difference_with_fewer_than_three_seeds_on_a_side_decides_nothing() ->
 
 def test_the_interval_of_forty_values_uses_students_t_of_39_degrees() -> None:
     # twenty 0 and twenty 1: mean 0.5, s = sqrt(10/39), t(39) = 2.0227 (printed tables)
-    low, high = interval_95([0.0, 1.0] * 20)
+    found = interval_of_seeds([0.0, 1.0] * 20)
     half = 2.0227 * math.sqrt(10 / 39) / math.sqrt(40)
-    assert low == pytest.approx(0.5 - half, abs=1e-4)
-    assert high == pytest.approx(0.5 + half, abs=1e-4)
+    assert found.low == pytest.approx(0.5 - half, abs=1e-4)
+    assert found.high == pytest.approx(0.5 + half, abs=1e-4)
 
 
 def test_nan_is_no_measurement() -> None:
@@ -184,8 +189,11 @@ def test_the_tally_names_only_what_occurs() -> None:
 def test_rounding_gives_equal_and_cutting_gives_equal_or_cut(value: float, places: int) -> None:
     pattern = "0." + "0" * places if places else "0"
     rounded = str(round_as(value, pattern))
-    assert judge_count(value, rounded, THOP) == Verdict("equal")
+    assert judge_count(value, rounded, THOP) == Verdict(Word("equal"))
     shift = 10**places
     whole = int(exact(value) * shift)
     cut = str((Decimal(whole) / shift).quantize(digit_of(pattern)))
-    assert judge_count(value, cut, THOP) in (Verdict("equal"), Verdict("within one digit", "cut"))
+    assert judge_count(value, cut, THOP) in (
+        Verdict(Word("equal")),
+        Verdict(Word("within one digit"), "truncated, not rounded"),
+    )
