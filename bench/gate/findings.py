@@ -110,7 +110,7 @@ class Report:
             return RegressionFound(
                 f"{len(self.regressions)} of {len(self.findings)} comparisons with {self.baseline} are "
                 f"regressions: {names}",
-                then="fix the regression; if it is intended, commit the file of `carnet-bench check --update`",
+                then="fix the regression; if intended, commit the file of `carnet-bench check --update`",
             )
         if self.verdict == "not measured":
             return NotMeasured(
