@@ -140,7 +140,7 @@ def test_a_strange_name_comes_back_as_it_went(tmp_path, name):
 
 
 def test_not_a_number_never_enters_a_record(tmp_path):
-    with pytest.raises(RefusedInput, match=r"values\.per_class\[1\] is nan; must be finite, or null"):
+    with pytest.raises(RefusedInput, match=r"values\.per_class\[1\] is nan; expected a finite number"):
         make_record("accuracy", {}, {"per_class": [0.5, float("nan")]}, {})
     path = store.write_record(record_of(3), tmp_path)
     path.write_text(path.read_text().replace("13.0", "NaN"))
@@ -166,7 +166,7 @@ def test_a_record_is_never_replaced_by_another_measurement(tmp_path):
     before = path.read_bytes()
     assert store.write_record(record_of(0), tmp_path) == path  # the same again is no news
     other = make_record("speed", record_of(0).stored["identity"], {"median_ms": 1.0}, {})
-    with pytest.raises(RefusedInput, match=rf"{path.name}: another measurement is there"):
+    with pytest.raises(RefusedInput, match=rf"{path.name}: taken by another measurement"):
         store.write_record(other, tmp_path)
     assert path.read_bytes() == before
 
