@@ -13,7 +13,7 @@ from bench.gate.fingerprint import from_dict
 
 SCHEMA = 1
 NAME = Path("results") / "baseline.json"
-"""Of the committed one, below the home folder."""
+"""Path of the committed file below the home folder."""
 
 _WRITE = "write one with `carnet-bench check --update`"
 
@@ -25,14 +25,14 @@ class Baseline:
     Attributes
     ----------
     commit
-        Of the tree that made it, ``+`` behind it when the code had changes that were not committed; None
-        where the code was in no repository.
+        Commit of the tree that made it, followed by ``+`` if the code had uncommitted changes; None outside a
+        repository.
     conditions
-        Under which the golden outputs were made (``bench.gate.golden.conditions``).
+        Conditions of the golden outputs (``bench.gate.golden.conditions``).
     methods
         Counts and golden output by method (``bench.gate.measuring``).
     accuracy
-        By record id (``bench.gate.accuracy``).
+        Scores by record id (``bench.gate.accuracy``).
     speed
         Ratios to the reference workload with their conditions (``bench.gate.ratios``); None: not measured.
     """
@@ -84,7 +84,7 @@ def read_baseline(path: Path) -> Baseline:
     }
     keys = sorted(document) if isinstance(document, dict) else type(document).__name__
     if keys != sorted(wanted):
-        raise RefusedInput(f"{path}: not a baseline, has {keys}; must be {sorted(wanted)}", then=_WRITE)
+        raise RefusedInput(f"{path}: not a baseline: keys {keys}, expected {sorted(wanted)}", then=_WRITE)
     if document["schema"] != SCHEMA:
         raise RefusedInput(f"{path}: schema {document['schema']!r}; this version reads {SCHEMA}", then=_WRITE)
     for name, kind in wanted.items():
@@ -101,16 +101,18 @@ def read_baseline(path: Path) -> Baseline:
 
 def _check_method(path: Path, name: str, method: Any) -> None:
     if not isinstance(method, dict) or not set(method) <= {"counts", "golden", "failed"}:
-        raise RefusedInput(f"{path}: {name} is no method's measurements", then=_WRITE)
+        raise RefusedInput(f"{path}: {name} is not the measurements of a method", then=_WRITE)
     counts = method.get("counts", {})
     wrong = [key for key, value in counts.items() if not isinstance(value, int | None)]
     if wrong:
-        raise RefusedInput(f"{path}: {name}: {wrong[0]} is {counts[wrong[0]]!r}; must be a whole number")
+        raise RefusedInput(f"{path}: {name}: {wrong[0]} is {counts[wrong[0]]!r}; expected a whole number")
     if "golden" in method:
         try:
             from_dict(method["golden"])
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedInput(f"{path}: {name}: golden is no fingerprint ({error})", then=_WRITE) from error
+            raise RefusedInput(
+                f"{path}: {name}: golden is not a fingerprint ({error})", then=_WRITE
+            ) from error
 
 
 def _pretty(value: Any, depth: int) -> str:

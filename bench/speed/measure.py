@@ -14,7 +14,7 @@ from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.speed.device import measuring_conditions
-from bench.speed.plan import plan_speed, require_call
+from bench.speed.plan import plan_speed
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
@@ -97,8 +97,6 @@ def measure_speed(
         A network cannot be built, fails on this input, or is another network in an engine.
     """
     protocol = protocol or Protocol()
-    require_call(methods, num_classes, batch, variants, trained)
-    began_ns = clock()
     plan = plan_speed(
         methods,
         size_hw,
@@ -107,7 +105,9 @@ def measure_speed(
         device=device,
         variants=variants,
         trained=trained,
+        clock=clock,
     )
+    began_ns = plan.began_ns
     with measuring_conditions(threads) as threads_in_force:
         provenance = {
             (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)

@@ -14,7 +14,7 @@ from bench.speed.engines.engine import find_engine
 from bench.speed.identity import speed_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from baselines.method import Method
     from bench.speed.device import Device
@@ -37,21 +37,15 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Gmacs:
-    """Multiply-adds of one image in 10^9; None with the reason in the notes when they cannot be counted."""
-
-    value: float | None
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Plan:
     """Every method in every variant; see `measure_speed` for the attributes.
 
     Attributes
     ----------
     gmacs
-        By method's name.
+        Multiply-adds of one image in 10^9 by method's name; None with the reason when they cannot be counted.
+    began_ns
+        Start of the budget.
     """
 
     methods: Sequence[Method]
@@ -61,7 +55,8 @@ class Plan:
     batch: int
     device: Device
     trained: TrainedSubject | None
-    gmacs: Mapping[str, Gmacs]
+    gmacs: Mapping[str, tuple[float | None, list[str]]]
+    began_ns: int
 
     def measurements(self, threads: int) -> list[Measurement]:
         """Return what is measured with this number of threads, method by method."""
@@ -93,36 +88,14 @@ def plan_speed(
     device: str,
     variants: Sequence[Variant],
     trained: TrainedSubject | None,
+    clock: Callable[[], int],
 ) -> Plan:
-    """Open the device, check that it has what the variants need, and count each method's operations.
+    """Check what `measure_speed` was called with, open the device and count each method's operations.
 
     Raises
     ------
     UsageError
-        No such device or engine, or no variant or one twice.
-    """
-    there = open_device(device)
-    wanted = [variant.identity(there) for variant in variants]
-    if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
-        raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
-    # before the conditions: the counters see no operation in inference mode
-    gmacs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
-    return Plan(methods, variants, size_hw, num_classes, batch, there, trained, gmacs)
-
-
-def require_call(
-    methods: Sequence[Method],
-    num_classes: int,
-    batch: int,
-    variants: Sequence[Variant],
-    trained: TrainedSubject | None,
-) -> None:
-    """Refuse no method or one twice, several methods for one run's weights, and int8 without its data.
-
-    Raises
-    ------
-    UsageError
-        Naming what was given.
+        See `measure_speed`.
     """
     names = [method.name for method in methods]
     if not names or len(set(names)) != len(names):
@@ -138,12 +111,19 @@ def require_call(
         ready = trained is not None and trained.judge is not None and trained.calibration is not None
         if variant.precision == "int8" and "int8" in find_engine(variant.engine).precisions and not ready:
             require_calibration(None, variant.engine)
+    began_ns = clock()
+    there = open_device(device)
+    wanted = [variant.identity(there) for variant in variants]
+    if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
+        raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
+    # before the conditions: the counters see no operation in inference mode
+    gmacs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
+    return Plan(methods, variants, size_hw, num_classes, batch, there, trained, gmacs, began_ns)
 
 
-def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> Gmacs:
+def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:
     try:
         costs = count_costs(method, num_classes, size_hw, ("gmacs",), components=False)
     except (NotMeasured, RefusedInput) as error:
-        return Gmacs(None, (f"no GEMM bound: {error}",))
-    notes = costs.notes if costs.gmacs is None else ()
-    return Gmacs(costs.gmacs, tuple(f"no GEMM bound: {note}" for note in notes))
+        return None, [f"no GEMM bound: {error}"]
+    return costs.gmacs, [f"no GEMM bound: {note}" for note in costs.notes] if costs.gmacs is None else []

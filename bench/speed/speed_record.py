@@ -53,11 +53,11 @@ def speed_records(plan: Plan, timed: Timed) -> list[SpeedRecord]:
 def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
     name = one.title
     ready, samples, (repeat, peak) = timed.ready[name], timed.samples[name], timed.watched[name]
-    gmacs, notes = plan.gmacs[one.method.name].value, list(plan.gmacs[one.method.name].notes)
+    gmacs, notes = plan.gmacs[one.method.name]
     if one.variant.precision != "fp32":
         gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
     if one.variant.deploy:
-        notes.append("operations and GEMM bound are those of the network as published, not as folded")
+        notes = [*notes, "operations and GEMM bound are those of the network as published, not as folded"]
     values = {
         **chosen_values(samples, plan.batch),
         **_other_samples(samples),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from bench.errors import RefusedInput
-from bench.files import check_written, sha256_of_file, sweep_temporaries, sync_folder, write_new
+from bench.files import check_written, sha256_of_file, sync_folder, write_new
 
 _NAME = re.compile(r"^step-(?P<step>\d{8,})\.ckpt$")
 _log = logging.getLogger(__name__)
@@ -100,11 +100,6 @@ def latest(folder: Path) -> Path | None:
             then="remove the folder to restart",
         )
     return None
-
-
-def sweep(folder: Path) -> list[Path]:
-    """Remove what killed writers left in a run's folder, and return the names; call it when a run starts."""
-    return sweep_temporaries(folder)
 
 
 def checkpoints(folder: Path) -> list[Path]:

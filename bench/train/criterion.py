@@ -8,8 +8,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from baselines.method import Method, import_named
-from bench.train.label_size import label_at
-from bench.train.ohem import HardPixels
+from bench.train.ohem import HardPixels, label_at
 from bench.train.recipe import Recipe
 from carnet.loss import pixel_loss
 

@@ -21,7 +21,7 @@ from bench.errors import Interrupted, NotMeasured
 from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
 from bench.train.failures import Diverged, OutOfMemory, failures_named
-from bench.train.journals import Journal, Silent, epoch_row, step_row
+from bench.train.journals import Journal, Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
 from bench.train.ranks import agreed
@@ -117,7 +117,7 @@ class Trainer:
         self.state = State()
         self.best: Weights | None = None
         self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean)
-        self.journal: Journal = Silent()
+        self.journal: Journal = Journals(())
         self._stop_request = StopRequest()
 
     @property

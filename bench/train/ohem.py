@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from bench.data.dataset import IGNORE
-from bench.train.label_size import label_at
 
 
 class HardPixels(nn.Module):
@@ -75,3 +74,11 @@ def first_logits(output: object) -> Tensor:
     if not isinstance(found, Tensor):
         raise ValueError(f"in training mode the network returned a {type(output).__name__} without logits")
     return found
+
+
+def label_at(label: Integer[Tensor, "b H W"], logits: Float[Tensor, "b c h w"]) -> Integer[Tensor, "b h w"]:
+    """Return the label at the logits' own resolution, by nearest neighbour."""
+    if logits.shape[-2:] == label.shape[-2:]:
+        return label
+    label = F.interpolate(label[:, None].float(), size=logits.shape[-2:], mode="nearest-exact")[:, 0]
+    return label.to(torch.int64)

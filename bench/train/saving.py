@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bench.errors import RefusedInput
+from bench.files import sweep_temporaries
 from bench.train import checkpoint
 from bench.train.ema import WeightsMean
 from bench.train.ranks import random_states, set_random_states
@@ -88,7 +89,7 @@ class Saved:
             A checkpoint of another run, or an incomplete one.
         """
         if self.fabric.is_global_zero:
-            checkpoint.sweep(self.folder)
+            sweep_temporaries(self.folder)
         self.fabric.barrier()
         path = checkpoint.latest(self.folder)
         if path is None:

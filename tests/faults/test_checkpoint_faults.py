@@ -12,6 +12,7 @@ import torch
 
 from bench import files
 from bench.errors import RefusedInput
+from bench.files import sweep_temporaries
 from bench.train import checkpoint
 
 
@@ -224,7 +225,7 @@ def test_when_every_checkpoint_is_damaged_the_run_does_not_start_anew_in_silence
 def test_a_run_without_checkpoints_has_no_latest(tmp_path, name):
     (tmp_path / "empty").mkdir()
     assert checkpoint.latest(tmp_path / name) is None
-    assert checkpoint.sweep(tmp_path / name) == []
+    assert sweep_temporaries(tmp_path / name) == []
 
 
 def test_temporary_files_of_dead_writers_are_swept_and_those_of_living_ones_stay(tmp_path, in_children):
@@ -236,13 +237,13 @@ def test_temporary_files_of_dead_writers_are_swept_and_those_of_living_ones_stay
     others = [tmp_path / "notes.tmp", tmp_path / ".hidden"]
     for path in others:
         path.touch()
-    assert checkpoint.sweep(tmp_path) == dead[:1]
+    assert sweep_temporaries(tmp_path) == dead[:1]
     assert sorted(tmp_path.iterdir()) == sorted([dead[1], *others])
 
 
 def test_a_killed_writer_leaves_only_what_the_sweep_removes(kill_everywhere):
     def check(folder, reported):
-        checkpoint.sweep(folder)
+        sweep_temporaries(folder)
         assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
 
     kill_everywhere(

@@ -37,21 +37,8 @@ class Journal(Protocol):
         """Flush and let go; nothing may be written after it."""
 
 
-class Silent:
-    """A journal that keeps nothing."""
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Forget the row."""
-
-    def flush(self) -> None:
-        """Have nothing to show."""
-
-    def close(self) -> None:
-        """Have nothing to let go."""
-
-
 class Journals:
-    """Several journals that take the same rows."""
+    """Several journals that take the same rows; without any, one that keeps nothing."""
 
     def __init__(self, journals: Sequence[Journal]) -> None:
         self.journals = journals
