@@ -1,4 +1,4 @@
-"""Whether what is published is what was measured: every record whole, every table rebuilt from them."""
+"""Whether the published numbers are the measured ones: every record intact, every table rebuilt."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from bench.results.store import read_arrays, read_record, records_folder
 
 Progress = Callable[[str], None]
 
-_AGAIN = "write it again with carnet-bench reproduce"
+_AGAIN = "rewrite it with carnet-bench reproduce"
 _KEYS = {COLUMNS: ("row", "column", "unit"), STUDY_COLUMNS: ("panel", "row", "column", "over")}
-"""What names a line, by the columns that a file has."""
+"""Columns that identify a line, by the columns of the file."""
 _MOST = 20
-"""Lines of a table that are named one by one."""
+"""Most lines of a table that are reported one by one."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is not as it was written.
+    """A file that is not as it was written.
 
     Attributes
     ----------
     file
-        Below the home folder.
+        Path below the home folder.
     found
-        What is wrong with it.
+        The fault.
     """
 
     file: str
@@ -54,14 +54,14 @@ class Damage:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was looked at, and what is damaged.
+    """How much was checked, and what is damaged.
 
     Attributes
     ----------
     records, tables
-        How many were looked at.
+        Number of files checked.
     damage
-        Empty when all is whole.
+        Empty when every file is intact.
     """
 
     records: int
@@ -78,14 +78,14 @@ class Audit:
 
 
 def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
-    """Read every record below a home folder and make every table there again.
+    """Read every record below a home folder and rebuild every table.
 
     Parameters
     ----------
     home
-        Of ``results/``.
+        Folder of ``results/``.
     progress
-        Is told what is looked at.
+        Called with each file checked.
     """
     damage: list[Damage] = []
     records: dict[str, Record] = {}
@@ -134,16 +134,16 @@ def _audit_page(page: Path, home: Path) -> list[str]:
 
 
 def audit_table(path: Path, home: Path, records: dict[str, Record]) -> list[str]:
-    """Make a table again from the records and return where the file differs; empty when it is the same.
+    """Rebuild a table from the records and return where the file differs; empty when it is the same.
 
-    The commit and machine that the file names, the methods beside the table and, where several records may
-    stand in a cell, the record that it names are taken from it; the numbers are not.
+    Commit, machine, the methods that are not in the paper and, where a cell may hold several records, the one
+    it names are taken from the file; the numbers are not.
     """
     columns = STUDY_COLUMNS if path.stem in STUDIES else COLUMNS
     try:
         text, rows = _read(path, columns)
         lines = [dict(zip(columns, row, strict=True)) for row in rows[1:]]
-        expected = _made_again(path.stem.partition("-")[0], lines, home, records)
+        expected = _rebuilt(path.stem.partition("-")[0], lines, home, records)
     except BenchError as error:
         return [str(error)]
     if expected == text:
@@ -166,20 +166,20 @@ def _read(path: Path, columns: Sequence[str]) -> tuple[str, list[list[str]]]:
     return text, rows
 
 
-def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dict[str, Record]) -> str:
-    """Return the table as the records give it; RefusedInput when what the file names is not there."""
+def _rebuilt(name: str, lines: list[dict[str, str]], home: Path, records: dict[str, Record]) -> str:
+    """Return the table as the records give it; RefusedInput when a record it names is missing."""
     origins = {(line["commit"], line["machine"]) for line in lines}
     if len(origins) != 1:
         raise RefusedInput(f"{len(origins)} commits and machines in one table, expected one")
     named = [one for line in lines for one in line["record"].split()]
     if lost := [one for one in named if one not in records]:
-        raise RefusedInput(f"names the record {lost[0]}, which is not there")
+        raise RefusedInput(f"refers to the missing record {lost[0]}")
     if name in STUDIES:
         frame = study_frame(reproduce_study(name, home), as_printed=True)
         return to_csv(frame, Origin(*origins.pop()))
     beside, unknown = _beside(lines)
     if unknown:
-        raise RefusedInput(f"not compared: no method {', '.join(unknown)} here to count again")
+        raise RefusedInput(f"not compared: no method {', '.join(unknown)} here to count")
     forms = {one.identity.form for name in named if isinstance(one := records[name], SpeedRecord)}
     if len(forms) > 1:
         raise RefusedInput(f"times of {len(forms)} engines or precisions in one table, expected one")
@@ -188,7 +188,7 @@ def _made_again(name: str, lines: list[dict[str, str]], home: Path, records: dic
 
 
 def _beside(lines: Sequence[dict[str, str]]) -> tuple[list[Method], list[str]]:
-    """Return the methods beside the table, and the names of those that are not in the registry."""
+    """Return the methods that are not in the paper, and the names of those that are not in the registry."""
     names = list(dict.fromkeys(line["row"] for line in lines if not line["printed"]))
     return [METHODS[name] for name in names if name in METHODS], [
         name for name in names if name not in METHODS
@@ -210,7 +210,7 @@ def _differences(
         for column in columns
         if line[column] != wanted[key][column]
     ]
-    said += [f"{' '.join(key)}: the records give no such line" for key in there if key not in wanted]
+    said += [f"{' '.join(key)}: not derivable from the records" for key in there if key not in wanted]
     said += [f"{' '.join(key)}: this line is missing" for key in wanted if key not in there]
     if not said:
         return [f"the same cells in another form (order, quotes, line ends); {_AGAIN}"]

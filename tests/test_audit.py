@@ -115,7 +115,7 @@ def test_a_table_of_another_engine_is_made_again_with_its_times(home: Path) -> N
         (",8.52,", ",9.52,", "printed is '9.52', the records give '8.52'"),
         ("other machine", "reproduced", "verdict is 'reproduced'"),
         ("commit c0ffee", "commit beef", "commits and machines in one table"),
-        ("carnet-mobile,time", "carnet-mobile,tide", "the records give no such line"),
+        ("carnet-mobile,time", "carnet-mobile,tide", "not derivable from the records"),
         ("\n", "\r\n", "the same cells in another form"),
         ("machine\n", "\n", "columns"),
     ],
@@ -169,7 +169,7 @@ def test_a_record_that_a_table_names_must_be_there(home: Path) -> None:
     (path,) = (home / "results" / "records" / "speed").glob("*.json")
     path.unlink()
     (one,) = auditing.audit(home).damage
-    assert one.found == f"names the record {path.stem}, which is not there"
+    assert one.found == f"refers to the missing record {path.stem}"
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

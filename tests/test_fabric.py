@@ -1,4 +1,4 @@
-"""Device, precision and strategy: what is asked for is what is taken, or the run is refused."""
+"""Device, precision and strategy: what is requested is what is taken, or the run is refused."""
 
 import pytest
 import torch

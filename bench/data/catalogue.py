@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.data import ade20k, camvid, camvid_full, cityscapes, nyudv2
+from bench.data import ade20k, camvid, camvid_full, cityscapes, nyudv2, nyudv2_classes
 from bench.data.dataset import IGNORE, MissingSplit
 from bench.data.fetch import Source
 from bench.data.scenes import classes as scenes
@@ -126,12 +126,12 @@ ENTRIES: dict[str, Entry] = {
         Entry(
             "nyudv2",
             "NYU Depth v2, 40 classes, 480x640 or cropped to 468x625",
-            nyudv2.HOW_TO_GET,
-            nyudv2.FROM_0,
+            nyudv2_classes.HOW_TO_GET,
+            nyudv2_classes.FROM_0,
             nyudv2.open_nyudv2,
             nyudv2.SPLIT_SIZES,
             nyudv2.TERMS,
-            stuff=nyudv2.STUFF,
+            stuff=nyudv2_classes.STUFF,
             sizes_hw=nyudv2.SIZES_HW,
             options=nyudv2.OPTIONS,
             splits=("train", "val"),
@@ -153,7 +153,7 @@ ENTRIES: dict[str, Entry] = {
         ),
         Entry(
             "scenes",
-            "drawn street scenes, exact labels (synthetic)",
+            "synthetic street scenes, exact labels",
             "nothing to get: drawn from a seed",
             {**{train_id: train_id for train_id in range(IGNORE)}, IGNORE: IGNORE},
             None,

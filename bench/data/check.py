@@ -144,7 +144,7 @@ def _orientation(data: SegmentationData, index: int) -> int:
     try:
         return exif_orientation(data.image_path(index))
     except RefusedInput:
-        return 1  # what is wrong with the file is told already
+        return 1  # the file's fault is reported already
 
 
 def _turned(data: SegmentationData, index: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.data import ade20k, camvid, cityscapes, nyudv2
+from bench.data import ade20k, camvid, cityscapes, nyudv2_classes
 from bench.data.scenes import classes as scenes
 from bench.errors import unknown
 
@@ -21,7 +21,7 @@ CLASS_LISTS: dict[str, ClassList] = {
     "camvid": _CAMVID,
     "camvid-full": _CAMVID,
     "cityscapes": ClassList(cityscapes.CLASSES, cityscapes.PALETTE),
-    "nyudv2": ClassList(nyudv2.CLASSES, nyudv2.PALETTE),
+    "nyudv2": ClassList(nyudv2_classes.CLASSES, nyudv2_classes.PALETTE),
     "ade20k": ClassList(ade20k.CLASSES, ade20k.PALETTE),
     "scenes": ClassList(scenes.CLASSES, scenes.PALETTE),
 }

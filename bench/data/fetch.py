@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMEOUT_S = 30.0
-ATTEMPTS = 3  # at each address; a later one goes on where the earlier broke off
+ATTEMPTS = 3  # at each address; a later one resumes where the earlier broke off
 _BLOCK = 1 << 20
 _FAILURES = (urllib.error.URLError, HTTPException, OSError, ValueError)
 
@@ -115,7 +115,7 @@ def _download(url: str, growing: GrowingFile, seen: Callable[[int, int | None], 
         elif not answer.headers.get("Content-Range", f"bytes {growing.size}-").startswith(
             f"bytes {growing.size}-"
         ):
-            raise ValueError(f"asked for bytes from {growing.size}, got {answer.headers['Content-Range']}")
+            raise ValueError(f"requested bytes from {growing.size}, got {answer.headers['Content-Range']}")
         length = answer.headers.get("Content-Length")
         total = growing.size + int(length) if length else None
         for block in iter(lambda: _read(answer), b""):

@@ -7,7 +7,6 @@ class.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,39 +16,18 @@ from bench.data.dataset import IGNORE, Sample
 from bench.data.fetch import Source
 from bench.data.folder import Pair, PairFolder, ending, missing_split
 from bench.data.images import id_table, read_image
-from bench.data.palette import bit_colours
+from bench.data.nyudv2_classes import CLASSES, FORMS, HOW_TO_GET, PALETTE, crop_entry
 from bench.errors import RefusedInput, UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bench.data.dataset import SegmentationData
 
-CLASSES = (
-    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door"),
-    *("window", "bookshelf", "picture", "counter", "blinds", "desk", "shelves", "curtain"),
-    *("dresser", "pillow", "mirror", "floor mat", "clothes", "ceiling", "books", "refridgerator"),
-    *("television", "paper", "towel", "shower curtain", "box", "whiteboard", "person", "night stand"),
-    *("toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture", "otherprop"),
-)  # fmt: skip
-PALETTE = bit_colours(len(CLASSES))
-# what has an extent but no countable shape, as SceneParse150 divides: its rug is stuff, its doors and windows
-# are not
-STUFF = tuple(CLASSES.index(title) for title in ("wall", "floor", "ceiling", "floor mat"))
-FROM_0 = {**{stored: stored for stored in range(40)}, IGNORE: IGNORE}
-FROM_1 = {0: IGNORE, **{stored: stored - 1 for stored in range(1, 41)}}
-# The two forms in which folders of the 40 classes go round: stored id -> train id.
-FORMS: dict[str, dict[int, int]] = {"0..39": FROM_0, "0..40": FROM_1}
 SPLIT_SIZES: dict[str, int] = {"train": 795, "val": 654}
 SPLITS = ("train", "val", "test")  # test names the same images as val
 SIZES_HW = (WHOLE_HW, CROPPED_HW)
 OPTIONS = ("crop_border", "labels", "class_map")
 MAT_FILE, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
 TERMS = "research; cite Silberman et al. 2012 and, for the 40 classes, Gupta et al. 2013"
-HOW_TO_GET = (
-    "carnet-bench data fetch nyudv2 (nyu_depth_v2_labeled.mat and splits.mat, no registration); the map to "
-    "40 classes is classMapping40.mat of Gupta et al.; then carnet-bench data prepare nyudv2 with all three"
-)
 _SERVER = "http://horatio.cs.nyu.edu/mit/silberman"
 # digests as several public projects state them; the files were not fetched here
 SOURCES = (
@@ -134,7 +112,7 @@ class NYUDv2(PairFolder):
             self.notes += (f"border cropped to {self.box}",)
 
     def read(self, index: int) -> Sample:
-        """Return the sample at ``index``; cropped where that was asked for and it is not cropped already."""
+        """Return the sample at ``index``; cropped on request unless it is cropped already."""
         sample = super().read(index)
         size = tuple(sample.label.shape)
         if self.box is None or size == CROPPED_HW:
@@ -199,16 +177,11 @@ class NYUDv2(PairFolder):
         whole = [image for image in probed if tuple(image.shape[1:]) == WHOLE_HW]
         if not whole:
             raise RefusedInput(
-                f"{self.root}: crop_border was asked for, but no image looked at has the size "
+                f"{self.root}: crop_border was requested, but no image read has the size "
                 f"{WHOLE_HW[0]}x{WHOLE_HW[1]} with its border",
                 then="leave crop_border out",
             )
         return find_box(whole, str(self.root))
-
-
-def crop_entry(box: Box | None) -> Mapping[str, str]:
-    """Return what a manifest holds of the crop."""
-    return {} if box is None else {f"crop_border {box}": hashlib.sha256(str(box).encode()).hexdigest()}
 
 
 def place(member: str) -> str | None:

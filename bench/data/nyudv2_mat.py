@@ -20,7 +20,7 @@ import torch
 from bench.data.border import WHOLE_HW, Box, find_box
 from bench.data.dataset import Sample
 from bench.data.images import id_table, map_ids
-from bench.data.nyudv2 import CLASSES, FROM_1, HOW_TO_GET, PALETTE, crop_entry
+from bench.data.nyudv2_classes import CLASSES, FROM_1, HOW_TO_GET, PALETTE, crop_entry
 from bench.errors import RefusedInput
 from bench.extras import import_extra
 from bench.files import sha256_of_file

@@ -34,7 +34,7 @@ def prepare(
 ) -> Unpacked:
     """Unpack or convert the downloaded files of a data set into its own folder.
 
-    Every file is looked at before anything is written. The same call again goes on after an interruption.
+    Every file is read before anything is written. Repeat the call to resume after an interruption.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _IMAGE_ENDS = (".png", ".jpg", ".jpeg")
-_THEN = "mend it, convert it to an 8-bit RGB or grey PNG or JPEG, or take it out of the folder"
+_THEN = "fix it, convert it to an 8-bit RGB or grey PNG or JPEG, or take it out of the folder"
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ _METADATA = frozenset(
 class Deferred(Tensor):
     """A tensor of the enlarged size that holds the small one, and enlarges it when anything is done to it.
 
-    A network that goes on from its enlargement so gets what it would have got, and one whose last step it is
-    returns this very tensor.
+    A network that continues from its enlargement gets what it would have got; one that ends with it returns
+    this very tensor.
     """
 
     enlargement: Enlargement

@@ -135,10 +135,10 @@ def compare(
     RefusedInput
         Shapes, or true labels of an image, that differ; no seed; pairs of unequal number.
     NotMeasured
-        Fewer than two blocks, or no labelled pixel without one of them: nothing says how the images vary.
+        Fewer than two blocks, or no labelled pixel without one of them: how the images vary is unknown.
     """
     if paired and len(first) != len(second):
-        raise RefusedInput(f"pairs of {len(first)} and {len(second)} seeds; must be as many")
+        raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")
     before, after = _replicated([first, second], blocks)
     if paired:
         change = after.less(before)
@@ -284,7 +284,7 @@ def _replicated(
             )
     numbers = np.arange(len(model)) if blocks is None else np.asarray(blocks)
     if numbers.shape != (len(model),):
-        raise RefusedInput(f"blocks of {len(numbers)} images for {len(model)}; must be as many")
+        raise RefusedInput(f"blocks of {len(numbers)} images for {len(model)} images; expected one per image")
     _, numbers = np.unique(numbers, return_inverse=True)
     count = int(numbers.max(initial=-1)) + 1
     if count < 2:

@@ -194,7 +194,7 @@ def evaluate(
     sizes: SizeRule = ANY,
     views: Views = SINGLE,
 ) -> Evaluation:
-    """Return the outcome of a network on a split; ``progress`` is told the number of images done.
+    """Return the outcome of a network on a split; ``progress`` is called with the number of images done.
 
     ``sizes`` and ``views`` as in ``predictions``.
 

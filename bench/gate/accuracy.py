@@ -1,9 +1,9 @@
-"""Accuracy records beside the baseline's: the same run and protocol, image by image, against a stated loss.
+"""Accuracy records vs the baseline's: the same run and protocol, image by image, against a largest loss.
 
-Records are immutable, so a score can only be another one where there is a new record: the same recipe, seed,
-data and protocol with other weights, or with the same weights evaluated anew. Other weights carry the noise
-of training, which one seed does not show: then a standard deviation from elsewhere stands in for it, and a
-difference within it is no regression. The same weights carry none.
+Records are immutable, so a score changes only with a new record: the same recipe, seed, data and protocol
+with other weights, or the same weights re-evaluated. Other weights carry the noise of training, which one
+seed does not show: then a standard deviation from elsewhere stands in, and a difference within it passes. The
+same weights carry no such noise.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.results.select import newest_first
 from bench.results.store import read_arrays, read_records
 
 PRIOR_SEED_STD = 0.015
-"""Of mIoU between seeds, where fewer than `_LEAST_FREEDOM` differences of seeds are on record.
+"""Standard deviation of mIoU between seeds, with fewer than `_LEAST_FREEDOM` differences of seeds on record.
 
 Users of neighbouring benchmarks report that seeds move mIoU by 1 to 2 points (SegNeXt, issue 48).
 """
@@ -48,9 +48,9 @@ class Score:
     Attributes
     ----------
     record
-        Valid and no smoke run.
+        Valid, and not of a smoke run.
     home
-        The folder of its ``results/records``.
+        Folder of its ``results/records``.
     """
 
     record: AccuracyRecord
@@ -66,22 +66,22 @@ class Score:
         """The same without the seed."""
         identity = _defining(self.record)
         recipe = {key: value for key, value in identity["run"]["recipe"].items() if key != "seed"}
-        # weights from chance are drawn by the seed
+        # random initial weights follow from the seed
         return record_id({**identity, "run": {"recipe": recipe, "data": identity["run"]["data"]}})
 
     @property
     def miou(self) -> float:
-        """As a fraction."""
+        """The mIoU as a fraction."""
         return self.record.values.miou
 
     @property
     def title(self) -> str:
-        """For a reader, e.g. ``camvid-quick, carnet-mobile, seed 0, camvid test``."""
+        """The title, e.g. ``camvid-quick, carnet-mobile, seed 0, camvid test``."""
         return self.titled(f"seed {self.seed}")
 
     @property
     def seed(self) -> int:
-        """Of the training."""
+        """Seed of the training."""
         return self.record.identity.run.recipe.seed
 
     def titled(self, seeds: str) -> str:
@@ -103,7 +103,7 @@ class Known:
     summary
         As the baseline file keeps it, see `summaries`.
     score
-        The record itself; None where it is not at hand any more, or not as it was.
+        The record itself; None where it is missing or has changed.
     """
 
     summary: Mapping[str, Any]
@@ -161,8 +161,8 @@ def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: floa
     before, now
         The latest last.
     max_loss
-        The loss of mIoU that is allowed, as a fraction. A regression is where the whole interval of the loss
-        lies above it.
+        Largest loss of mIoU that passes, as a fraction; a regression is an interval that lies above it as a
+        whole.
     """
     earlier = {known.summary["run"]: known for known in before}
     latest = {one.run: one for one in now}
@@ -170,9 +170,7 @@ def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: floa
     findings, retrained = [], defaultdict(list)
     for run, known in earlier.items():
         if run not in latest:
-            findings.append(
-                Finding("accuracy", known.summary["title"], "removed", "no record of this run any more")
-            )
+            findings.append(Finding("accuracy", known.summary["title"], "removed", "no record of this run"))
         elif known.summary["weights_sha256"] == latest[run].record.identity.weights_sha256:
             findings.append(_evaluated_anew(known, latest[run], max_loss))
         else:
@@ -198,21 +196,21 @@ def seed_noise(found: Sequence[Score]) -> tuple[float, str]:
     several = [list(seeds.values()) for seeds in groups.values() if len(seeds) > 1]
     freedom = sum(len(values) - 1 for values in several)
     if freedom < _LEAST_FREEDOM:
-        return PRIOR_SEED_STD, "assumed, as too few seeds are on record"
+        return PRIOR_SEED_STD, "assumed: too few seeds on record"
     pooled = sum(statistics.variance(values) * (len(values) - 1) for values in several) / freedom
     return math.sqrt(pooled), f"of {len(several)} runs on record"
 
 
 def _evaluated_anew(known: Known, latest: Score, max_loss: float) -> Finding:
-    """Judge one and the same weights: what differs is the evaluation, and there is no noise of training."""
+    """Judge the same weights: only the evaluation differs, without the noise of training."""
     title = latest.title
     loss = known.summary["miou"] - latest.miou
     if _is_as_it_was(known.summary, latest):
         return Finding("accuracy", title, "equal", f"mIoU {100 * latest.miou:.2f} %, the same matrices")
     if known.score is None:
         note = (
-            f"the same weights scored otherwise: loss {100 * loss:+.2f} points of mIoU, "
-            f"allowed {100 * max_loss:.2f}; the baseline's matrices are not at hand, so there is no interval"
+            f"the same weights, another score: loss {100 * loss:+.2f} points of mIoU, "
+            f"at most {100 * max_loss:.2f} allowed; no interval without the baseline's matrices"
         )
         verdict = "regression" if loss > max_loss else "passed"
         return Finding("accuracy", title, verdict, note, {"loss": loss})
@@ -235,7 +233,7 @@ def _trained_anew(
             "other weights",
             (loss, loss - half, loss + half),
             max_loss,
-            f"{source}, images not at hand",
+            f"{source}, without images",
         )
     noise = (seed_std, source)
     return _judged((title, "other weights"), first, [one for _, one in pairs], max_loss, noise)
@@ -274,7 +272,7 @@ def _verdict(title: str, what: str, loss: tuple[float, float, float], max_loss: 
     mean, low, high = loss
     note = (
         f"{what}: loss {100 * mean:+.2f} points of mIoU, 95 % interval {100 * low:+.2f} to "
-        f"{100 * high:+.2f}, allowed {100 * max_loss:.2f}"
+        f"{100 * high:+.2f}, at most {100 * max_loss:.2f} allowed"
     )
     values = {"loss": mean, "low": low, "high": high, "max_loss": max_loss}
     verdict = "regression" if low > max_loss else "not distinguishable" if high > max_loss else "passed"

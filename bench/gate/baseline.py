@@ -10,10 +10,11 @@ from typing import Any
 from bench.errors import RefusedInput
 from bench.files import write_atomic
 from bench.gate.fingerprint import from_dict
+from bench.results.record import strict_json
 
 SCHEMA = 1
 NAME = Path("results") / "baseline.json"
-"""Of the committed one, below the home folder."""
+"""Path of the committed file below the home folder."""
 
 _WRITE = "write one with `carnet-bench check --update`"
 
@@ -25,14 +26,14 @@ class Baseline:
     Attributes
     ----------
     commit
-        Of the tree that made it, ``+`` behind it when the code had changes that were not committed; None
-        where the code was in no repository.
+        Commit of the tree that made it, followed by ``+`` if the code had uncommitted changes; None outside a
+        repository.
     conditions
-        Under which the golden outputs were made (``bench.gate.golden.conditions``).
+        Conditions of the golden outputs (``bench.gate.golden.conditions``).
     methods
         Counts and golden output by method (``bench.gate.measuring``).
     accuracy
-        By record id (``bench.gate.accuracy``).
+        Scores by record id (``bench.gate.accuracy``).
     speed
         Ratios to the reference workload with their conditions (``bench.gate.ratios``); None: not measured.
     """
@@ -71,7 +72,7 @@ def read_baseline(path: Path) -> Baseline:
         said = error.strerror if isinstance(error, OSError) else "not text"
         raise RefusedInput(f"{path}: cannot read ({said})", then=_WRITE) from error
     try:
-        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{path}: not a baseline ({error})", then=_WRITE) from error
     wanted: dict[str, type | tuple[type, ...]] = {
@@ -84,7 +85,7 @@ def read_baseline(path: Path) -> Baseline:
     }
     keys = sorted(document) if isinstance(document, dict) else type(document).__name__
     if keys != sorted(wanted):
-        raise RefusedInput(f"{path}: not a baseline, has {keys}; must be {sorted(wanted)}", then=_WRITE)
+        raise RefusedInput(f"{path}: not a baseline: keys {keys}, expected {sorted(wanted)}", then=_WRITE)
     if document["schema"] != SCHEMA:
         raise RefusedInput(f"{path}: schema {document['schema']!r}; this version reads {SCHEMA}", then=_WRITE)
     for name, kind in wanted.items():
@@ -101,16 +102,18 @@ def read_baseline(path: Path) -> Baseline:
 
 def _check_method(path: Path, name: str, method: Any) -> None:
     if not isinstance(method, dict) or not set(method) <= {"counts", "golden", "failed"}:
-        raise RefusedInput(f"{path}: {name} is no method's measurements", then=_WRITE)
+        raise RefusedInput(f"{path}: {name} is not the measurements of a method", then=_WRITE)
     counts = method.get("counts", {})
     wrong = [key for key, value in counts.items() if not isinstance(value, int | None)]
     if wrong:
-        raise RefusedInput(f"{path}: {name}: {wrong[0]} is {counts[wrong[0]]!r}; must be a whole number")
+        raise RefusedInput(f"{path}: {name}: {wrong[0]} is {counts[wrong[0]]!r}; expected a whole number")
     if "golden" in method:
         try:
             from_dict(method["golden"])
         except (KeyError, TypeError, ValueError) as error:
-            raise RefusedInput(f"{path}: {name}: golden is no fingerprint ({error})", then=_WRITE) from error
+            raise RefusedInput(
+                f"{path}: {name}: golden is not a fingerprint ({error})", then=_WRITE
+            ) from error
 
 
 def _pretty(value: Any, depth: int) -> str:
@@ -120,14 +123,3 @@ def _pretty(value: Any, depth: int) -> str:
         lines = [f"{inner}{json.dumps(key)}: {_pretty(item, depth + 1)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"
     return json.dumps(value, allow_nan=False)
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a value")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} twice")
-    return dict(pairs)

@@ -1,4 +1,4 @@
-"""The whole check: what a baseline says, what this tree does, and the findings of the two."""
+"""The whole check: the baseline, this tree, and the findings of their comparison."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ra
 from bench.results.provenance import package_root, repository_state
 
 Progress = Callable[[str, float], None]
-"""Is told what is being done and the share of it, 0 to 1."""
+"""Called with the current stage and the share done, 0 to 1."""
 
 _HERE = "this tree"
 
@@ -36,11 +36,11 @@ class Settings:
     home
         The folder of ``results/``.
     kinds
-        Of ``bench.gate.findings.KINDS``.
+        Kinds of comparison, from ``bench.gate.findings.KINDS``.
     names
         Methods whose counts and golden outputs are compared; empty means all.
     max_loss
-        Allowed loss of mIoU, as a fraction.
+        Largest loss of mIoU that passes, as a fraction.
     speed
         What is timed, how long, and the allowed slowdown.
     """
@@ -52,7 +52,7 @@ class Settings:
     speed: Asked = field(default_factory=Asked)
 
     def __post_init__(self) -> None:
-        """Refuse what does not exist."""
+        """Refuse unknown kinds and models."""
         for kind in self.kinds:
             if kind not in KINDS:
                 raise unknown("kind of comparison", kind, list(KINDS))
@@ -84,7 +84,7 @@ def check(
     progress
         See `Progress`.
     methods
-        Of this tree, by name; None means the registry's.
+        Methods of this tree by name; None means the registry's.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def check(
         return _check_file(path, settings, progress, methods)
     if path.suffix == ".json" or path.is_dir():
         raise RefusedInput(
-            f"baseline {baseline}: {'a folder' if path.is_dir() else 'no such file'}; must be a baseline "
+            f"baseline {baseline}: {'a folder' if path.is_dir() else 'no such file'}; expected a baseline "
             "file or a git revision",
             then="`carnet-bench check --update` writes a baseline",
         )
@@ -106,7 +106,7 @@ def check(
 
 
 def updated(settings: Settings, progress: Progress = lambda *_: None) -> Baseline:
-    """Return a baseline of this tree; speed that is not asked for is kept from the file that is there."""
+    """Return a baseline of this tree; speed that is not requested is kept from the existing file."""
     measured = dict(_measured_here(METHODS, list(METHODS), MEASURED, progress))
     commit, dirty = repository_state(package_root())
     path = settings.home / NAME
@@ -152,7 +152,7 @@ def _check_revision(
             before = _chosen(before, methods, settings.names)
             names = [name for name in methods if not settings.names or name in settings.names]
             now = dict(_measured_here(methods, names, settings.measured, progress))
-            # one machine, one torch, one moment: no golden output may differ by a bit
+            # one machine, one torch, one moment: golden outputs must be bit-identical
             findings += compare_methods(before, now, settings.measured, ({}, {}))
         if "accuracy" in settings.kinds:
             findings += _accuracy(known_from_tree(tree), settings)

@@ -1,4 +1,4 @@
-"""Counts and golden outputs beside those of the baseline: equal, or a finding."""
+"""Counts and golden outputs compared with the baseline's: equal, or a finding."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def compare_methods(
     Parameters
     ----------
     before, now
-        Of the baseline and of the tree under test.
+        Measurements of the baseline and of the tree under test.
     kinds
         ``counts``, ``golden`` or both.
     conditions
-        Of the golden outputs on either side (``bench.gate.golden.conditions``): where they are equal the
-        outputs must be equal in every bit, else within `TOLERANCE`.
+        Conditions of the golden outputs on either side (`bench.gate.golden.conditions`): under equal ones
+        the outputs must be bit-identical, else within `TOLERANCE`.
     """
     findings = []
     for kind in kinds:
         for name in [*before, *(name for name in now if name not in before)]:
             if name not in now:
-                findings.append(Finding(kind, name, "removed", "no such method any more"))
+                findings.append(Finding(kind, name, "removed", "no longer a method"))
             elif name not in before:
                 verdict = "failed" if kind in now[name].get("failed", {}) else "added"
                 note = now[name].get("failed", {}).get(kind, "not in the baseline")
@@ -56,7 +56,7 @@ def _compared(
             return Finding(kind, name, "failed", now["failed"][kind])
         return Finding(kind, name, "not measured", f"fails as in the baseline: {now['failed'][kind]}")
     if kind not in before:
-        return Finding(kind, name, "added", "the baseline has none of this method")
+        return Finding(kind, name, "added", "not in the baseline")
     if kind == "counts":
         return _counts(name, before[kind], now[kind])
     return _golden(name, before[kind], now[kind], conditions)
@@ -99,17 +99,17 @@ def _golden(
     said = f"differs by {relative:.2g} of the largest logit"
     other = unlike(*conditions)
     if not other:
-        return Finding("golden", name, "changed", f"{said}; must be equal in every bit", values)
+        return Finding("golden", name, "changed", f"{said}; expected bit-identical", values)
     if relative <= TOLERANCE:
-        note = f"{said}, allowed {TOLERANCE:g}: {other}"
+        note = f"{said}, at most {TOLERANCE:g} expected: {other}"
         return Finding("golden", name, "within tolerance", note, values)
-    return Finding("golden", name, "changed", f"{said}; allowed {TOLERANCE:g}, with {other}", values)
+    return Finding("golden", name, "changed", f"{said}; at most {TOLERANCE:g} expected, with {other}", values)
 
 
 def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return in words what differs between two sets of conditions; empty when nothing does."""
     return ", ".join(
-        f"{key} {before.get(key)} there and {now.get(key)} here"
+        f"{key} {before.get(key)} in the baseline, {now.get(key)} here"
         for key in dict.fromkeys((*before, *now))
         if before.get(key) != now.get(key)
     )

@@ -1,4 +1,4 @@
-"""What the gate found: one line a comparison, and what all of them together mean."""
+"""What the gate found: one line per comparison, and the verdict on all of them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Finding:
     Attributes
     ----------
     kind
-        Of `KINDS`.
+        One of `KINDS`.
     name
-        Of the method or run.
+        Name of the method or run.
     verdict
-        Of `PASSED`, `REGRESSIONS` or `OPEN`.
+        One of `PASSED`, `REGRESSIONS` or `OPEN`.
     note
         What was found, for a reader.
     values
@@ -52,7 +52,7 @@ class Finding:
 
     @property
     def is_judged(self) -> bool:
-        """Whether something was compared at all."""
+        """Whether anything was compared."""
         return self.verdict not in OPEN
 
 
@@ -63,7 +63,7 @@ class Report:
     Attributes
     ----------
     baseline
-        What was compared with, in words.
+        Name of what this tree was compared with.
     findings
         In the order of `KINDS`.
     """
@@ -104,13 +104,13 @@ class Report:
         }
 
     def error(self) -> BenchError | None:
-        """Return the error whose exit code tells the verdict; None when the check passed."""
+        """Return the error with the verdict's exit code; None when the check passed."""
         if self.regressions:
             names = ", ".join(dict.fromkeys(f"{one.name} ({one.kind})" for one in self.regressions))
             return RegressionFound(
                 f"{len(self.regressions)} of {len(self.findings)} comparisons with {self.baseline} are "
                 f"regressions: {names}",
-                then="mend it; a change that is meant: `carnet-bench check --update`, and commit the file",
+                then="fix the regression; if intended, commit the file of `carnet-bench check --update`",
             )
         if self.verdict == "not measured":
             return NotMeasured(

@@ -1,4 +1,4 @@
-"""Logits as a few numbers that change when any of them changes, and what equality of two such may mean."""
+"""Logits as a few numbers that change when any logit changes, and how far two such may differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.errors import NotMeasured
 PROJECTIONS = 4
 SAMPLES = 16
 TOLERANCE = 1e-4
-"""Most by which outputs may differ on another machine or torch, as a share of the largest logit."""
+"""Largest difference of outputs on another machine or torch, as a share of the largest logit."""
 
 _WEIGHT_BITS = 20
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15  # 2^64 / 1.618..., the step of splitmix64
@@ -32,7 +32,7 @@ class Fingerprint:
     Attributes
     ----------
     shape
-        Of the output.
+        Shape of the output.
     largest
         The largest absolute logit.
     projections
@@ -57,14 +57,14 @@ def fingerprint(output: Array) -> Fingerprint:
     Raises
     ------
     NotMeasured
-        It holds values that are no numbers, or nothing but zeros, which every network could return.
+        It holds NaN or infinity, or only zeros, which any network could return.
     """
     flat = output.astype(np.float64).ravel()
     if not flat.size or not bool(np.isfinite(flat).all()):
-        raise NotMeasured("the output holds values that are no numbers")
+        raise NotMeasured("the output holds NaN or infinity")
     largest = float(np.abs(flat).max())
     if largest == 0.0:
-        raise NotMeasured("the output is zero everywhere, which says nothing")
+        raise NotMeasured("the output is zero everywhere")
     unit = 2.0**_WEIGHT_BITS * math.sqrt(flat.size)
     # a product of 24 and 21 bits is exact, and fsum rounds once: the order of the sum cannot matter
     sums = [math.fsum((flat * _weights(number, flat.size)).tolist()) for number in range(PROJECTIONS)]
@@ -81,10 +81,10 @@ def from_dict(document: Mapping[str, Any]) -> Fingerprint:
     """Return the fingerprint that ``Fingerprint.as_dict`` gave; a wrong key or type is a ValueError."""
     numbers = {name: document[name] for name in ("projections", "samples")}
     if set(document) != {"shape", "largest", *numbers}:
-        raise ValueError(f"keys {sorted(document)}; must be largest, projections, samples, shape")
+        raise ValueError(f"keys {sorted(document)}; expected largest, projections, samples, shape")
     for name, values in {"largest": [document["largest"]], "shape": document["shape"], **numbers}.items():
         if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
-            raise ValueError(f"{name} is {values!r}; must be numbers")
+            raise ValueError(f"{name} is {values!r}; expected numbers")
     return Fingerprint(
         tuple(document["shape"]),
         float(document["largest"]),

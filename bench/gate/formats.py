@@ -12,7 +12,7 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(report: Report) -> str:
-    """Return JUnit XML: a suite for each kind, a case for each finding; what was not judged is skipped."""
+    """Return JUnit XML: a suite per kind, a case per finding; what was not judged is skipped."""
     root = ET.Element("testsuites", {"name": "carnet-bench check", **_numbers(report.findings)})
     for kind in KINDS:
         findings = [finding for finding in report.findings if finding.kind == kind]
@@ -34,7 +34,7 @@ def to_junit(report: Report) -> str:
 
 
 def to_markdown(report: Report) -> str:
-    """Return a table of verdicts, and a line for whatever is not simply as it was."""
+    """Return a table of verdicts, and a line per finding that is not plain equality."""
     lines = [f"## carnet-bench check: {report.verdict}", "", f"Compared with {_cell(report.baseline)}.", ""]
     lines += ["| | compared | verdicts |", "|---|---:|---|"]
     for kind, verdicts in report.counted().items():
@@ -51,7 +51,7 @@ def to_markdown(report: Report) -> str:
 
 
 def to_tell(report: Report) -> list[Finding]:
-    """Return the findings that a reader wants in words, regressions first."""
+    """Return the findings to be listed one by one, regressions first."""
     told = [one for one in report.findings if one.verdict != "equal"]
     return sorted(told, key=lambda one: not one.is_regression)
 

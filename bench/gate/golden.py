@@ -1,4 +1,4 @@
-"""Golden outputs: what a network answers to one fixed image with fixed weights, as numbers to compare."""
+"""Golden outputs: a network's logits for one fixed image and fixed weights, as numbers to compare."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from baselines.method import Method
 from bench.gate.fingerprint import Fingerprint, fingerprint
 
 SIZE_HW = (64, 96)
-"""Height and width of the image, pixels; a method that does not take it gets the next size that it takes."""
+"""Height and width of the image, pixels; a method that refuses it gets the next size that it accepts."""
 CLASSES = 5
-"""Of the output; a method whose head belongs to one data set has that set's."""
+"""Output classes; a method whose head belongs to one data set has that set's."""
 
 _SEED = 2020
 _SHIFT = 0.02
 
 
 def conditions() -> dict[str, Any]:
-    """Return what must be equal for two golden outputs to be equal in every bit."""
+    """Return what must be equal for two golden outputs to be bit-identical."""
     from bench.results.provenance import machine  # noqa: PLC0415 - measuring itself needs no provenance
 
     return {
@@ -41,7 +41,7 @@ def golden(method: Method) -> Fingerprint:
     Raises
     ------
     NotMeasured
-        The logits are no numbers, or all zero.
+        The logits hold NaN or infinity, or are all zero.
     """
     return fingerprint(golden_logits(method).numpy())
 

@@ -1,6 +1,6 @@
-"""What a tree's methods cost and answer, one method after the other.
+"""Counts and golden outputs of a tree's methods, one method after the other.
 
-This runs in the tree under test and, with the code of an older tree around it, in a worker process: beside
+This runs in the tree under test and, with the code of an older tree around it, in a worker process: next to
 the gate's own modules it uses only what every tree has had, the registry and ``count_costs``.
 """
 
@@ -23,7 +23,7 @@ COUNTS = {
 KINDS = ("counts", "golden")
 
 Measured = dict[str, Any]
-"""Of one method: ``counts`` and ``golden`` where wanted, or ``failed`` with the reason of each."""
+"""Measurements of one method: ``counts`` and ``golden`` as wanted, or ``failed`` with the reason of each."""
 
 
 def measurements(
@@ -38,7 +38,7 @@ def measurements(
 def measure(method: Method, kinds: Iterable[str] = KINDS) -> Measured:
     """Return a method's counts at its own size and classes, and its golden output.
 
-    ``failed`` holds the reason for each of ``kinds`` that could not be had.
+    ``failed`` holds the reason for each of ``kinds`` that could not be measured.
     """
     measured: Measured = {}
     failed: dict[str, str] = {}
@@ -54,7 +54,7 @@ def measure(method: Method, kinds: Iterable[str] = KINDS) -> Measured:
 def counts_of(method: Method) -> dict[str, int | None]:
     """Return the counts of one forward pass as whole numbers, with the size and classes they are of.
 
-    None is a count that could not be had, as when two counters differ.
+    None is a count that is not available, as when two counters differ.
     """
     costs = count_costs(
         method, method.num_classes, method.size_hw, tuple(COUNTS.values()), components=False
@@ -69,7 +69,7 @@ def counts_of(method: Method) -> dict[str, int | None]:
 
 
 def serve(kinds: Iterable[str], names: Iterable[str], say: Callable[[dict[str, Any]], None]) -> None:
-    """Say which methods this tree has, then the measurements of those named; without names of all."""
+    """Send the names of the methods, then the measurements of those named; of all without names."""
     from baselines.registry import METHODS  # noqa: PLC0415 - a test may hand in methods of its own
 
     wanted = list(names)

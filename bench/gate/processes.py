@@ -1,4 +1,4 @@
-"""Worker processes, each around the code of one tree, and what they say."""
+"""Worker processes, each running the code of one tree, and their answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Worker:
     process
         With pipes for stdin and stdout.
     title
-        What the user calls the tree, for messages.
+        Name of the tree in messages.
     """
 
     def __init__(self, process: subprocess.Popen[str], title: str, errors: Any) -> None:
@@ -41,7 +41,7 @@ class Worker:
         Raises
         ------
         RefusedInput
-            The process has ended, with its last words.
+            The process has ended; the message holds its last lines.
         """
         if self.process.stdin is None:
             raise self._ended()
@@ -65,7 +65,7 @@ class Worker:
                 try:
                     document = json.loads(line)
                 except ValueError:
-                    raise RefusedInput(f"{self.title}: its process said '{line.strip()[:80]}'") from None
+                    raise RefusedInput(f"{self.title}: its process printed '{line.strip()[:80]}'") from None
                 yield document
         if self.process.wait() != 0:
             raise self._ended()
@@ -74,7 +74,9 @@ class Worker:
         code = self.process.wait()
         self._errors.seek(0)
         lines = [line for line in self._errors.read().splitlines() if line.strip()][-_LAST_WORDS:]
-        return RefusedInput(f"{self.title}: its process ended with {code}: {' | '.join(lines) or 'no words'}")
+        return RefusedInput(
+            f"{self.title}: its process ended with {code}: {' | '.join(lines) or 'no output'}"
+        )
 
 
 @contextlib.contextmanager
@@ -86,7 +88,7 @@ def worker(root: Path, title: str, words: Sequence[str], threads: int = 1) -> It
     root
         The folder of the packages ``carnet``, ``baselines`` and ``bench``.
     title
-        What the user calls the tree.
+        Name of the tree in messages.
     words
         The worker's task, see ``bench.gate.worker``.
     threads

@@ -1,4 +1,4 @@
-"""A git revision as a tree on disk: a worktree that is there for one comparison and gone afterwards."""
+"""A git revision as a tree on disk: a worktree that lasts for one comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.errors import Interrupted, RefusedInput
 from bench.results.provenance import repository_state
 
 MERGE_BASE = "..."
-"""Behind a revision: the commit where the present one left it, as ``git diff REV...`` has it."""
+"""Suffix of a revision: the merge base of it and HEAD, as in ``git diff REV...``."""
 
 
 def commit_of(repository: Path, revision: str) -> str:
@@ -29,14 +29,14 @@ def commit_of(repository: Path, revision: str) -> str:
     name = revision.removesuffix(MERGE_BASE)
     if repository_state(repository)[0] is None:
         raise RefusedInput(
-            f"baseline '{revision}': no such file; and the code is in no git repository of its own, so it is "
-            "no revision"
+            f"baseline '{revision}': no such file, and the code is in no git repository of its own, so it "
+            "cannot be a revision"
         )
-    # --end-of-options: a name that begins with a dash is no option of git's
+    # --end-of-options: a name that begins with a dash is not an option
     found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.returncode:
         raise RefusedInput(
-            f"baseline '{revision}': neither a file nor a revision of the repository that the code is in",
+            f"baseline '{revision}': neither a file nor a revision of this repository",
             then="give a file written by `carnet-bench check --update`, or a branch, tag or commit "
             "(git fetch, if it is on a server)",
         )
@@ -59,7 +59,7 @@ def worktree(repository: Path, commit: str) -> Iterator[Path]:
     Raises
     ------
     RefusedInput
-        Git cannot make it, in git's words.
+        Git cannot create it; the message is git's.
     """
     folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
     tree = folder / "tree"
@@ -68,7 +68,9 @@ def worktree(repository: Path, commit: str) -> Iterator[Path]:
             made = _git(repository, "worktree", "add", "--detach", "--force", str(tree), commit)
             if made.returncode:
                 said = made.stderr.strip().splitlines()
-                raise RefusedInput(f"baseline {commit}: git made no worktree: {said[-1] if said else '?'}")
+                raise RefusedInput(
+                    f"baseline {commit}: `git worktree add` failed: {said[-1] if said else '?'}"
+                )
             yield tree
     finally:
         _git(repository, "worktree", "remove", "--force", str(tree))
@@ -79,7 +81,7 @@ def worktree(repository: Path, commit: str) -> Iterator[Path]:
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
-        raise Interrupted("stopped by SIGTERM", number, then="the same command again")
+        raise Interrupted("stopped by SIGTERM", number, then="rerun the command")
 
     try:
         before = signal.signal(signal.SIGTERM, stop)

@@ -88,7 +88,7 @@ def predict_files(
     overwrite
         Replace results that are there.
     progress
-        Is told the number of images done.
+        Called with the number of images done.
 
     Raises
     ------

@@ -85,7 +85,7 @@ def export_predictions(  # noqa: PLR0917 - a network with all that it needs, the
     ending
         What follows a sample's name.
     progress
-        Is told the number of images done.
+        Called with the number of images done.
 
     Raises
     ------

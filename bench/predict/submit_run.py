@@ -52,7 +52,7 @@ def submit_run(
     views
         What of an image the network is shown.
     progress
-        Is told images done and images in all.
+        Called with images done and images in all.
     model
         ``path/to/file.py:build`` of a network that is not in the registry.
     partial

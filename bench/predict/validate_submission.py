@@ -88,7 +88,7 @@ def validate_submission(
         {name: (height, width)} of exactly the images whose labels must be there (None: the size is not
         compared), where they are at hand; without it names are checked by their pattern and number by city.
     progress
-        Is told files done and files in all.
+        Called with files done and files in all.
 
     Raises
     ------

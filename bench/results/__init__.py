@@ -1,1 +1,1 @@
-"""Records: one immutable file a measurement, with where it comes from."""
+"""Records: one immutable file per measurement, with its provenance."""

@@ -34,7 +34,7 @@ PACKAGES = (
     "lightning-fabric",
     "carnet-bench",
 )
-# what decides a measurement; a changed table or page in the working tree does not make it dirty
+# decides a measurement; a changed table or page in the working tree does not make it dirty
 TREE = ("carnet", "baselines", "bench", "pyproject.toml")
 
 
@@ -101,7 +101,7 @@ def source_digest(paths: Sequence[Path]) -> str:
     Raises
     ------
     RefusedInput
-        A file is not there or is not Python.
+        A file is missing or is not Python.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -128,12 +128,12 @@ def _machine() -> tuple[tuple[str, Any], ...]:
 
 
 def machine() -> dict[str, Any]:
-    """Return CPU and GPU model, cores, memory (GiB) and system; None is what the system does not tell."""
+    """Return CPU and GPU model, cores, memory (GiB) and system; None where the system does not tell."""
     return dict(_machine())
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python and of what a measurement depends on; None is not installed."""
+    """Return the versions of Python and of what a measurement depends on; None where not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -144,7 +144,7 @@ def versions() -> dict[str, str | None]:
 
 
 def package_root(package: str | None = None) -> Path:
-    """Return the folder of a package of ours, or, without a name, the folder that holds them all."""
+    """Return the folder of one of our packages, or, without a name, the folder that holds them."""
     spec = importlib.util.find_spec(package or "carnet")
     if spec is None or spec.origin is None:
         raise RefusedInput(f"package {package or 'carnet'} is not installed")

@@ -136,7 +136,7 @@ class Record(BaseModel):
             raise RefusedInput(f"{source}: id {record.id} is not that of its identity, {actual}")
         # only this name: a record must not make us read another file
         if record.sidecar is not None and record.sidecar.file != f"{record.id}.npz":
-            raise RefusedInput(f"{source}: sidecar.file is {record.sidecar.file!r}; must be {record.id}.npz")
+            raise RefusedInput(f"{source}: sidecar.file is {record.sidecar.file!r}; expected {record.id}.npz")
         return record
 
 
@@ -204,7 +204,7 @@ def from_json(text: str | bytes, source: object) -> Record:
         that is not its identity's, or content that was changed after it was written.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{source}: not a record ({error})") from error
     if not isinstance(document, dict):
@@ -222,7 +222,7 @@ def from_json(text: str | bytes, source: object) -> Record:
     if checksum != actual:
         raise RefusedInput(
             f"{source}: content changed after it was written (SHA-256 {actual}, the file says {checksum})",
-            then="restore the file from version control, or measure again",
+            then="restore the file from version control, or re-measure",
         )
     return record
 
@@ -252,15 +252,20 @@ def _plain(value: Any, where: str) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise RefusedInput(f"{where} is {value}; must be finite, or null when not measured")
+            raise RefusedInput(f"{where} is {value}; expected a finite number, or null when not measured")
         return value
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
-            raise RefusedInput(f"{where} has the key {wrong[0]!r}; keys must be text")
+            raise RefusedInput(f"{where} has the key {wrong[0]!r}; expected text keys")
         return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
-    raise RefusedInput(f"{where} is a {type(value).__name__}; must be a number, text, list, object or null")
+    raise RefusedInput(f"{where} is a {type(value).__name__}; expected a number, text, list, object or null")
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Return a JSON document; a key given twice, NaN or infinity is a ValueError."""
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

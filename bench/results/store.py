@@ -1,4 +1,4 @@
-"""The records on disk: one immutable file each, so that any number of writers may work at once."""
+"""The records on disk: one immutable file each, safe for concurrent writers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def records_folder(home: Path, kind: str) -> Path:
 def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Path:
     """Write a record to ``HOME/results/records/KIND/ID.json``; the arrays first, to ``ID.npz``.
 
-    Nothing is ever overwritten: writing the same record again does nothing. A kill between the two files
+    Nothing is ever overwritten: rewriting the same record does nothing. A kill between the two files
     leaves an ``.npz`` without a record, which no reader looks at and `next_take` steps over.
 
     Returns
@@ -63,14 +63,14 @@ def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Pa
         record = record.revised(sidecar={"file": name, "sha256": hashlib.sha256(content).hexdigest()})
         _write_once(folder / name, content)
     elif record.sidecar is not None and not (folder / record.sidecar.file).is_file():
-        raise RefusedInput(f"{folder / record.sidecar.file}: the record names this file; give its arrays")
+        raise RefusedInput(f"{folder / record.sidecar.file}: named by the record; pass its arrays")
     path = folder / f"{record.id}.json"
     _write_once(path, to_json(record).encode())
     return path
 
 
 def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, Path]:
-    """Write a measurement under its first free take, whatever other processes write meanwhile.
+    """Write a measurement under its first free take, safe against concurrent writers.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, 
         try:
             path = write_record(record.revised(identity={"take": take}, sidecar=None), home, arrays)
         except TakenError:
-            take += 1  # another process was quicker
+            take += 1  # another process was faster
         else:
             written = read_record(path)
             if not isinstance(written, type(record)):
@@ -195,8 +195,8 @@ def _write_once(path: Path, content: bytes) -> None:
     except FileExistsError:
         if path.read_bytes() != content:
             raise TakenError(
-                f"{path}: another measurement is there, and records are never overwritten",
-                then="measure it again as the next take",
+                f"{path}: taken by another measurement; records are never overwritten",
+                then="record it as the next take",
             ) from None
 
 

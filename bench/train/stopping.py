@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class StopRequest:
-    """The signal that asked for a stop; None before any."""
+    """The signal that requested a stop; None before any."""
 
     number: int | None = None
 

@@ -1,7 +1,7 @@
 """Whether ``check`` finds a planted slowdown every time, and lets an unchanged tree pass every time.
 
 Two trees of HEAD are compared as ``check --baseline REV`` compares two trees. In one of them the forward pass
-of CARNet goes on working until it has taken 5 % longer. For quiet machines: what was not valid is printed as
+of CARNet keeps working until it has taken 5 % longer. For quiet machines: what was not valid is printed as
 such, and is neither found nor passed. A repetition takes a minute or two.
 
 python tests/benchmarks/gate.py [--repetitions 20] [--slowdown 5] [--size 128x256] [--against revision|file]

@@ -57,7 +57,7 @@ def test_no_digit_of_all_costs_is_cut(
     monkeypatch.setenv("COLUMNS", columns)
     names = ("deeplab-crf-largefov", "cascaded-dilatednet")
     costs = [
-        Costs(737.668, 737.685, 1278.965, 639.802, 267.404, name, classes, size_hw)
+        Costs(1051.234, 1051.251, 1278.965, 1300.321, 267.404, name, classes, size_hw)
         for name, classes, size_hw in zip(names, (19, 150), ((1024, 2048), (384, 384)), strict=True)
     ]
     show_together(costs, dict.fromkeys(names, "paper"))
@@ -65,7 +65,7 @@ def test_no_digit_of_all_costs_is_cut(
     assert max(map(len, out.splitlines())) <= 80
     for text in (*names, "1024x2048, 19", "384x384, 150"):
         assert out.count(text) == 1
-    for digits in ("737.668", "737.685", "1278.965", "2557.930", "639.802", "267.404"):
+    for digits in ("1051.234", "1278.965", "2557.930", "1300.321", "267.404"):
         assert out.count(digits) == 2
 
 
@@ -82,19 +82,7 @@ def test_cost_of_a_file_of_one_s_own_by_either_spelling(app: typer.Typer, tmp_pa
 def test_the_table_names_components_and_units(app: typer.Typer) -> None:
     result = CliRunner().invoke(app, ["cost", "carnet-mobile", "--size", "64x64"], env={"COLUMNS": "120"})
     assert result.exit_code == 0
-    for word in (
-        "bs",
-        "carmodule",
-        "crp",
-        "others",
-        "total",
-        "thop",
-        "2019",
-        "0.0.22",
-        "GMAC",
-        "GFLOP",
-        "64x64",
-    ):
+    for word in ("bs", "carmodule", "crp", "others", "total", "2019", "GMAC", "GFLOP", "64x64"):
         assert word in result.stdout
     assert "note: carnet-mobile" in result.stderr
 

@@ -168,7 +168,7 @@ def test_what_cannot_be_compared_is_refused(first, second, blocks, message):
 
 
 def test_pairs_of_unequal_number_are_refused():
-    with pytest.raises(RefusedInput, match="pairs of 1 and 2 seeds"):
+    with pytest.raises(RefusedInput, match="1 and 2"):
         compare([images(1, 2)], [images(1, 2)] * 2, paired=True)
 
 

@@ -160,7 +160,7 @@ def test_windows_of_scaled_mirror_images_by_hand() -> None:
     torch.testing.assert_close(both[0, 1, 0], expected + expected.flip(0))
 
 
-# --- what may be asked for
+# --- what may be requested
 
 
 @pytest.mark.parametrize(

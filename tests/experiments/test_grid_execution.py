@@ -104,7 +104,7 @@ def _no_training(kind, *_):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Runs whose training is told by the test; nothing is scored."""
+    """Runs whose training the test dictates; nothing is scored."""
     trained = []
 
     def train(recipe, _settings, _watch):

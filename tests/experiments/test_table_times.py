@@ -29,7 +29,7 @@ class Clock:
 
 
 class Machine:
-    """Builds networks in no time and calls them for the seconds it is told, one number a call."""
+    """Builds networks in no time and calls them for the given seconds, one number per call."""
 
     def __init__(self, calls_s: dict[str, list[float]], build_s: float = 0.0) -> None:
         self.clock = Clock()

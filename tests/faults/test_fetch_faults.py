@@ -15,7 +15,7 @@ DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
 class Server(BaseHTTPRequestHandler):
-    """``/whole`` sends all, ``/half`` closes after half of what is asked for, ``/wrong`` sends other bytes.
+    """``/whole`` sends all, ``/half`` closes after half of the request, ``/wrong`` sends other bytes.
 
     ``/deaf`` is as ``/half`` but knows no ranges; ``/gone`` is a 404.
     """

@@ -38,7 +38,7 @@ def test_a_kill_at_any_moment_of_two_saves_leaves_the_last_saved_checkpoint(kill
     def check(folder, reported):
         found = step_in(checkpoint.latest(folder))
         assert found >= max([0, *reported])
-        # and the run goes on from there, over whatever the killed one left
+        # and the run resumes from there, over whatever the killed one left
         checkpoint.save(folder, found + 1, state_of(found + 1), keep)
         assert step_in(checkpoint.latest(folder)) == found + 1
         assert len(list(folder.glob("*.sha256"))) <= keep

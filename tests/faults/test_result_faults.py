@@ -78,7 +78,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_no_half_record(kill_everywhere):
         rows = sorted(record.identity.batch for record in store.read_records(folder, "speed"))
         assert rows in ([0], [0, 1])
         assert rows == [0, 1] or not reported
-        # the killed measurement is made again, with another outcome, and finds its place
+        # the killed measurement is repeated, with another outcome, and finds its place
         again, _ = store.add_record(record_of(1), folder, {"matrix": np.zeros((3, 3))})
         assert again in store.read_records(folder, "speed")
         assert store.read_arrays(again, folder)["matrix"].sum() == 0
@@ -140,7 +140,7 @@ def test_a_strange_name_comes_back_as_it_went(tmp_path, name):
 
 
 def test_not_a_number_never_enters_a_record(tmp_path):
-    with pytest.raises(RefusedInput, match=r"values\.per_class\[1\] is nan; must be finite, or null"):
+    with pytest.raises(RefusedInput, match=r"values\.per_class\[1\] is nan; expected a finite number"):
         make_record("accuracy", {}, {"per_class": [0.5, float("nan")]}, {})
     path = store.write_record(record_of(3), tmp_path)
     path.write_text(path.read_text().replace("13.0", "NaN"))
@@ -166,7 +166,7 @@ def test_a_record_is_never_replaced_by_another_measurement(tmp_path):
     before = path.read_bytes()
     assert store.write_record(record_of(0), tmp_path) == path  # the same again is no news
     other = make_record("speed", record_of(0).stored["identity"], {"median_ms": 1.0}, {})
-    with pytest.raises(RefusedInput, match=rf"{path.name}: another measurement is there"):
+    with pytest.raises(RefusedInput, match=rf"{path.name}: taken by another measurement"):
         store.write_record(other, tmp_path)
     assert path.read_bytes() == before
 

@@ -53,7 +53,7 @@ def test_two_points_lost_are_found_when_the_records_were_changed_under_the_file(
     plant(original.home, original.home, original.record, 0.02)
     (one,) = compare_scores(known_from_file(kept, original.home), scores(original.home), 0.01)
     assert one.verdict == "regression"
-    assert "matrices are not at hand" in one.note
+    assert "baseline's matrices" in one.note
 
 
 def test_a_loss_below_the_stated_one_passes(original, tmp_path: Path, plant) -> None:
@@ -127,7 +127,7 @@ def test_another_run_is_added_and_one_that_is_gone_is_removed(original, tmp_path
 def test_the_noise_between_seeds_comes_from_the_records_once_there_are_enough(
     original, tmp_path: Path, plant
 ) -> None:
-    assert seed_noise([original]) == (PRIOR_SEED_STD, "assumed, as too few seeds are on record")
+    assert seed_noise([original]) == (PRIOR_SEED_STD, "assumed: too few seeds on record")
     losses = (0.0, 0.01, 0.02, 0.03, 0.04)
     for seed, loss in enumerate(losses):
         plant(tmp_path, original.home, original.record, loss, weights="abcde"[seed], seed=seed)

@@ -62,13 +62,13 @@ def test_a_hundred_thousandth_of_one_logit_is_found(toy) -> None:
     found = findings(toy(a=""), toy(a="logit"))
     assert found["counts", "a"].verdict == "equal"
     assert found["golden", "a"].verdict == "changed"
-    assert "must be equal in every bit" in found["golden", "a"].note
+    assert "bit-identical" in found["golden", "a"].note
 
 
 def test_on_another_machine_the_tolerance_holds_and_the_note_says_so(toy) -> None:
     one = findings(toy(a=""), toy(a="logit"), ELSEWHERE)["golden", "a"]
     assert one.verdict == "within tolerance"
-    assert "allowed 0.0001: torch 1.0 there" in one.note
+    assert "0.0001 expected: torch 1.0 in the baseline" in one.note
 
 
 def test_beyond_the_tolerance_no_other_machine_excuses_it(toy) -> None:

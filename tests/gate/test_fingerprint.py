@@ -57,7 +57,12 @@ def test_another_shape_is_as_different_as_can_be() -> None:
 
 @pytest.mark.parametrize(
     ("output", "said"),
-    [([math.nan, 1.0], "no numbers"), ([math.inf], "no numbers"), ([], "no numbers"), ([0.0, 0.0], "zero")],
+    [
+        ([math.nan, 1.0], "NaN or infinity"),
+        ([math.inf], "NaN or infinity"),
+        ([], "NaN or infinity"),
+        ([0.0, 0.0], "zero"),
+    ],
 )
 def test_an_output_that_says_nothing_has_no_fingerprint(output: list[float], said: str) -> None:
     with pytest.raises(NotMeasured, match=said):

@@ -108,5 +108,5 @@ def test_the_tree_is_gone_after_sigterm_and_the_exit_code_is_its(repository: Pat
 
 
 def test_a_commit_that_git_does_not_have_is_refused_in_git_s_words(repository: Path) -> None:
-    with pytest.raises(RefusedInput, match="git made no worktree"), worktree(repository, "0" * 40):
+    with pytest.raises(RefusedInput, match="git worktree add"), worktree(repository, "0" * 40):
         pytest.fail("there is no such commit")

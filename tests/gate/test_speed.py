@@ -99,7 +99,7 @@ def test_other_machine_engine_or_threads_are_not_comparable(device, key: str) ->
     known = {"conditions": {**conditions(ASKED), key: "other"}, "models": {}}
     (one,) = compare_with_file(NOW, known, ASKED, nothing)
     assert one.verdict == "not comparable"
-    assert f"{key} other there" in one.note
+    assert f"{key} other in the baseline" in one.note
     assert asked == []
 
 

@@ -107,6 +107,6 @@ def test_arrays_that_a_killed_writer_left_take_up_a_take(tmp_path):
 def test_a_record_that_names_arrays_is_not_written_without_them(tmp_path):
     path = store.write_record(accuracy(), tmp_path, {"a": np.zeros(1)})
     record = store.read_record(path)
-    with pytest.raises(RefusedInput, match=rf"{record.id}\.npz: the record names this file"):
+    with pytest.raises(RefusedInput, match=rf"{record.id}\.npz: named by the record"):
         store.write_record(record, tmp_path / "elsewhere")
     assert store.write_record(record, tmp_path) == path

@@ -146,7 +146,7 @@ def test_openvino_without_the_precision_is_refused_instead_of_another_one_taken(
 
     if "FP16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):  # type: ignore[attr-defined]
         pytest.skip("this CPU computes in fp16")
-    with pytest.raises(UsageError, match="openvino: this CPU has no fp16; asked for it, it computes in"):
+    with pytest.raises(UsageError, match="openvino: this CPU has no fp16"):
         run(tiny, "openvino", "fp16")
 
 

@@ -1,4 +1,4 @@
-"""On a CPU CARNet trains in its fast form, unless it is told not to; records say which it was."""
+"""On a CPU CARNet trains in its fast form, unless told otherwise; records say which it was."""
 
 import pytest
 import torch

@@ -25,7 +25,7 @@ LABEL = torch.tensor([[[0, 0, 0, 255]]])
     ("threshold", "min_kept", "kept"),
     [
         (0.7, 1, [0.2, 0.5]),  # below 0.7 are two
-        (0.7, 3, [0.2, 0.5, 0.9]),  # but three are asked for
+        (0.7, 3, [0.2, 0.5, 0.9]),  # but three are requested
         (0.3, 1, [0.2]),
         (0.1, 1, [0.2]),  # none is below: the hardest one
         (0.7, 100, [0.2, 0.5, 0.9]),  # more than there are

@@ -100,7 +100,7 @@ def _first_nodes(model: Any, convolutions: int) -> list[str]:
     """Return the names of the nodes before the convolution after these first ones.
 
     All of them, not the convolutions alone: an activation without the convolution before it would be taken
-    for a part of the rounding, which is not there then, and be dropped.
+    for a part of the rounding, which is then missing, and be dropped.
 
     Raises
     ------

@@ -19,7 +19,7 @@ SOURCES: dict[str, dict[str, str]] = {
 
 
 TABULATED = Tabulated({})
-"""Not asked for the code: the sources of these rows are known."""
+"""No code is needed: the sources of these rows are known."""
 TABULATED._sources.update({(row, False): one for row, one in SOURCES.items()})
 
 
