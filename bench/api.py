@@ -64,8 +64,9 @@ def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
     RefusedInput
         A record is damaged.
     """
+    from bench.paper.studies import STUDIES  # noqa: PLC0415
     from bench.reproduce.frames import study_frame, table_frame  # noqa: PLC0415
-    from bench.reproduce.study import STUDIES, reproduce_study  # noqa: PLC0415
+    from bench.reproduce.study import reproduce_study  # noqa: PLC0415
     from bench.reproduce.table import reproduce  # noqa: PLC0415
 
     if name in STUDIES:
