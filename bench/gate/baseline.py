@@ -10,6 +10,7 @@ from typing import Any
 from bench.errors import RefusedInput
 from bench.files import write_atomic
 from bench.gate.fingerprint import from_dict
+from bench.results.record import strict_json
 
 SCHEMA = 1
 NAME = Path("results") / "baseline.json"
@@ -71,7 +72,7 @@ def read_baseline(path: Path) -> Baseline:
         said = error.strerror if isinstance(error, OSError) else "not text"
         raise RefusedInput(f"{path}: cannot read ({said})", then=_WRITE) from error
     try:
-        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{path}: not a baseline ({error})", then=_WRITE) from error
     wanted: dict[str, type | tuple[type, ...]] = {
@@ -122,14 +123,3 @@ def _pretty(value: Any, depth: int) -> str:
         lines = [f"{inner}{json.dumps(key)}: {_pretty(item, depth + 1)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"
     return json.dumps(value, allow_nan=False)
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a value")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} twice")
-    return dict(pairs)

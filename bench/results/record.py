@@ -204,7 +204,7 @@ def from_json(text: str | bytes, source: object) -> Record:
         that is not its identity's, or content that was changed after it was written.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{source}: not a record ({error})") from error
     if not isinstance(document, dict):
@@ -261,6 +261,11 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise RefusedInput(f"{where} is a {type(value).__name__}; expected a number, text, list, object or null")
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Return a JSON document; a key given twice, NaN or infinity is a ValueError."""
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

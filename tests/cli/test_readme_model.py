@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 (API, NETWORK, READY) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line.split()[1:] for line in README.splitlines() if line.startswith("carnet-bench") and "mynet" in line
@@ -27,6 +28,11 @@ def words_of(command: str) -> list[str]:
 
 def test_the_example_is_shown_in_four_commands() -> None:
     assert [words[0] for words in COMMANDS] == ["cost", "time", "train", "reproduce"]
+
+
+def test_the_lines_of_python_run(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(API.replace('"table1"', '"table4"'), {})  # the same with fewer rows to count
 
 
 def test_it_is_counted(mynet, carnet_bench) -> None:
