@@ -29,12 +29,10 @@ _COLUMNS = {
     "thop2019_gops": "thop\n2019\n(Gop)",
     "thop0022_gops": "thop\n0.0.22\n(Gop)",
     "gmacs": "MACs\n(GMAC)",
-    "gflops": "2 x MACs\n(GFLOP)",
+    "gflops": "2 x\nMACs\n(GFLOP)",
     "ptflops_gmacs": "ptflops\n(GMAC)",
     "params_m": "params\n(M)",
 }
-_TOGETHER = {name: heading for name, heading in _COLUMNS.items() if name != "thop0022_gops"}
-"""Columns of several methods in one table: 80 characters hold no more, and thop's own count is in a note."""
 
 
 def register(app: typer.Typer) -> None:
@@ -196,20 +194,20 @@ def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
         members = [costs for costs in counted if groups[costs.method] == group]
         if not members:
             continue
-        at = {costs.method: f"{'x'.join(map(str, costs.size_hw))}, {costs.num_classes}" for costs in members}
-        shared = set(at.values()) if len(members) > 1 else set()
-        # the size and classes of all are in the title, so that 80 columns hold every digit
-        name = f"{title} ({shared.pop()} classes)" if len(shared) == 1 else title
-        heads = ["method", *(["input,\nclasses"] if shared or len(members) == 1 else [])]
-        table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
-        for heading in (*heads, *_TOGETHER.values()):
-            table.add_column(heading, justify="left" if heading in heads else "right", no_wrap=True)
+        # size and classes stand above the methods that share them, so that 80 columns hold every digit
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+        for heading in ("\ninput, classes\n method", *_COLUMNS.values()):
+            table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
+        above = ""
         for costs in members:
-            table.add_row(*[costs.method, at[costs.method]][: len(heads)], *_cells(costs))
+            at = f"{costs.size_hw[0]}x{costs.size_hw[1]}, {costs.num_classes}"
+            if at != above:
+                table.add_row(above := at)
+            table.add_row(f" {costs.method}", *_cells(costs))
             # what a table prints of such a method is the network without its field
             if "crf" in costs.components:
                 for part in ("network", "crf"):
-                    table.add_row(*[f"  {part}", ""][: len(heads)], *_cells(costs.components[part]))
+                    table.add_row(f"   {part}", *_cells(costs.components[part]))
         print_whole(console, table)
         for costs in members:
             if None in costs.values().values():
@@ -222,7 +220,7 @@ def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
 
 def _cells(counts: Counts) -> list[str]:
     values = counts.values()
-    return [_number(values[column], digits=3) for column in _TOGETHER]
+    return [_number(values[column], digits=3) for column in _COLUMNS]
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -63,7 +63,10 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
     for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
         seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
         recipe = runs[0].identity.recipe
-        named.setdefault(f"{_title(recipe, models)}, {recipe.name}{seeds}", []).extend(runs)
+        label = f"{_title(recipe, models)}, {recipe.name}{seeds}"
+        # recipes of one name that differ in a setting are not one curve
+        again = sum(name.startswith(label) for name in named)
+        named[f"{label} ({again + 1})" if again else label] = runs
     return named
 
 

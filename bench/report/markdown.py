@@ -41,13 +41,16 @@ class Footnotes:
     """
 
     def __init__(self, notes: Iterable[tuple[str, str | None]]) -> None:
-        self._titles: dict[str, dict[str, list[str]]] = {}  # alike -> note -> titles
+        titles_of: dict[str, dict[str, list[str]]] = {}  # alike -> note -> titles
+        first: dict[str, int] = {}
         for title, note in notes:
             if note is not None:
-                alike = self._titles.setdefault(_NUMBER.sub("#", note), {})
+                first.setdefault(note, len(first))
+                alike = titles_of.setdefault(_NUMBER.sub("#", note), {})
                 titles = alike.setdefault(note, [])
                 titles += [] if title in titles else [title]
-        groups = [group for alike in self._titles.values() for group in _groups(alike)]
+        groups = [group for alike in titles_of.values() for group in _groups(alike)]
+        groups.sort(key=lambda group: min(map(first.__getitem__, group)))
         self._texts = [_text(group) for group in groups]
         self._numbers = {note: count for count, group in enumerate(groups, start=1) for note in group}
 
