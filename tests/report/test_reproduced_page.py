@@ -34,7 +34,7 @@ TABLES_OF_RATIOS = ("table2", "table2-cudagraphs")
 
 def test_the_degrees_of_freedom_are_those_of_the_intervals(page: str) -> None:
     # Student's t, half width = quantile * error: 2.7 degrees of freedom lie between those of 2 and 3
-    assert "9.9, 28.0 and 2.7 degrees of freedom" in " ".join(page.split())
+    assert "9.9, 28.0, 2.7 degrees of freedom" in " ".join(page.split())
 
 
 def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
