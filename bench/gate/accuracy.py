@@ -229,11 +229,7 @@ def _trained_anew(
         loss = statistics.fmean(known.summary["miou"] - one.miou for known, one in pairs)
         half = _Z * math.sqrt(2 / len(pairs)) * seed_std
         return _verdict(
-            title,
-            "other weights",
-            (loss, loss - half, loss + half),
-            max_loss,
-            f"{source}, without images",
+            title, "other weights", (loss, loss - half, loss + half), max_loss, f"{source}, without images"
         )
     noise = (seed_std, source)
     return _judged((title, "other weights"), first, [one for _, one in pairs], max_loss, noise)

@@ -57,13 +57,7 @@ class Pipeline:
     """
 
     def __init__(
-        self,
-        files: Sequence[Path],
-        size_hw: tuple[int, int],
-        infer: Infer,
-        *,
-        device: Device,
-        layout: Any,
+        self, files: Sequence[Path], size_hw: tuple[int, int], infer: Infer, *, device: Device, layout: Any
     ) -> None:
         self._files, self._size_hw, self._infer = files, size_hw, infer
         self._device, self._layout = device, layout
@@ -178,13 +172,7 @@ def measure_end_to_end(
         )
         mhz = cpu_mhz()
         full = speed_identity(
-            method,
-            variant,
-            size_hw,
-            there,
-            num_classes=num_classes,
-            batch=1,
-            threads=threads_in_force,
+            method, variant, size_hw, there, num_classes=num_classes, batch=1, threads=threads_in_force
         )
     whole = timed[WHOLE]
     versions = {"engine_versions": dict(ready.versions)} if ready.versions else {}

@@ -15,13 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from baselines.method import Method
-from bench.data.dataset import (
-    SegmentationData,
-    data_notes,
-    manifest_digest,
-    require_disjoint,
-    require_labels,
-)
+from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave

@@ -10,13 +10,7 @@ import numpy as np
 import torch
 
 from baselines.sizes import ANY
-from bench.data.dataset import (
-    SegmentationData,
-    data_notes,
-    manifest_digest,
-    require_disjoint,
-    require_labels,
-)
+from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
 from bench.evaluate.doubts import doubts
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol

@@ -140,10 +140,7 @@ class Update:
         """Clip the gradient if the recipe bounds it, and return its norm before that."""
         if self.recipe.clip_norm:
             norm = self.fabric.clip_gradients(
-                self.model,
-                self.optimiser,
-                max_norm=self.recipe.clip_norm,
-                error_if_nonfinite=False,
+                self.model, self.optimiser, max_norm=self.recipe.clip_norm, error_if_nonfinite=False
             )
             if norm is not None:
                 return norm

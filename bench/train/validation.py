@@ -43,12 +43,7 @@ def validation_on(
         confusion = Confusion(len(data.classes))
         if len(share):
             found = evaluate(
-                network,
-                share,
-                statistics,
-                fabric.device,
-                lambda done: watch(done, len(share)),
-                sizes=sizes,
+                network, share, statistics, fabric.device, lambda done: watch(done, len(share)), sizes=sizes
             )
             confusion = found.confusion
         if fabric.world_size > 1:

@@ -67,10 +67,7 @@ _KNOWN = [
     ),
     EncoderWeights("timm-mobilenetv2_100", "mobilenetv2_100", IMAGENET, hub="timm:mobilenetv2_100.ra_in1k"),
     EncoderWeights(
-        "torchvision-mobilenet_v2",
-        "mobilenetv2_100",
-        IMAGENET,
-        hub="torchvision:mobilenet_v2.IMAGENET1K_V1",
+        "torchvision-mobilenet_v2", "mobilenetv2_100", IMAGENET, hub="torchvision:mobilenet_v2.IMAGENET1K_V1"
     ),
     EncoderWeights(
         "timm-mobilenetv4_conv_small",
@@ -89,10 +86,7 @@ _KNOWN = [
         ),
     ),
     EncoderWeights(
-        "timm-tf_efficientnet_lite0",
-        "tf_efficientnet_lite0",
-        HALF,
-        hub="timm:tf_efficientnet_lite0.in1k",
+        "timm-tf_efficientnet_lite0", "tf_efficientnet_lite0", HALF, hub="timm:tf_efficientnet_lite0.in1k"
     ),
     EncoderWeights("torchvision-vgg16", "vgg16", IMAGENET, hub="torchvision:vgg16.IMAGENET1K_V1"),
     *(

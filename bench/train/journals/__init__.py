@@ -111,10 +111,7 @@ def rows_of(state: State, recipe: Recipe, epoch_steps: int) -> Iterator[Row]:
 def step_row(recipe: Recipe, step: int, loss: float, epoch_steps: int) -> Row:
     """Return the row after so many steps: the last step's loss and rates."""
     scale = lr_scale(recipe, step - 1, epoch_steps)
-    rates = {
-        "train/encoder_lr": recipe.encoder_lr * scale,
-        "train/decoder_lr": recipe.decoder_lr * scale,
-    }
+    rates = {"train/encoder_lr": recipe.encoder_lr * scale, "train/decoder_lr": recipe.decoder_lr * scale}
     return step, {"train/loss": loss, **rates}
 
 
