@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench.clock.machine_state import CpuReading, foreign_share, read_cpu
 from bench.clock.protocol import Protocol, reasons_against
 from bench.clock.statistics import Summary, quantile, summarise
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    Call = Callable[[], None]
-    Progress = Callable[[str, float], None]
+Call = Callable[[], None]
+Progress = Callable[[str, float], None]
 
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench.clock.statistics import drift, quantile, spread
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PROTOCOL_VERSION = 1
 """Part of a speed record's identity; raise it when a rule below changes what a number means."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SAMPLES_FOR_P99 = 100
 """Below this many samples the 99th percentile would be the largest sample or a guess at it."""

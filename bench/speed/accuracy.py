@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from bench.data.dataset import manifest_digest, require_labels
-from bench.data.statistics import normalise
+from bench.data.dataset import Sample, SegmentationData, manifest_digest, require_labels
+from bench.data.statistics import Statistics, normalise
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.evaluate.confusion import Confusion
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from torch import Tensor
-
-    from bench.data.dataset import Sample, SegmentationData
-    from bench.data.statistics import Statistics
 
 MAX_LOSS = 0.01
 """mIoU that an engine may lose by default: 1 point."""

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import nn
 
 from bench.errors import RefusedInput, UsageError, unknown
 from bench.extras import import_extra
 from bench.files import write_atomic
+from bench.speed.accuracy import Accuracy, Judge
 from bench.speed.engines import onnx_runtime, open_vino
-from bench.speed.engines.calibration import require_calibration
+from bench.speed.engines.calibration import Calibration, require_calibration
+from bench.speed.engines.engine import Prepared
 from bench.speed.engines.onnx_graph import onnx_bytes
 from bench.speed.engines.quantised import quantised_bytes
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
 from bench.speed.subjects import deployed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from bench.speed.accuracy import Accuracy, Judge
-    from bench.speed.engines import onnx_runtime, open_vino
-    from bench.speed.engines.engine import Prepared
-from bench.speed.engines.calibration import Calibration
 
 ENDS = {"onnx": ".onnx", "openvino": ".xml"}
 PRECISIONS = ("fp32", "int8")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from baselines.method import Method
 from bench.clock.protocol import PROTOCOL_VERSION
 from bench.results.provenance import machine
-
-if TYPE_CHECKING:
-    from baselines.method import Method
-    from bench.speed.device import Device
-    from bench.speed.variant import Variant
+from bench.speed.device import Device
+from bench.speed.variant import Variant
 
 
 def speed_identity(

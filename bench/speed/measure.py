@@ -5,31 +5,24 @@ from __future__ import annotations
 import secrets
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from bench.clock.clock import time_models
+from baselines.method import Method
+from bench.clock.clock import Progress, time_models
 from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
-from bench.speed.device import measuring_conditions
-from bench.speed.plan import plan_speed
+from bench.results.record import SpeedRecord
+from bench.speed.device import Device, measuring_conditions
+from bench.speed.plan import Measurement, Plan, plan_speed
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
 from bench.speed.subjects import Ready, build_network, prepare_subjects
+from bench.speed.trained_subject import TrainedSubject
 from bench.speed.variant import Variant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from baselines.method import Method
-    from bench.clock.clock import Progress
-    from bench.results.record import SpeedRecord
-    from bench.speed.device import Device
-    from bench.speed.plan import Measurement, Plan
-    from bench.speed.trained_subject import TrainedSubject
 
 PLAIN = Variant()
 

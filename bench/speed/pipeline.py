@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+from jaxtyping import Float32, UInt8
+from torch import Tensor
 from torch.nn.functional import interpolate
 
-from bench.clock.clock import time_models
+from baselines.method import Method
+from bench.clock.clock import Progress, time_models
 from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.data.images import read_image
@@ -18,21 +23,11 @@ from bench.files import sha256_of_file
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions, open_device
+from bench.speed.engines.engine import Infer
 from bench.speed.identity import speed_identity
 from bench.speed.speed_record import chosen_values
 from bench.speed.subjects import build_network, prepare_subjects
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from jaxtyping import Float32, UInt8
-    from torch import Tensor
-
-    from baselines.method import Method
-    from bench.clock.clock import Progress
-    from bench.speed.engines.engine import Infer
-    from bench.speed.variant import Variant
+from bench.speed.variant import Variant
 
 PARTS = ("decode", "normalise", "model", "argmax")
 """In their order: file to pixels; pixels to the device, the size and the mean; logits; labels to the CPU."""

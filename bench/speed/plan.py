@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from baselines.method import Method
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.results.record_types import SpeedIdentity
-from bench.speed.device import open_device
+from bench.speed.device import Device, open_device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
 from bench.speed.identity import speed_identity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from baselines.method import Method
-    from bench.speed.device import Device
-    from bench.speed.trained_subject import TrainedSubject
-    from bench.speed.variant import Variant
+from bench.speed.trained_subject import TrainedSubject
+from bench.speed.variant import Variant
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from bench.clock.clock import time_models
+from bench.clock.machine_state import CpuReading
 from bench.clock.protocol import Protocol
 from bench.clock.statistics import quantile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.clock.machine_state import CpuReading
-    from bench.speed.device import Device
+from bench.speed.device import Device
 
 REPEATED_AT_LEAST = 0.90
 """Least share of a fresh input's time that a repeated one may take (MLPerf inference, TEST04)."""

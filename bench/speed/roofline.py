@@ -7,15 +7,12 @@ at the rate of a large matrix product are a time that it cannot beat without doi
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.speed.device import Device
+from bench.speed.device import Device
 
 _GEMM_SIDE = {"cpu": 1024}
 _GEMM_SIDE_ACCELERATOR = 8192

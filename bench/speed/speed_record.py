@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bench.clock.clock import Samples
 from bench.clock.statistics import drift, spread
+from bench.evaluate.peak import PeakMemory
 from bench.results.record import SpeedRecord
 from bench.speed.parity import as_values
+from bench.speed.plan import Measurement, Plan
+from bench.speed.repeats import Repeat
 from bench.speed.roofline import Rates, gemm_bound_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bench.clock.clock import Samples
-    from bench.evaluate.peak import PeakMemory
-    from bench.speed.plan import Measurement, Plan
-    from bench.speed.repeats import Repeat
-    from bench.speed.subjects import Ready
+from bench.speed.subjects import Ready
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
-from baselines.method import import_named
+from baselines.method import Method, import_named
 from bench.errors import BenchError, RefusedInput
+from bench.speed.accuracy import Accuracy
+from bench.speed.device import Device
 from bench.speed.engines.engine import Conditions
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
 from bench.speed.repeats import FreshInputs, Subject
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from baselines.method import Method
-    from bench.speed.accuracy import Accuracy
-    from bench.speed.device import Device
-    from bench.speed.trained_subject import TrainedSubject
-    from bench.speed.variant import Variant
+from bench.speed.trained_subject import TrainedSubject
+from bench.speed.variant import Variant
 
 DEPLOY = "carnet.fast.deploy:deploy"
 _SHIFT = 0.01  # small beside a random network's maps, or they would be all shift and no image

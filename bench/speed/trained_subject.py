@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
+from baselines.method import Method
 from bench.data.classes import class_list
-from bench.data.dataset import data_notes, require_disjoint, require_labels
+from bench.data.dataset import SegmentationData, data_notes, require_disjoint, require_labels
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
 from bench.speed.accuracy import MAX_LOSS, Judge, batches
+from bench.speed.device import Device
 from bench.speed.engines.calibration import (
     CALIBRATION_METHODS,
     FP32_CONVOLUTIONS,
@@ -20,18 +25,7 @@ from bench.speed.engines.calibration import (
     require_method,
 )
 from bench.train.splits import open_split
-from bench.train.trained import open_weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from torch import nn
-
-    from baselines.method import Method
-    from bench.data.dataset import SegmentationData
-    from bench.speed.device import Device
-    from bench.train.trained import TrainedWeights
+from bench.train.trained import TrainedWeights, open_weights
 
 CALIBRATION_IMAGES = 32
 _CALIBRATION_SPLIT, _SCORED_SPLIT = "train", "val"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from bench.errors import unknown
+from bench.fabric import DEVICES
 from bench.results.record_types import PRECISIONS, form_of
+from bench.speed.device import Device, layout_of_device, open_device
 from bench.speed.engines.engine import Engine, find_engine, require
-
-if TYPE_CHECKING:
-    import torch
-
-    from bench.speed.device import Device
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,6 @@ def form_of_variant(variant: Variant, device: str) -> str:
     UsageError
         No such device or engine, or an engine without this precision or device.
     """
-    import torch  # noqa: PLC0415 - most callers have a record, and no device
-
-    from bench.fabric import DEVICES  # noqa: PLC0415
-    from bench.speed.device import Device, layout_of_device, open_device  # noqa: PLC0415
-
     if variant == Variant():
         return ""
     if device not in DEVICES:
@@ -90,6 +84,5 @@ def form_of_variant(variant: Variant, device: str) -> str:
         here = open_device("auto").kind
         kind = here if here in runs_on else runs_on[0]
     there = torch.device(kind)
-    stand_in = Device(there, lambda: None, layout_of_device(there))
-    found = variant.identity(stand_in)
+    found = variant.identity(Device(there, lambda: None, layout_of_device(there)))
     return form_of(found["engine"], kind, found["memory_format"], found["precision"], deploy=variant.deploy)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench.data.catalogue import entry, open_data, splits_here
-from bench.data.dataset import MissingSplit, is_labelled
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bench.data.dataset import SegmentationData
-    from bench.train.recipe import Recipe
+from bench.data.dataset import MissingSplit, SegmentationData, is_labelled
+from bench.train.recipe import Recipe
 
 
 def open_split(recipe: Recipe, split: str, root: Path | None, home: Path) -> SegmentationData:

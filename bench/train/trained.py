@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
+from baselines.method import Method
+from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics
 from bench.files import sha256_of_file
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
 from bench.train.weight_file import describe_weights, fit, load_weights
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from torch import nn
-
-    from baselines.method import Method
-    from bench.data.dataset import SegmentationData
 
 _WEIGHTS = "final.safetensors"
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import warnings
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput
-from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions, c_code_of
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 
 def frozen() -> AbstractContextManager[Any]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput
-from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 _WARMUP_CALLS = 3  # autotuning and lazy set-up must not be recorded
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor, nn
 
-from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions, c_code_of
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:

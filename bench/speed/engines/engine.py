@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor, nn
 
 from baselines.method import import_named
 from bench.errors import UsageError, unknown
+from bench.speed.engines.calibration import Calibration
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from torch import Tensor, nn
-
-    from bench.speed.engines.calibration import Calibration
-
-    Infer = Callable[[Tensor], Tensor]
+Infer = Callable[[Tensor], Tensor]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TORCH = ("fp32", "bf16", "fp16")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor, nn
 
-from bench.speed.engines.engine import DTYPES
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
+from bench.speed.engines.engine import DTYPES, Conditions
 
 
 def as_conditions(network: nn.Module, example: Tensor, conditions: Conditions) -> nn.Module:

@@ -6,17 +6,13 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput
 from bench.extras import import_extra
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from torch import Tensor, nn
 
 INPUT, OUTPUT = "image", "logits"
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput
 from bench.extras import import_extra
 from bench.speed.engines.calibration import require_calibration
-from bench.speed.engines.engine import Prepared
+from bench.speed.engines.engine import Conditions, Prepared
 from bench.speed.engines.onnx_graph import INPUT, OUTPUT, onnx_bytes
 from bench.speed.engines.quantised import quantised_bytes
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:

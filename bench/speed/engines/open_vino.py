@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput, UsageError
 from bench.extras import import_extra
 from bench.speed.engines.calibration import require_calibration
-from bench.speed.engines.engine import Prepared
+from bench.speed.engines.engine import Conditions, Prepared
 from bench.speed.engines.onnx_graph import onnx_bytes
 from bench.speed.engines.quantised import quantised_bytes
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 # int8 stands in the model itself; what is not quantised stays in fp32
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}

@@ -7,19 +7,15 @@ import io
 import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.errors import RefusedInput
 from bench.extras import import_extra
 from bench.files import write_atomic
-from bench.speed.engines.calibration import PERCENTILE, require_method
+from bench.speed.engines.calibration import PERCENTILE, Calibration, require_method
 from bench.speed.engines.onnx_graph import INPUT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.speed.engines.calibration import Calibration
 
 # all that the networks are made of: a map that is brought back to fp32 between two of them costs more than
 # the arithmetic saves

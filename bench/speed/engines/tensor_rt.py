@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor, nn
 
 from bench.errors import RefusedInput
 from bench.extras import import_extra
-from bench.speed.engines.engine import DTYPES, Prepared
+from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from bench.speed.engines.engine import Conditions
 
 
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
