@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import re
 import tomllib
-import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.errors import RefusedInput, UsageError, unknown
 
 FOLDER = Path(__file__).parent / "recipes"
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LARGEST_BYTES = 100_000
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 LATER = frozenset(
@@ -161,14 +162,11 @@ class Recipe:
 
         A key of `LATER` is left out at its default, so that the runs recorded before it keep their names.
         """
-        decides = [item for item in dataclasses.fields(self) if item.name != "checkpoint_every_s"]
-        fields = {item.name: getattr(self, item.name) for item in decides}
-        for item in decides:
-            if item.name in LATER and fields[item.name] == item.default:
-                del fields[item.name]
         return {
-            key: list(value) if isinstance(value, tuple) else copy.deepcopy(value)
-            for key, value in fields.items()
+            item.name: list(value) if isinstance(value, tuple) else copy.deepcopy(value)
+            for item in dataclasses.fields(self)
+            if item.name != "checkpoint_every_s"
+            and not ((value := getattr(self, item.name)) == item.default and item.name in LATER)
         }
 
 
@@ -215,12 +213,11 @@ def from_table(table: dict[str, Any], source: str) -> Recipe:
     for key in table:
         if key not in hints:
             raise RefusedInput(f"{source}: unknown key '{key}'; choose from {', '.join(hints)}")
-    required = [
+    missing = [
         item.name
         for item in dataclasses.fields(Recipe)
-        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if item.default is item.default_factory is dataclasses.MISSING and item.name not in table
     ]
-    missing = [key for key in required if key not in table]
     if missing:
         raise RefusedInput(f"{source}: missing {', '.join(missing)}")
     return Recipe(**{key: _typed(value, hints[key], f"{source}: {key}") for key, value in table.items()})
@@ -248,30 +245,14 @@ def parse_changes(settings: list[str]) -> dict[str, Any]:
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
     """Return a value that has the field's type; only an integer may stand for a float."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        if value not in typing.get_args(hint):
-            raise RefusedInput(
-                f"{where} = {value!r}; choose from {', '.join(map(repr, typing.get_args(hint)))}"
-            )
-        return value
-    if origin is tuple:
-        kinds = typing.get_args(hint)
-        if kinds == (int, int) and type(value) is int:
-            value = (value, value)  # a square
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise RefusedInput(f"{where} = {value!r}; expected {len(kinds)} numbers")
-        return tuple(_typed(item, kind, where) for item, kind in zip(value, kinds, strict=True))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise RefusedInput(f"{where} = {value!r}; expected a table")
-        return value
-    if isinstance(hint, types.UnionType):
-        raise TypeError(f"{where}: unions are not read from recipes")
-    if hint is float and type(value) is int:
-        value = float(value)
-    if type(value) is not hint:
-        raise RefusedInput(f"{where} = {value!r} is {type(value).__name__}; expected {hint.__name__}")
-    if hint is float and not math.isfinite(value):
-        raise RefusedInput(f"{where} = {value}; expected a finite number")
-    return value
+    given, kinds = value, typing.get_args(hint)
+    is_tuple = typing.get_origin(hint) is tuple
+    if is_tuple:
+        is_square = type(value) is int and kinds == (int, int)
+        given = (value, value) if is_square else tuple(value) if isinstance(value, list) else value
+    try:
+        return TypeAdapter(hint, config=_STRICT).validate_python(given)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
+        expected = f"{len(kinds)} numbers" if is_tuple else reason
+        raise RefusedInput(f"{where} = {value!r}; expected {expected}") from error
