@@ -21,7 +21,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.evaluate.differences import compare
 from bench.evaluate.neighbours import blocks_of_split
-from bench.gate.findings import Finding
+from bench.gate.findings import Finding, verdict_of
 from bench.paper.variant import Variant, variant_of
 from bench.results.record import AccuracyRecord, record_id
 from bench.results.select import newest_first
@@ -212,8 +212,7 @@ def _evaluated_anew(known: Known, latest: Score, max_loss: float) -> Finding:
             f"the same weights, another score: loss {100 * loss:+.2f} points of mIoU, "
             f"at most {100 * max_loss:.2f} allowed; no interval without the baseline's matrices"
         )
-        verdict = "regression" if loss > max_loss else "passed"
-        return Finding("accuracy", title, verdict, note, {"loss": loss})
+        return Finding("accuracy", title, verdict_of(loss, loss, max_loss), note, {"loss": loss})
     return _judged((title, "the same weights"), [known.score], [latest], max_loss)
 
 
@@ -271,7 +270,7 @@ def _verdict(title: str, what: str, loss: tuple[float, float, float], max_loss: 
         f"{100 * high:+.2f}, at most {100 * max_loss:.2f} allowed"
     )
     values = {"loss": mean, "low": low, "high": high, "max_loss": max_loss}
-    verdict = "regression" if low > max_loss else "not distinguishable" if high > max_loss else "passed"
+    verdict = verdict_of(low, high, max_loss)
     return Finding("accuracy", title, verdict, f"{note}; {said}" if said else note, values)
 
 

@@ -92,16 +92,10 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the document that ``--json`` prints."""
-        findings = [
-            {"kind": one.kind, "name": one.name, "verdict": one.verdict, "note": one.note, **_values(one)}
-            for one in self.findings
-        ]
-        return {
-            "baseline": self.baseline,
-            "verdict": self.verdict,
-            "summary": self.counted(),
-            "findings": findings,
-        }
+        # a finding without values has no such key
+        findings = [{k: v for k, v in vars(one).items() if k != "values" or v} for one in self.findings]
+        head = {"baseline": self.baseline, "verdict": self.verdict, "summary": self.counted()}
+        return {**head, "findings": findings}
 
     def error(self) -> BenchError | None:
         """Return the error with the verdict's exit code; None when the check passed."""
@@ -120,5 +114,6 @@ class Report:
         return None
 
 
-def _values(finding: Finding) -> dict[str, Any]:
-    return {"values": finding.values} if finding.values else {}
+def verdict_of(low: float, high: float, most: float) -> str:
+    """Return the verdict on a loss by its interval: a regression lies above ``most`` as a whole."""
+    return "regression" if low > most else "not distinguishable" if high > most else "passed"

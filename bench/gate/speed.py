@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,10 +16,9 @@ import psutil
 from bench.clock.machine_state import CpuReading, read_cpu
 from bench.errors import BenchError
 from bench.gate.exactly import unlike
-from bench.gate.findings import Finding
+from bench.gate.findings import Finding, verdict_of
 from bench.gate.processes import Worker, worker
 from bench.gate.ratios import (
-    OpenPair,
     Pair,
     Ratio,
     Rules,
@@ -89,16 +88,7 @@ def compare_trees(
     progress
         Is told the model and the share that is done.
     """
-    findings = []
-    for model in asked.models:
-        open_pair, counters = _two_trees(before, now, model, asked)
-        try:
-            taken = take_pairs(open_pair, counters, asked.rules, partial(progress, model))
-        except BenchError as error:
-            findings.append(Finding("speed", model, "not measured", str(error)))
-            continue
-        findings.append(judged(model, taken, asked, interval))
-    return findings
+    return [_timed((before, now), model, asked, progress, interval) for model in asked.models]
 
 
 def judged(model: str, taken: list[Pair], asked: Asked, ratio_of: Callable[[list[float]], Ratio]) -> Finding:
@@ -109,10 +99,6 @@ def judged(model: str, taken: list[Pair], asked: Asked, ratio_of: Callable[[list
         last = next(pair.reasons for pair in reversed(taken) if pair.reasons)
         return Finding("speed", model, "not valid", "; ".join([counted, *last]))
     ratio = ratio_of(logs)
-    return _verdict(model, ratio, asked, counted)
-
-
-def _verdict(model: str, ratio: Ratio, asked: Asked, counted: str) -> Finding:
     slower, low, high = (100 * (value - 1) for value in (ratio.mean, ratio.low, ratio.high))
     margin = 100 * asked.max_slowdown
     values = {
@@ -122,11 +108,8 @@ def _verdict(model: str, ratio: Ratio, asked: Asked, counted: str) -> Finding:
         "max_slowdown": asked.max_slowdown,
     }
     note = f"{slower:+.1f} % time, 95 % interval {low:+.1f} to {high:+.1f}, allowed {margin:+.1f}; {counted}"
-    if ratio.low - 1 > asked.max_slowdown:
-        return Finding("speed", model, "regression", note, values)
-    if ratio.high - 1 > asked.max_slowdown:
-        return Finding("speed", model, "not distinguishable", note, values)
-    return Finding("speed", model, "passed", note, values)
+    verdict = verdict_of(ratio.low - 1, ratio.high - 1, asked.max_slowdown)
+    return Finding("speed", model, verdict, note, values)
 
 
 def measure_ratios(tree: tuple[Path, str], asked: Asked, progress: Progress) -> dict[str, Any]:
@@ -136,7 +119,7 @@ def measure_ratios(tree: tuple[Path, str], asked: Asked, progress: Progress) -> 
     """
     models = {}
     for model in asked.models:
-        taken = _ratio_pairs(tree, model, asked, progress)
+        taken = _pairs((tree,), model, asked, progress)
         logs = valid_logs(taken)
         enough = len(logs) >= asked.rules.least_pairs
         models[model] = {
@@ -168,12 +151,8 @@ def compare_with_file(
             )
         else:
             earlier = [math.log(ratio) for ratio in known["ratios"]]
-            try:
-                taken = _ratio_pairs(tree, model, asked, progress)
-            except BenchError as error:
-                findings.append(Finding("speed", model, "not measured", str(error)))
-                continue
-            findings.append(judged(model, taken, asked, partial(interval_between, earlier)))
+            ratio_of = partial(interval_between, earlier)
+            findings.append(_timed((tree,), model, asked, progress, ratio_of))
     return findings
 
 
@@ -196,44 +175,37 @@ def conditions(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _ratio_pairs(tree: tuple[Path, str], model: str, asked: Asked, progress: Progress) -> list[Pair]:
-    open_pair, counters = _with_reference(tree, model, asked)
-    return take_pairs(open_pair, counters, asked.rules, partial(progress, model))
+def _timed(
+    trees: Sequence[tuple[Path, str]],
+    model: str,
+    asked: Asked,
+    progress: Progress,
+    ratio_of: Callable[[list[float]], Ratio],
+) -> Finding:
+    try:
+        taken = _pairs(trees, model, asked, progress)
+    except BenchError as error:
+        return Finding("speed", model, "not measured", str(error))
+    return judged(model, taken, asked, ratio_of)
 
 
-def _two_trees(
-    before: tuple[Path, str], now: tuple[Path, str], model: str, asked: Asked
-) -> tuple[OpenPair, Callable[[], CpuReading]]:
+def _pairs(trees: Sequence[tuple[Path, str]], model: str, asked: Asked, progress: Progress) -> list[Pair]:
+    """Take pairs of a model in two trees, or of the reference workload and the model in one."""
     alive: list[Worker] = []
 
     @contextmanager
     def open_pair() -> Iterator[tuple[Sample, Sample]]:
         with ExitStack() as stack:
-            task = ["samples", asked.of(model, reference=False)]
-            alive[:] = [stack.enter_context(worker(*tree, task, asked.threads)) for tree in (before, now)]
-            warm_ms = [one.answer()["warm_ms"][model] for one in alive]
-            calls = _calls(warm_ms[0])
-            yield _sampled(alive[0], model, calls), _sampled(alive[1], model, calls)
-
-    return open_pair, lambda: _read_cpu_of(alive)
-
-
-def _with_reference(
-    tree: tuple[Path, str], model: str, asked: Asked
-) -> tuple[OpenPair, Callable[[], CpuReading]]:
-    alive: list[Worker] = []
-
-    @contextmanager
-    def open_pair() -> Iterator[tuple[Sample, Sample]]:
-        with worker(*tree, ["samples", asked.of(model, reference=True)], asked.threads) as one:
-            alive[:] = [one]
-            warm_ms = one.answer()["warm_ms"]
+            task = ["samples", asked.of(model, reference=len(trees) == 1)]
+            alive[:] = [stack.enter_context(worker(*tree, task, asked.threads)) for tree in trees]
+            warm_ms, *_ = [one.answer()["warm_ms"] for one in alive]
+            first = model if len(trees) > 1 else _REFERENCE
             yield (
-                _sampled(one, _REFERENCE, _calls(warm_ms[_REFERENCE])),
-                _sampled(one, model, _calls(warm_ms[model])),
+                _sampled(alive[0], first, _calls(warm_ms[first])),
+                _sampled(alive[-1], model, _calls(warm_ms[model])),
             )
 
-    return open_pair, lambda: _read_cpu_of(alive)
+    return take_pairs(open_pair, lambda: _read_cpu_of(alive), asked.rules, partial(progress, model))
 
 
 def _calls(warm_ms: float) -> int:
@@ -246,9 +218,6 @@ def _sampled(one: Worker, name: str, calls: int) -> Sample:
 
 def _read_cpu_of(workers: list[Worker]) -> CpuReading:
     """Read the counters; the workers' time is our own."""
+    times = [psutil.Process(one.process.pid).cpu_times() for one in workers]
     reading = read_cpu()
-    own_s = reading.own_s
-    for one in workers:
-        times = psutil.Process(one.process.pid).cpu_times()
-        own_s += times.user + times.system
-    return replace(reading, own_s=own_s)
+    return replace(reading, own_s=reading.own_s + sum(one.user + one.system for one in times))

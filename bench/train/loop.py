@@ -20,7 +20,7 @@ from bench.data.transforms import TrainTransform
 from bench.errors import Interrupted, NotMeasured
 from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
-from bench.train.failures import Diverged, OutOfMemory, failures_named
+from bench.train.failures import failures_named
 from bench.train.journals import Journal, Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
@@ -32,8 +32,6 @@ from bench.train.state import State, best_entry, has_stopped_gaining
 from bench.train.stopping import StopRequest, stop_requests
 from bench.train.update import Update
 from bench.train.weight_file import fit
-
-__all__ = ["Diverged", "OutOfMemory", "Progress", "State", "Trainer", "Validate"]
 
 Validate = Callable[[nn.Module], float]
 """Network to validation mIoU (0..1)."""
@@ -85,10 +83,7 @@ class Trainer:
         run_key: str,
         workers: int = 0,
     ) -> None:
-        self.recipe = recipe
-        self.data = data
-        self.fabric = fabric
-        self.workers = workers
+        self.recipe, self.data, self.fabric, self.workers = recipe, data, fabric, workers
         if recipe.sync_bn:
             network = synchronised(network, fabric.world_size, fabric.device.type)
         self.network = network.to(memory_format=torch.channels_last)
@@ -97,14 +92,7 @@ class Trainer:
             freeze_encoder(self.network)
         self.model, self.optimiser = fabric.setup(self.network, build_optimiser(self.network, recipe))
         self.mean = WeightsMean(self.network, recipe.ema_decay) if recipe.ema_decay else None
-        self.update = Update(
-            recipe,
-            model=self.model,
-            optimiser=self.optimiser,
-            criterion=criterion,
-            statistics=statistics,
-            fabric=fabric,
-        )
+        self.update = Update(recipe, self.model, self.optimiser, criterion, statistics, fabric)
         self.transform = TrainTransform(
             recipe.crop,
             recipe.scale,

@@ -38,10 +38,11 @@ class Outcome:
     skipped: bool
 
 
+@dataclass(frozen=True)
 class Update:
     """The optimiser's step on a batch.
 
-    Parameters
+    Attributes
     ----------
     recipe
         Recipe with ``accumulate`` and ``clip_norm``.
@@ -55,23 +56,16 @@ class Update:
         Device, precision and strategy.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        *,
-        model: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        criterion: nn.Module,
-        statistics: Statistics,
-        fabric: Fabric,
-    ) -> None:
-        self.recipe = recipe
-        self.model = model
-        self.optimiser = optimiser
-        self.criterion = criterion
-        self.statistics = statistics
-        self.fabric = fabric
-        self._scaler: torch.amp.GradScaler | None = getattr(fabric.strategy.precision, "scaler", None)
+    recipe: Recipe
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    criterion: nn.Module
+    statistics: Statistics
+    fabric: Fabric
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        return getattr(self.fabric.strategy.precision, "scaler", None)
 
     def __call__(self, batch: Batch, step: int) -> Outcome:
         """Do one step (counted from 0) on this process's share of the batch.

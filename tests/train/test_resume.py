@@ -18,7 +18,8 @@ from bench.fabric import launch_fabric
 from bench.results.store import read_records
 from bench.train import checkpoint
 from bench.train import run as runs
-from bench.train.loop import Diverged, Trainer
+from bench.train.failures import Diverged
+from bench.train.loop import Trainer
 from carnet.fast.training.library import library
 
 KILLED_AT = 5  # of 9 steps, in the middle of the second epoch
