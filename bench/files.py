@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -44,17 +45,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     RefusedInput
         When the disk refuses, naming the path and the bytes needed; an existing file is left as it was.
     """
-    content = data.encode() if isinstance(data, str) else data
-    temporary: Path | None = None
-    try:
-        temporary = _write_temporary(path, content)
+    with _temporary(path, data) as temporary:
         temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise _refused(path, content, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def append_text(path: Path, text: str) -> None:
@@ -85,24 +77,13 @@ def write_new(path: Path, data: bytes | str) -> None:
     RefusedInput
         When the disk refuses, naming the path and the bytes needed.
     """
-    content = data.encode() if isinstance(data, str) else data
-    temporary: Path | None = None
-    try:
-        temporary = _write_temporary(path, content)
+    with _temporary(path, data) as temporary:
         try:
             path.hardlink_to(temporary)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
             _claim_and_replace(path, temporary)
-        sync_folder(path.parent)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise _refused(path, content, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 class GrowingFile:
@@ -127,8 +108,7 @@ class GrowingFile:
         self.path = path
         self.size = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
-        self.temporary = Path(name)
+        handle, self.temporary = _make_temporary(path)
         self._stream = os.fdopen(handle, "wb")
 
     def __enter__(self) -> Self:
@@ -204,23 +184,39 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _write_temporary(path: Path, content: bytes) -> Path:
-    if path.parent.exists() and not path.parent.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, f"{path.parent} is not a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+@contextlib.contextmanager
+def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
+    """Yield a durable temporary file with the data next to a path; errors are a RefusedInput.
+
+    Only an existing path is a FileExistsError.
+    """
+    content = data.encode() if isinstance(data, str) else data
+    temporary: Path | None = None
     try:
+        if path.parent.exists() and not path.parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{path.parent} is not a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = _make_temporary(path)
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes the file private; a result is for everyone who may read the folder
         temporary.chmod(0o644)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+        yield temporary
+        sync_folder(path.parent)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            raise
+        raise _refused(path, content, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _make_temporary(path: Path) -> tuple[int, Path]:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
+    return handle, Path(name)
 
 
 def _claim_and_replace(path: Path, temporary: Path) -> None:
