@@ -16,11 +16,11 @@ from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions
-from bench.speed.plan import Measurement, Plan, plan_speed
+from bench.speed.plan import plan_speed
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
-from bench.speed.subjects import Ready, build_network, prepare_subjects
+from bench.speed.subjects import prepare_subjects
 from bench.speed.trained_subject import TrainedSubject
 from bench.speed.variant import Variant
 
@@ -108,7 +108,7 @@ def measure_speed(
             for deployed in {variant.deploy for variant in variants}
         }
         measurements = plan.measurements(threads_in_force)
-        ready = _prepare(plan, measurements, threads_in_force)
+        ready = prepare_subjects(plan, measurements, threads_in_force)
         if trained is not None:  # scoring on data is not in the budget
             began_ns = clock()
         subjects = {name: one.subject for name, one in ready.items()}
@@ -131,27 +131,6 @@ def measure_speed(
         run = secrets.token_hex(8)
         timed = Timed(measurements, provenance, ready, watched, samples, rates, cpu_mhz(), run)
     return speed_records(plan, timed)
-
-
-def _prepare(plan: Plan, measurements: Sequence[Measurement], threads: int) -> dict[str, Ready]:
-    """Build each method's network once and bring it into every variant, by the measurement's title."""
-    ready: dict[str, Ready] = {}
-    for method in plan.methods:
-        network = (
-            build_network(method, plan.num_classes, plan.device)
-            if plan.trained is None
-            else plan.trained.network(method, plan.device)
-        )
-        ready |= prepare_subjects(
-            method,
-            network,
-            [(one.title, one.variant) for one in measurements if one.method is method],
-            shape=(plan.batch, 3, *plan.size_hw),
-            device=plan.device,
-            threads=threads,
-            trained=plan.trained,
-        )
-    return ready
 
 
 def _watched(

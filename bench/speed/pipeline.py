@@ -24,9 +24,9 @@ from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.engines.engine import Infer
-from bench.speed.identity import speed_identity
+from bench.speed.plan import Plan
 from bench.speed.speed_record import chosen_values
-from bench.speed.subjects import build_network, prepare_subjects
+from bench.speed.subjects import prepare_subjects
 from bench.speed.variant import Variant
 
 PARTS = ("decode", "normalise", "model", "argmax")
@@ -143,18 +143,11 @@ def measure_end_to_end(
         A file is no image, or the network fails on it.
     """
     there = open_device(device)
-    identity = variant.identity(there)
+    plan = Plan([method], [variant], size_hw, num_classes, 1, there)
     with measuring_conditions(threads) as threads_in_force:
         started = gather(command, method, deployed=variant.deploy)
-        network = build_network(method, num_classes, there)
-        ready = prepare_subjects(
-            method,
-            network,
-            [(method.name, variant)],
-            shape=(1, 3, *size_hw),
-            device=there,
-            threads=threads_in_force,
-        )[method.name]
+        (measurement,) = plan.measurements(threads_in_force)
+        (ready,) = prepare_subjects(plan, [measurement], threads_in_force).values()
         layout = variant.layout(there)
         pipeline = Pipeline(files, size_hw, ready.subject.network, device=there, layout=layout)  # type: ignore[arg-type]
         timed = time_models(
@@ -166,14 +159,11 @@ def measure_end_to_end(
             progress=progress,
         )
         mhz = cpu_mhz()
-        full = speed_identity(
-            method, variant, size_hw, there, num_classes=num_classes, batch=1, threads=threads_in_force
-        )
     whole = timed[WHOLE]
     versions = {"engine_versions": dict(ready.versions)} if ready.versions else {}
     images = {"count": len(files), "sha256": _digest(files)}
     return SpeedRecord.make(
-        {**full, **identity, **versions, "measured": MEASURED, "images": images},
+        {**measurement.identity, **versions, "measured": MEASURED, "images": images},
         {**chosen_values(whole), "parts": {name: chosen_values(samples) for name, samples in timed.items()}},
         {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},
         reasons=whole.chosen.reasons,

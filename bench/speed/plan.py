@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.method import Method
@@ -50,9 +50,9 @@ class Plan:
     num_classes: int
     batch: int
     device: Device
-    trained: TrainedSubject | None
-    gmacs: Mapping[str, tuple[float | None, list[str]]]
-    began_ns: int
+    trained: TrainedSubject | None = None
+    gmacs: Mapping[str, tuple[float | None, list[str]]] = field(default_factory=dict)
+    began_ns: int = 0
 
     def measurements(self, threads: int) -> list[Measurement]:
         """Return what is measured with this number of threads, method by method."""

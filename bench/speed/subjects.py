@@ -15,8 +15,8 @@ from bench.speed.accuracy import Accuracy
 from bench.speed.device import Device
 from bench.speed.engines.engine import Conditions
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
+from bench.speed.plan import Measurement, Plan
 from bench.speed.repeats import FreshInputs, Subject
-from bench.speed.trained_subject import TrainedSubject
 from bench.speed.variant import Variant
 
 DEPLOY = "carnet.fast.deploy:deploy"
@@ -110,49 +110,51 @@ def stir_norms(network: nn.Module, seed: int = 0) -> None:
                         shift.add_(_SHIFT * torch.randn(shift.shape, generator=generator).to(shift.device))
 
 
-def prepare_subjects(
-    method: Method,
-    network: nn.Module,
-    variants: Sequence[tuple[str, Variant]],
-    *,
-    shape: tuple[int, int, int, int],
-    device: Device,
-    threads: int,
-    trained: TrainedSubject | None = None,
-) -> dict[str, Ready]:
-    """Return the subjects of one network, each checked against it.
+def prepare_subjects(plan: Plan, measurements: Sequence[Measurement], threads: int) -> dict[str, Ready]:
+    """Return the subjects by the measurements' titles, each checked against eager fp32.
 
     Parameters
     ----------
-    method
-        Method of the network, for messages.
-    network
-        In eval mode, fp32, on the device and in its layout.
-    variants
-        Name and variant of each.
-    shape
-        Shape of the input, (batch, 3, height, width).
-    device
-        Device of the network.
+    plan
+        Methods, input, device and weights; random weights have their batch-norms moved here.
+    measurements
+        What is timed; a method's network is built once for all of its variants.
     threads
         CPU threads of every engine.
-    trained
-        Source of the network's weights, with the data that each variant is scored on; None for random
-        weights, whose batch-norms are moved here.
 
     Raises
     ------
     UsageError
         An engine, precision or library that is not available.
     RefusedInput
-        The network fails on this input, cannot be brought into an engine, computes something else there, or
+        A network fails on this input, cannot be brought into an engine, computes something else there, or
         loses more accuracy on data than accepted.
     """
+    ready: dict[str, Ready] = {}
+    for method in plan.methods:
+        network = (
+            build_network(method, plan.num_classes, plan.device)
+            if plan.trained is None
+            else plan.trained.network(method, plan.device)
+        )
+        variants = [(one.title, one.variant) for one in measurements if one.method is method]
+        ready |= _in_variants(plan, method, network, variants, threads)
+    return ready
+
+
+def _in_variants(
+    plan: Plan, method: Method, network: nn.Module, variants: Sequence[tuple[str, Variant]], threads: int
+) -> dict[str, Ready]:
+    device, trained, shape = plan.device, plan.trained, (plan.batch, 3, *plan.size_hw)
     judge = None if trained is None else trained.judge
     calibration = None if trained is None else trained.calibration
-    batch, size_hw = shape[0], (shape[2], shape[3])
-    as_it_is = Ready(Subject(network, FreshInputs(batch, size_hw, device)), None, {})
-    try_once(method.name, as_it_is.subject, device)
+    as_it_is = Ready(Subject(network, FreshInputs(plan.batch, plan.size_hw, device)), None, {})
+    try:
+        # untimed, so that what it cannot do ends in a message and not in a sample
+        as_it_is.subject.call()
+        device.synchronise()
+    except Exception as error:
+        raise _fails(method.name, shape, error) from error
     eager_miou = None
     if judge is not None:
         eager_miou = judge.miou("eager fp32", network, shape, device.torch_device, device.memory_format)
@@ -169,7 +171,7 @@ def prepare_subjects(
         if variant.is_plain(device):
             ready[name] = as_it_is
             continue
-        graph = deployed(network, size_hw, method.name) if variant.deploy else network
+        graph = deployed(network, plan.size_hw, method.name) if variant.deploy else network
         engine, layout = variant.on(device), variant.layout(device)
         example = inputs["random"].contiguous(memory_format=layout)
         conditions = Conditions(device.torch_device, threads, variant.precision, calibration)
@@ -181,22 +183,13 @@ def prepare_subjects(
         except Exception as error:
             raise _fails(name, shape, error) from error
         parity = require_parity(name, outputs, references, variant.precision)
-        its_inputs = FreshInputs(batch, size_hw, replace(device, memory_format=layout))
+        its_inputs = FreshInputs(plan.batch, plan.size_hw, replace(device, memory_format=layout))
         accuracy = None
         if judge is not None and eager_miou is not None:
             miou = judge.miou(name, prepared.infer, shape, device.torch_device, layout)
             accuracy = judge.accuracy(name, eager_miou, miou)
         ready[name] = Ready(Subject(prepared.infer, its_inputs), parity, prepared.versions, accuracy)
     return ready
-
-
-def try_once(name: str, subject: Subject, device: Device) -> None:
-    """Run the network untimed, so that what it cannot do ends in a message and not in a sample."""
-    try:
-        subject.call()
-        device.synchronise()
-    except Exception as error:
-        raise _fails(name, tuple(subject.image.shape), error) from error
 
 
 def _fails(name: str, shape: tuple[int, ...], error: Exception) -> RefusedInput:
