@@ -87,7 +87,7 @@ def compare_trees(
     asked
         What, and how long.
     progress
-        Is told the model and the share that is done.
+        Called with the model and the share done.
     """
     findings = []
     for model in asked.models:
