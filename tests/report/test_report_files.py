@@ -11,17 +11,37 @@ from baselines.method import Method
 from bench.paper import rows
 from bench.report.csv_table import COLUMNS, as_text, to_csv
 from bench.report.latex import to_latex
-from bench.report.markdown import Footnotes
-from bench.report.origin import Origin, origin
-from bench.report.page import number, to_markdown
+from bench.report.origin import Origin
+from bench.report.page import to_markdown
+from bench.report.pareto import Mark, draw, marks, without_both
 from bench.report.write import write_report
 from bench.reproduce.frames import table_frame
 from bench.reproduce.table import FITTED, reproduce
-from bench.reproduce.table_result import OtherTimes, Reproduction, Result
+from bench.reproduce.table_result import OtherTimes, Point, Reproduction, Result
 from bench.reproduce.verdict.order import judge_ranks
 
 ORIGIN = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 NONE: dict[str, Method] = {}
+
+
+@pytest.fixture(scope="module")
+def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    return reproduce("table1", tmp_path_factory.mktemp("home"), NONE)
+
+
+@pytest.fixture
+def judged(unmeasured: Reproduction) -> Reproduction:
+    """Table 1 with one cost that matches, one accuracy on other data and a note that looks like a formula."""
+    results = dict(unmeasured.results)
+    flops, miou, time = (results["carnet-mobile", column].cell for column in ("flops", "miou", "time"))
+    results["carnet-mobile", "flops"] = Result(flops, 17.623597472, "equal", fitted=True)
+    results["carnet-mobile", "miou"] = Result(miou, 57.12, "other data", "camvid | test", "ab12")
+    results["carnet-mobile", "time"] = Result(time, 250.0, "other machine", "=1+1")
+    points = (
+        Point("carnet-mobile", "CARNet-Mobile", "camvid test", 3.873, 57.12, synthetic=False),
+        Point("carnet-mobile", "CARNet-Mobile", "scenes test", 3.873, 41.0, synthetic=True),
+    )
+    return replace(unmeasured, results=results, notes=(FITTED,), points=points)
 
 
 def csv_of(judged: Reproduction) -> str:
@@ -87,14 +107,6 @@ def test_the_latex_table_is_booktabs_with_every_row_and_no_bare_sign_of_tex(judg
     assert [lines.index(one) for one in order] == sorted(lines.index(one) for one in order)
     assert text.count("$") % 2 == 0
     assert text.count("{") == text.count("}")
-
-
-def test_notes_that_share_a_part_and_differ_in_numbers_are_one_note() -> None:
-    notes = [("A", "CPU; mean 1.5 ms"), ("B", "CPU; mean 2e+03 ms"), ("C", "off by 2"), ("D", "off by 3")]
-    found = Footnotes(notes)
-    assert [found.mark(note) for _, note in notes] == [f" <sup>{n}</sup>" for n in (1, 1, 2, 3)]
-    assert found.section[2:-1] == ["1. CPU. A: mean 1.5 ms. B: mean 2e+03 ms", "2. off by 2", "3. off by 3"]
-    assert found.mark(None) == ""
 
 
 def test_a_frame_rate_has_the_note_of_its_time(judged: Reproduction) -> None:
@@ -167,18 +179,89 @@ def test_the_same_note_has_one_number(judged: Reproduction) -> None:
     assert notes.count("\n1. ") == 1
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (17.623597472, "17.6236"),
-        (121.378963456, "121.379"),
-        (0.00001, "0.00001"),
-        (4000.0, "4000"),
-        (1e7, "10000000"),
-    ],
-)
-def test_a_shown_number_has_six_digits_and_no_exponent(value: float, text: str) -> None:
-    assert number(value) == text
+def test_the_plot_shows_the_printed_rows_that_have_both_numbers(judged: Reproduction) -> None:
+    found = {mark.label: mark for mark in marks(judged)}
+    assert len(found) == 12 + 2  # 16 rows less SQ, CRF-RNN, FRRN, TwoColumn; two measured points
+    assert without_both(judged) == ["SQ", "CRF-RNN", "FRRN", "TwoColumn"]
+    assert found["CARNet-Mobile"] == Mark(3.9, 70.7, "CARNet-Mobile", "carnet")
+    assert found["ENet"] == Mark(0.4, 57.0, "ENet", "other")
+
+
+def test_the_plot_marks_daggers_multi_scale_and_file_sizes(judged: Reproduction) -> None:
+    found = {mark.label: mark for mark in marks(replace(judged, params_m={"bisenet1": 1.542, "enet": 0.364}))}
+    assert {label for label in found if label.endswith("†")} == {
+        "DeepLab-CRF-LargeFOV †",
+        "ICNet †",
+        "PSPNet-ResNet101 †",
+    }
+    assert "RefineNet-ResNet101 (msc)" in found
+    assert {label for label, mark in found.items() if mark.hollow and mark.kind == "other"} == {
+        "BiSeNet1",
+        "BiSeNet2",
+        "ICNet †",
+        "PSPNet-ResNet101 †",
+    }
+    assert found["BiSeNet1"].true_params_m == 1.542
+    assert found["ENet"].true_params_m is None  # its print is a true count
+
+
+def test_measured_points_name_their_data_and_drawn_images_are_called_synthetic(judged: Reproduction) -> None:
+    measured = [mark for mark in marks(judged) if mark.kind == "measured"]
+    assert measured == [
+        Mark(3.873, 57.12, "CARNet-Mobile, camvid test", "measured"),
+        Mark(3.873, 41.0, "CARNet-Mobile, scenes test (synthetic)", "measured", hollow=True),
+    ]
+
+
+def test_the_plot_is_the_same_to_the_byte_each_time_and_has_no_date(judged: Reproduction) -> None:
+    first, second = draw(judged, ORIGIN), draw(judged, ORIGIN)
+    assert first == second
+    assert first["png"].startswith(b"\x89PNG")  # type: ignore[union-attr]
+    assert b"dc:date" not in first["svg"]  # type: ignore[operator]
+    assert b"CreationDate" not in first["pdf"]  # type: ignore[operator]
+
+
+def test_the_plot_is_one_column_wide_and_its_words_are_words(judged: Reproduction) -> None:
+    files = draw(judged, ORIGIN)
+    svg = files["svg"].decode()  # type: ignore[union-attr]
+    assert 'width="226.8pt"' in svg  # 3.15 in of 72 pt
+    sizes = {float(size) for size in re.findall(r"font(?:-size)?: (?:[a-z0-9]+ )*?([.0-9]+)px", svg)}
+    assert sizes
+    assert min(sizes) >= 6
+    assert ">DeepLab-CRF-LargeFOV †<" in svg
+    width = int.from_bytes(files["png"][16:20], "big")  # type: ignore[arg-type]
+    assert width >= 3.15 * 300
+    assert "commit 0123456789ab" in str(files["caption.md"])
+    assert "0123456789ab" not in svg
+
+
+def test_no_label_of_the_plot_covers_another(judged: Reproduction, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.text import Text
+
+    from bench.report import pareto
+
+    figures = []
+    monkeypatch.setattr(pareto, "_legend", lambda points: figures.append(points) or [])
+    written = []
+    real = pareto.write_labels
+
+    def keep(axes, labels, lines):  # type: ignore[no-untyped-def]
+        real(axes, labels, lines)
+        renderer = axes.figure.canvas.get_renderer()
+        for text in axes.texts:
+            text.update_positions(renderer)
+            written.append((text.get_text(), Text.get_window_extent(text, renderer)))
+
+    monkeypatch.setattr(pareto, "write_labels", keep)
+    draw(judged, ORIGIN)
+    assert len(written) == 14
+    overlapping = [
+        (a, b)
+        for index, (a, box_a) in enumerate(written)
+        for b, box_b in written[index + 1 :]
+        if box_a.overlaps(box_b)
+    ]
+    assert overlapping == []
 
 
 def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tmp_path: Path) -> None:
@@ -209,14 +292,3 @@ def test_times_of_another_engine_have_files_and_a_heading_of_their_own(
     head = written[0].read_text(encoding="utf-8").partition("\n")[0]
     assert head.startswith("# Table 1: ")
     assert head.endswith(", times: openvino bf16 deployed")
-
-
-def test_the_origin_names_commit_or_version_and_machine_but_no_host() -> None:
-    import getpass
-    import platform
-
-    found = origin()
-    assert re.match(r"commit [0-9a-f]{12}\+?$|carnet-bench ", found.commit)
-    assert "cores" in found.machine
-    assert platform.node() not in found.machine
-    assert getpass.getuser() not in found.machine.split()
