@@ -1,16 +1,18 @@
-"""The rules of the house that a linter does not know: who imports whom, sizes, names, what is public."""
+"""The rules of the house that a linter does not know: who imports whom, sizes, names, one place per rule."""
 
 from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
+
+from bench.cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,35 +20,62 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("carnet", "baselines", "bench")
 LONGEST_FILE = 300  # lines
-TOP_LEVEL = {
-    *("carnet", "baselines", "bench", "results", "reports", "tests"),
-    *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "noxfile.py"),
-    *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
-}
-# written so that this file does not hold what it forbids; alice and "me" are the people of the tests
-MACHINE_PATH = re.compile(
-    r"(?<![\w.<>-])/(?:(?:root|work|farm)/|(?:home|Users)/(?!(?:alice|me)\b))\w|\b[A-Z]:\\Users\\(?!me\b)"
+FLOORS = (
+    ("carnet", "baselines"),
+    ("bench.errors",),
+    ("bench.environment",),
+    ("bench.files", "bench.heap", "bench.extras"),
+    ("bench.clock", "bench.paper", "bench.cost", "bench.data", "bench.models"),
+    ("bench.results", "bench.evaluate", "bench.fabric"),
+    ("bench.train",),
+    ("bench.speed", "bench.predict"),
+    (
+        "bench.experiments",
+        "bench.reproduce",
+    ),  # experiments know no verdict; reproduce trains and times nothing
+    ("bench.report", "bench.gate"),
+    ("bench.audit", "bench.api"),
+    ("bench.cli",),
+    ("bench.__main__",),
 )
-PACKAGE_INDEX = re.compile(r"(?:extra-)?index" + r"-url|/simple" + r"/|find" + r"-links")
-
-
-def tracked() -> list[Path]:
-    """Return the files under version control, and those that would be added, relative to the root."""
-    if not (ROOT / ".git").exists():
-        pytest.skip(f"{ROOT.name} is no git checkout, so its files cannot be told from built ones")
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    names = {Path(line) for line in answer.stdout.splitlines()}
-    return sorted(name for name in names if (ROOT / name).is_file())
+"""Rooms, the lowest first; a room imports only from lower floors and from itself."""
+ONE_PLACE = {
+    "a method's family": (".", r"startswith\(\(?[\"'](carnet|bs-)", ("baselines/method.py",)),
+    "the newest first": ("bench", r"\.started_utc\b", ("bench/results/select.py",)),
+    "two times of one run": ("bench", r"\bdef in_one_run\(", ("bench/results/select.py",)),
+    "a single pass": ("bench", r"\bdef is_single_pass\(", ("bench/results/select.py",)),
+    "a time of this row": ("bench", r"\bdef is_time_of\(", ("bench/results/select.py",)),
+    "quantiles of Student's t": (".", r"12\.706, 4\.303|def \w*student", ()),
+    "the verdict on an accuracy": (
+        "bench",
+        r"\bdef judge_accuracy\(",
+        ("bench/reproduce/verdict/accuracy.py",),
+    ),
+    "a difference seed by seed": ("bench", r"\bdef compare_seeds\(", ("bench/evaluate/differences.py",)),
+    "the scored split": ("bench", r"\bdef scored_split\(", ("bench/train/splits.py",)),
+    "the paper's CSV files": (
+        "bench/paper",
+        r"\bcsv\.(DictR|r)eader\(|read_csv\(",
+        ("bench/paper/cells.py",),
+    ),
+    "the shared options": ("bench", r"\"--(home|json|device|threads|data-root)\"", ("bench/cli/options.py",)),
+    "an optional part": ("bench", r"\bdef import_extra\(", ("bench/extras.py",)),
+}
+"""Each rule: the folder to search, its trace in the code, and the only files that may hold it."""
 
 
 def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Yield the full name of everything a file imports, wherever in the file it does so."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def imports(file: Path, typing: bool = True) -> Iterator[str]:
+    """Yield the full name of everything a file imports, anywhere in it; without ``typing``, at run time."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    if not typing:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -56,6 +85,36 @@ def imports(file: Path) -> Iterator[str]:
                 module = ".".join((*package, *([module] if module else [])))
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def modules() -> dict[str, set[str]]:
+    """Return every module of the packages, and which of them each imports."""
+    files = {}
+    for package in PACKAGES:
+        for file in sources(package):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return {
+        name: {other for other in imports(file, typing=False) if other in files} - {name}
+        for name, file in files.items()
+    }
+
+
+def room(module: str) -> str:
+    """Return the room of a module: ``bench.data`` of ``bench.data.camvid``."""
+    return ".".join(module.split(".")[: 2 if module.startswith("bench.") else 1])
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Return what is left of a graph of imports when all that can be ordered is taken away."""
+    left = {name: set(others) for name, others in graph.items()}
+    while free := [name for name, others in left.items() if not others & left.keys()]:
+        for name in free:
+            del left[name]
+    while free := [name for name in left if not any(name in others for others in left.values())]:
+        for name in free:
+            del left[name]
+    return sorted(left)
 
 
 def outsiders(package: str, allowed: set[str]) -> list[str]:
@@ -73,34 +132,38 @@ def test_imports_are_found_in_every_form(tmp_path: Path, monkeypatch: pytest.Mon
     file = tmp_path / "pack" / "inner" / "module.py"
     file.parent.mkdir(parents=True)
     file.write_text(
-        "import os.path\nfrom .. import cli\ndef f():\n    from .near import x\n    from a.b import c\n"
+        "import os.path\nfrom .. import cli\nif TYPE_CHECKING:\n    import typed\n"
+        "def f():\n    from .near import x\n    from a.b import c\n"
     )
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
-    assert set(imports(file)) == {
-        *("os.path", "pack", "pack.cli", "pack.inner.near", "pack.inner.near.x", "a.b", "a.b.c")
-    }
+    run = {"os.path", "pack", "pack.cli", "pack.inner.near", "pack.inner.near.x", "a.b", "a.b.c"}
+    assert set(imports(file, typing=False)) == run
+    assert set(imports(file)) == run | {"typed"}
+
+
+def test_a_circle_is_found_and_what_only_leads_to_it_is_not_named() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    packages = {name for name in modules() if (ROOT / name.replace(".", "/") / "__init__.py").exists()}
+    graph = {name: others - packages for name, others in modules().items() if name not in packages}
+    assert circles(graph) == []
+
+
+def test_imports_go_down_the_floors_only() -> None:
+    floor = {name: number for number, rooms in enumerate(FLOORS) for name in rooms}
+    found = [
+        f"{name} imports {other}"
+        for name, others in modules().items()
+        for other in others
+        if room(name) != room(other) != "bench" != room(name) and floor[room(other)] >= floor[room(name)]
+    ]
+    assert found == []
 
 
 def test_carnet_imports_nothing_but_torch_and_shapes() -> None:
     assert outsiders("carnet", {"torch", "jaxtyping"}) == []
-
-
-def test_baselines_do_not_know_the_bench() -> None:
-    named = {name.partition(".")[0] for file in sources("baselines") for name in imports(file)}
-    assert named & {"bench", "carnet"} == set()
-
-
-def test_nothing_imports_the_command_line() -> None:
-    cli, main = ROOT / "bench" / "cli", ROOT / "bench" / "__main__.py"
-    found = [
-        f"{file.relative_to(ROOT)}: {name}"
-        for package in PACKAGES
-        for file in sources(package)
-        if cli not in file.parents and file != main
-        for name in imports(file)
-        if name == "bench.cli" or name.startswith("bench.cli.")
-    ]
-    assert found == []
 
 
 def test_what_is_imported_is_declared_in_pyproject() -> None:
@@ -112,69 +175,39 @@ def test_what_is_imported_is_declared_in_pyproject() -> None:
     assert [line for package in PACKAGES for line in outsiders(package, allowed)] == []
 
 
+@pytest.mark.parametrize("rule", ONE_PLACE)
+def test_a_rule_stands_in_one_place(rule: str) -> None:
+    folder, pattern, places = ONE_PLACE[rule]
+    found = {
+        str(file.relative_to(ROOT))
+        for package in (PACKAGES if folder == "." else [folder])
+        for file in sources(package)
+        if re.search(pattern, file.read_text(encoding="utf-8"))
+    }
+    assert found == set(places)
+
+
+def test_every_command_has_a_file_of_its_name() -> None:
+    files = {str(file.relative_to(ROOT / "bench" / "cli").with_suffix("")) for file in sources("bench/cli")}
+    commands = typer.main.get_group(app).commands
+    nested = {
+        f"{name}/{inner}" for name, group in commands.items() for inner in getattr(group, "commands", ())
+    }
+    groups = {name for name, group in commands.items() if hasattr(group, "commands")}
+    assert (set(commands) - groups | nested) - files == set()
+
+
 def test_no_file_holds_two_ideas() -> None:
     lengths = {
-        str(name): len((ROOT / name).read_text(encoding="utf-8").splitlines())
-        for name in tracked()
-        if name.suffix == ".py"
+        str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines())
+        for package in (*PACKAGES, "tests")
+        for file in sources(package)
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:
     drawer = re.compile(r"_*(utils?|helpers?|common|misc)(_.*)?")
-    parts = {part for name in tracked() if name.suffix == ".py" for part in name.with_suffix("").parts}
+    files = [file.relative_to(ROOT) for package in (*PACKAGES, "tests") for file in sources(package)]
+    parts = {part for name in files for part in name.with_suffix("").parts}
     assert [part for part in sorted(parts) if drawer.fullmatch(part)] == []
-
-
-def test_the_top_level_holds_only_what_the_layout_names() -> None:
-    assert {name.parts[0] for name in tracked()} - TOP_LEVEL == set()
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["see /" + "root/x", '"/' + 'home/someone/data"', "C:" + "\\Users\\someone", "--index" + "-url x"],
-)
-def test_a_machine_path_or_package_index_is_recognised(line: str) -> None:
-    assert MACHINE_PATH.search(line) or PACKAGE_INDEX.search(line)
-
-
-@pytest.mark.parametrize(
-    "line", ["../shared/data", "bench/work/flow.py", "results/records", "HOME/home/x.py"]
-)
-def test_a_relative_path_is_no_machine_path(line: str) -> None:
-    assert not MACHINE_PATH.search(line)
-    assert not PACKAGE_INDEX.search(line)
-
-
-def test_no_tracked_file_names_a_machine_path_or_a_package_index() -> None:
-    found = []
-    for name in tracked():
-        try:
-            text = (ROOT / name).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue  # a picture or weights
-        lines = enumerate(text.splitlines(), start=1)
-        found += [
-            f"{name}:{n}" for n, line in lines if MACHINE_PATH.search(line) or PACKAGE_INDEX.search(line)
-        ]
-    assert found == []
-
-
-def test_the_readme_holds_the_commands_that_ci_and_a_newcomer_run() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    commands = [line for line in readme if line.startswith("python3.11 -m venv .venv && ")]
-    assert len(commands) == 2  # the main job, the tests
-    main_job, tests = commands
-    assert main_job.endswith("carnet-bench reproduce table1 --data scenes --budget 10m")
-    assert tests in ci
-
-
-def test_ci_runs_every_file_again_whose_tests_skip_without_an_optional_part() -> None:
-    skips = re.compile(r"importorskip\(.*extra", re.IGNORECASE)
-    files = {name for name in tracked() if name.parts[0] == "tests" and name.suffix == ".py"}
-    skipping = {str(name) for name in files if skips.search((ROOT / name).read_text(encoding="utf-8"))}
-    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    again = {word for line in ci if not line.startswith("#") for word in re.findall(r"tests/\S+\.py", line)}
-    assert again == skipping

@@ -21,7 +21,7 @@ Call = Callable[[], object]
 def serve_samples(
     asked: Mapping[str, Any], lines: Iterable[str], say: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Build what is asked for, say how long each takes when warm, then time whatever each line names.
+    """Build the requested models, report the warm time of each, then time whatever each line names.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def compare_trees(
     asked
         What, and how long.
     progress
-        Is told the model and the share that is done.
+        Called with the model and the share done.
     """
     return [_timed((before, now), model, asked, progress, interval) for model in asked.models]
 

@@ -19,7 +19,7 @@ class Word(StrEnum):
     colour: str
     meaning: str
 
-    def __new__(cls, value: str, colour: str, meaning: str) -> Self:
+    def __new__(cls, value: str, colour: str = "", meaning: str = "") -> Self:
         """Attach colour and meaning to the text."""
         self = str.__new__(cls, value)
         self._value_, self.colour, self.meaning = value, colour, meaning
