@@ -9,7 +9,7 @@ from pathlib import Path
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import RefusedInput, unknown
-from bench.gate.accuracy import Known, compare_scores, known_from_file, known_from_tree, scores, summaries
+from bench.gate.accuracy import compare_scores, known_from_file, known_from_tree, scores, summaries
 from bench.gate.baseline import NAME, Baseline, read_baseline
 from bench.gate.exactly import compare_methods
 from bench.gate.findings import KINDS, Finding, Report
@@ -133,7 +133,8 @@ def _check_file(path: Path, settings: Settings, progress: Progress, methods: Map
     if "accuracy" in settings.kinds:
         # the records of the tree that the file lies in, HOME/results/baseline.json
         home = path.resolve().parent.parent if path.resolve().parent.name == "results" else settings.home
-        findings += _accuracy(known_from_file(known.accuracy, home), settings)
+        scored = known_from_file(known.accuracy, home)
+        findings += compare_scores(scored, scores(settings.home), settings.max_loss)
     if "speed" in settings.kinds:
         findings += compare_with_file((package_root(), _HERE), known.speed, settings.speed, progress)
     return Report(path.name + (f" of {known.commit[:12]}" if known.commit else ""), tuple(findings))
@@ -155,15 +156,10 @@ def _check_revision(
             # one machine, one torch, one moment: golden outputs must be bit-identical
             findings += compare_methods(before, now, settings.measured, ({}, {}))
         if "accuracy" in settings.kinds:
-            findings += _accuracy(known_from_tree(tree), settings)
+            findings += compare_scores(known_from_tree(tree), scores(settings.home), settings.max_loss)
         if "speed" in settings.kinds:
             findings += compare_trees((tree, title), (here, _HERE), settings.speed, progress)
     return Report(title, tuple(findings))
-
-
-def _accuracy(known: list[Known], settings: Settings) -> list[Finding]:
-    now = scores(settings.home)
-    return compare_scores(known, now, settings.max_loss)
 
 
 def _chosen(

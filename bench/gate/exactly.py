@@ -68,13 +68,8 @@ def _counts(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Fin
     if not changed:
         return Finding("counts", name, "equal")
     note = "; ".join(f"{key} {_from_to(old, new)}" for key, (old, new) in changed.items())
-    return Finding(
-        "counts",
-        name,
-        "changed",
-        note,
-        {key: {"before": old, "now": new} for key, (old, new) in changed.items()},
-    )
+    values = {key: {"before": old, "now": new} for key, (old, new) in changed.items()}
+    return Finding("counts", name, "changed", note, values)
 
 
 def _from_to(old: int | None, new: int | None) -> str:

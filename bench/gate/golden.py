@@ -67,14 +67,13 @@ def stir(network: nn.Module) -> None:
     """
     generator = torch.Generator().manual_seed(_SEED)
     for tensor in (*network.parameters(), *network.buffers()):
-        if (
-            not tensor.is_floating_point()
-            or not tensor.numel()
-            or bool((tensor != tensor.flatten()[0]).any())
-        ):
+        if not tensor.is_floating_point() or not tensor.numel():
+            continue
+        first = tensor.flatten()[0]
+        if bool((tensor != first).any()):
             continue
         with torch.no_grad():
-            if bool(tensor.flatten()[0] == 0):
+            if bool(first == 0):
                 tensor.add_(_SHIFT * torch.randn(tensor.shape, generator=generator))
             else:
                 tensor.mul_(0.5 + torch.rand(tensor.shape, generator=generator))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
@@ -12,12 +10,9 @@ from bench.train.ohem import HardPixels, label_at
 from bench.train.recipe import Recipe
 from carnet.loss import pixel_loss
 
-Losses = Mapping[str, Tensor]
-"""``total``, which is minimised, and its parts."""
-
 
 def build_criterion(recipe: Recipe, method: Method) -> nn.Module:
-    """Return the criterion of a method: (training output, label (b, h, w)) to ``Losses``."""
+    """Return a criterion: (training output, label (b, h, w)) to ``total``, which is minimised, and its parts."""
     criterion: nn.Module
     if method.loss is None:
         criterion = PixelLoss(method.auxiliary)

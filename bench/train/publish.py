@@ -8,7 +8,6 @@ from typing import Any
 from bench.data.catalogue import entry
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic, write_new
-from bench.results.record import TrainingRecord
 from bench.results.store import read_records
 from bench.train.weight_file import describe_weights
 
@@ -35,7 +34,8 @@ def publish(run: Path, home: Path) -> Path:
         raise RefusedInput(
             f"{source}: no such file", then="finish the run: the same train command resumes it"
         )
-    record = _record_of(digest, home)
+    known = [one for one in read_records(home, "training") if one.values.final_weights_sha256 == digest]
+    record = next((one for one in known if one.valid), None)
     if record is None:
         raise RefusedInput(f"{source}: no valid training record in {home} has SHA-256 {digest}")
     folder = home / "results" / "weights"
@@ -64,10 +64,3 @@ def readme(folder: Path) -> str:
             "",
         ]
     return _HEAD + "\n".join(lines)
-
-
-def _record_of(digest: str, home: Path) -> TrainingRecord | None:
-    for record in read_records(home, "training"):
-        if record.valid and record.values.final_weights_sha256 == digest:
-            return record
-    return None

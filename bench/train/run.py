@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from bench.train.criterion import build_criterion
 from bench.train.failures import Diverged, FailedRun
 from bench.train.initial import Initial, build_initial
 from bench.train.journals import open_journal, require_journals, rows_of
-from bench.train.loop import Progress, Trainer, Validate
+from bench.train.loop import Trainer, Validate
 from bench.train.recipe import Recipe
 from bench.train.splits import open_split
 from bench.train.training_record import losses_csv, record_of, recorded
@@ -184,7 +185,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
     try:
-        state = trainer.train(_validation(prepared, watch), _progress(watch))
+        state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
     except FailedRun as error:
         failed = record_of(trainer, identity, provenance, notes)
         add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
@@ -193,14 +194,20 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
         trainer.journal.close()
     leave(prepared.fabric)
     network = trainer.final_network()
-    weights_sha256 = _write_weights(folder, network, identity, prepared.initial.statistics, notes)
+    statistics = prepared.initial.statistics
+    metadata = {
+        "identity": identity,
+        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
+        "notes": list(notes),
+    }
+    weights_sha256 = save_weights(folder / "final.safetensors", network.state_dict(), metadata)
     write_atomic(folder / "losses.csv", losses_csv(state))
     record = recorded(identity, weights_sha256, settings.home)
     if record is None:
         record = record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, notes)
         record = record.revised(values={"final_weights_sha256": weights_sha256})
         record, _ = add_record(record, settings.home)
-    return Run(identity, folder, network, prepared.initial.statistics, record, notes)
+    return Run(identity, folder, network, statistics, record, notes)
 
 
 def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
@@ -269,18 +276,3 @@ def _validation(prepared: Prepared, watch: Watch) -> Validate | None:
         prepared.method.sizes,
         lambda done, total: watch("val", done, total, 0.0),
     )
-
-
-def _progress(watch: Watch) -> Progress:
-    return lambda done, total, loss: watch("train", done, total, loss)
-
-
-def _write_weights(
-    folder: Path, network: nn.Module, identity: dict[str, Any], statistics: Statistics, notes: tuple[str, ...]
-) -> str:
-    metadata = {
-        "identity": identity,
-        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
-        "notes": list(notes),
-    }
-    return save_weights(folder / "final.safetensors", network.state_dict(), metadata)

@@ -111,7 +111,14 @@ def test_the_record_has_every_part_and_is_never_the_time_of_a_network(
     assert record.identity.measured == "end to end"
     assert record.identity.images.count == 2
     assert str(tmp_path) not in json.dumps(record.stored)
-    assert list(record.stored["values"]["parts"]) == ["decode", "normalise", "model", "argmax", "loader", "end to end"]
+    assert list(record.stored["values"]["parts"]) == [
+        "decode",
+        "normalise",
+        "model",
+        "argmax",
+        "loader",
+        "end to end",
+    ]
     assert {part["median_ms"] for part in record.stored["values"]["parts"].values()} == {1.0}
     assert (record.values.median_ms, record.values.fps) == (1.0, 1000.0)
     add_record(record, tmp_path)

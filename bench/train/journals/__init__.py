@@ -6,19 +6,20 @@ state, so that steps which a killed run did after its last checkpoint never appe
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from baselines.method import import_named
 from bench.errors import unknown
 from bench.extras import import_extra
 from bench.train.recipe import Recipe
 from bench.train.schedule import lr_scale
 from bench.train.state import State
 
-EXTRAS = {"wandb": "bench.train.journals.weights_and_biases", "mlflow": "bench.train.journals.mlflow_runs"}
-"""What ``--log`` takes; each is a package of the extra ``log``, and a module with `open_journal`."""
+_HERE = "bench.train.journals"
+EXTRAS = {"wandb": f"{_HERE}.weights_and_biases:WandbRun", "mlflow": f"{_HERE}.mlflow_runs:MlflowRun"}
+"""What ``--log`` takes; each is a package of the extra ``log``, with its journal's class."""
 
 Row = tuple[int, dict[str, float]]
 """Steps done, and values by name: ``train/loss``, ``train/encoder_lr``, ``val/miou``, ..."""
@@ -91,8 +92,8 @@ def open_journal(
     rows
         Rows that the run has written so far.
     """
-    modules = ["bench.train.journals.event_files", *(EXTRAS[name] for name in names)]
-    opened = Journals([importlib.import_module(m).open_journal(folder, identity, run_key) for m in modules])
+    classes = [f"{_HERE}.event_files:EventFile", *(EXTRAS[name] for name in names)]
+    opened = Journals([import_named(one)(folder, identity, run_key) for one in classes])
     for step, values in rows:
         opened.write(step, values)
     opened.flush()

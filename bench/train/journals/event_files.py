@@ -13,9 +13,10 @@ _FLUSHED_S = 30
 
 
 class EventFile:
-    """One event file, rewritten from the start."""
+    """The event file in a run's folder, rewritten from the start."""
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any], _run_key: str) -> None:
+        folder = folder / "tensorboard"
         for path in folder.glob("events.out.tfevents.*"):
             path.unlink()
         self._writer: Any = SummaryWriter(str(folder), flush_secs=_FLUSHED_S)
@@ -33,8 +34,3 @@ class EventFile:
     def close(self) -> None:
         """Write the file out and close it."""
         self._writer.close()
-
-
-def open_journal(folder: Path, identity: Mapping[str, Any], run_key: str) -> EventFile:
-    """Return the event file of the run's folder."""
-    return EventFile(folder / "tensorboard", identity)

@@ -65,8 +65,3 @@ class MlflowRun:
         """Flush and mark the run as finished."""
         self.flush()
         self._client.set_terminated(self._id, RunStatus.to_string(RunStatus.FINISHED))
-
-
-def open_journal(folder: Path, identity: Mapping[str, Any], run_key: str) -> MlflowRun:
-    """Return the run of this key."""
-    return MlflowRun(folder, identity, run_key)

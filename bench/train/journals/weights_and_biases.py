@@ -59,8 +59,3 @@ class WandbRun:
         """Finish the run, and wait for the service, which writes the file's end after that."""
         self._run.finish()
         wandb.teardown()
-
-
-def open_journal(folder: Path, identity: Mapping[str, Any], run_key: str) -> WandbRun:
-    """Return the run of this key."""
-    return WandbRun(folder, identity, run_key)
