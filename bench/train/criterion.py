@@ -12,7 +12,7 @@ from carnet.loss import pixel_loss
 
 
 def build_criterion(recipe: Recipe, method: Method) -> nn.Module:
-    """Return a criterion: (training output, label (b, h, w)) to ``total``, which is minimised, and its parts."""
+    """Return a criterion: (training output, label (b, h, w)) to ``total``, which is minimised, and parts."""
     criterion: nn.Module
     if method.loss is None:
         criterion = PixelLoss(method.auxiliary)
