@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.data.classes import class_list
+from bench.data import catalogue
 from bench.data.dataset import data_notes, require_disjoint, require_labels
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
@@ -161,7 +161,7 @@ def open_subject(
     recipe = weights.recipe
     if weights.identity["model"] != method.name:
         raise UsageError(f"{source}: weights of {weights.identity['model']}, not of {method.name}")
-    of_the_run = ImageFiles(recipe.data, *class_list(recipe.data))
+    of_the_run = ImageFiles(catalogue.entry(recipe.data))
     if classes not in (None, len(of_the_run.classes)):
         raise UsageError(
             f"--classes {classes}: the weights are of {recipe.data}, {len(of_the_run.classes)} classes"
