@@ -39,7 +39,7 @@ def predict(
     Example:
       carnet-bench predict results/weights/carnet-mobile-0123456789ab.safetensors photos --out segmented
     """  # noqa: D301
-    from bench.data.classes import class_list
+    from bench.data import catalogue
     from bench.data.unlabelled import ImageFiles, find_images
     from bench.models import resolve
     from bench.predict.overlay import percent
@@ -49,7 +49,7 @@ def predict(
     found = find_images(source)
     require_free(found.images, out, overwrite)
     trained = open_weights(weights)
-    files = ImageFiles(trained.recipe.data, *class_list(trained.recipe.data), found.images)
+    files = ImageFiles(catalogue.entry(trained.recipe.data), found.images)
     where = _device(device, threads)
     method = resolve(model or trained.recipe.model)
     network = trained.network(method, files, where)

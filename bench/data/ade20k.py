@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from bench.data.dataset import IGNORE
+from bench.data.entry import Entry
 from bench.data.fetch import Source
 from bench.data.folder import Pair, PairFolder, ending, matched, missing_split, relative_to
 from bench.data.palette import bit_colours
@@ -152,3 +153,20 @@ def place(member: str) -> str | None:
     """Return where a file of the archives belongs below the set's folder; None for one not needed."""
     test_image = ending(_TEST_IMAGE, member)  # of release_test.zip, whose folder is not called images
     return f"images/{test_image}" if test_image else ending(_WANTED, member)
+
+
+ENTRY = Entry(
+    "ade20k",
+    "ADE20K SceneParse150, 150 classes",
+    HOW_TO_GET,
+    CLASSES,
+    PALETTE,
+    STORED_IDS,
+    ADE20K,
+    SPLIT_SIZES,
+    TERMS,
+    stuff=STUFF,
+    unlabelled=("test",),
+    place=place,
+    sources=SOURCES,
+)

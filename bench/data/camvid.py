@@ -10,6 +10,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from bench.data.dataset import IGNORE, MissingSplit
+from bench.data.entry import Entry
 from bench.data.fetch import Source
 from bench.data.folder import Pair, PairFolder, ending
 from bench.errors import RefusedInput, unknown
@@ -56,6 +57,7 @@ MANIFESTS: dict[str, str] = {
     "val": "8faa6daa61c47fbda1d593266047694c3b8a306e19549e7948f35abd2b1e9b5f",
     "test": "a4ab2682f93ede947905bb97daa84513b5b20d9d036736a797e14b3de2eeef26",
 }
+SEQUENCES = {"val": (101,), "test": (62, 171)}  # 0016E5; 0001TP, Seq05VD
 _JPEG_MANIFESTS = (  # train and test of the copy that the published records were scored on
     "c3d6271d6b1a8cd12fa9d00ecc60688dfa57e3e766f871dd8e8804245e348fab",
     "eb56b5b83cb9b853f044f68eadb23f263db217b2691133ef9a0a94139eadecd5",
@@ -156,3 +158,24 @@ def caveat(manifest_sha256: str) -> str:
     overlap = "CamVid's val sequence is in train too, and one test sequence has its other frames in train"
     jpeg = "; the images are JPEG re-encodings (quality 95) of the published PNG files"
     return overlap + (jpeg if manifest_sha256 in _JPEG_MANIFESTS else "")
+
+
+ENTRY = Entry(
+    "camvid",
+    "CamVid, 11 classes, 360x480 (SegNet's split)",
+    HOW_TO_GET,
+    CamVid.classes,
+    CamVid.palette,
+    TRAIN_IDS,
+    CamVid,
+    SPLIT_SIZES,
+    TERMS,
+    stuff=STUFF,
+    sizes_hw=SIZES_HW,
+    place=place,
+    sources=SOURCES,
+    manifests=MANIFESTS,
+    block_images=8,
+    sequences=SEQUENCES,
+    caveat=caveat,
+)

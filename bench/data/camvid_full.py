@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.data import camvid
 from bench.data.dataset import IGNORE
+from bench.data.entry import Entry
 from bench.data.folder import PairFolder, ending, matched, missing_split
 from bench.data.images import read_colour_label
 from bench.errors import RefusedInput, unknown
@@ -156,3 +157,22 @@ def place(member: str) -> str | None:
         if name:
             return f"{folder}/{name}"
     return None
+
+
+ENTRY = Entry(
+    "camvid-full",
+    "CamVid, 32 classes merged to 11, 720x960 (same split)",
+    HOW_TO_GET,
+    CamVidFull.classes,
+    CamVidFull.palette,
+    STORED_IDS,
+    CamVidFull,
+    SPLIT_SIZES,
+    TERMS,
+    stuff=camvid.STUFF,
+    sizes_hw=SIZES_HW,
+    place=place,
+    block_images=camvid.ENTRY.block_images,
+    sequences=camvid.SEQUENCES,
+    caveat=camvid.caveat,
+)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.data.dataset import IGNORE
+from bench.data.entry import Entry
 from bench.data.folder import Pair, PairFolder, ending, matched, missing_split, relative_to
 from bench.errors import RefusedInput, unknown
 
@@ -174,3 +175,23 @@ def _train_ids(where: str) -> RefusedInput:
         f"{where}: {_TRAIN_IDS_MESSAGE}",
         then="take the *_gtFine_labelIds.png files of gtFine_trainvaltest.zip as they are",
     )
+
+
+ENTRY = Entry(
+    "cityscapes",
+    "Cityscapes, fine annotations, 19 classes, 1024x2048",
+    HOW_TO_GET,
+    CLASSES,
+    PALETTE,
+    STORED_IDS,
+    Cityscapes,
+    SPLIT_SIZES,
+    TERMS,
+    stuff=STUFF,
+    stored_names={label_id: label.title for label_id, label in LABELS.items()},
+    sizes_hw=SIZES_HW,
+    unlabelled=("test",),
+    place=place,
+    block_images=8,
+    sequences={"val": (267, 59, 174)},  # frankfurt, lindau, munster
+)

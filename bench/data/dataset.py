@@ -125,22 +125,6 @@ def manifest_digest(data: SegmentationData) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def require_digest(data: SegmentationData, expected: str) -> None:
-    """Refuse data whose bytes are not those of an earlier run.
-
-    Raises
-    ------
-    RefusedInput
-        The manifest's digest is not ``expected``; both are named.
-    """
-    found = manifest_digest(data)
-    if found != expected:
-        raise RefusedInput(
-            f"{data.name} {data.split}: the files changed, manifest {found[:12]}, expected {expected[:12]}",
-            then=f"carnet-bench data check {data.name}",
-        )
-
-
 def sample_name(data: SegmentationData, index: int) -> str:
     """Return the sample's name where the data set knows it, else its place in the split."""
     if isinstance(data, NamesSamples):

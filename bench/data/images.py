@@ -191,22 +191,6 @@ def map_ids(
     return mapped
 
 
-def read_pair(
-    image_path: Path, label_path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int
-) -> tuple[UInt8[Tensor, "3 h w"], UInt8[Tensor, "h w"]]:
-    """Read an image and its label, which must have the same size once both are turned upright.
-
-    Raises
-    ------
-    RefusedInput
-        Either file is refused, or the sizes differ (both are named, height x width).
-    """
-    image = read_image(image_path)
-    label = read_label(label_path, table, num_classes)
-    require_equal_size(image_path, image, label_path, label)
-    return image, label
-
-
 def require_equal_size(
     image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
 ) -> None:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from bench.data.border import CROPPED_HW, WHOLE_HW, Box, find_box
 from bench.data.dataset import IGNORE, Sample
+from bench.data.entry import Entry
 from bench.data.fetch import Source
 from bench.data.folder import Pair, PairFolder, ending, missing_split
 from bench.data.images import id_table, read_image
-from bench.data.nyudv2_classes import CLASSES, FORMS, HOW_TO_GET, PALETTE, crop_entry
+from bench.data.nyudv2_classes import CLASSES, FORMS, FROM_0, HOW_TO_GET, PALETTE, STUFF, crop_entry
 from bench.errors import RefusedInput, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -219,3 +220,23 @@ def _splits_with_files(root: Path) -> list[str]:
         for split, listing in lists.items()
         if listing and any((root / line.split()[0]).is_file() for line in _lines(listing) if line.split())
     ]
+
+
+ENTRY = Entry(
+    "nyudv2",
+    "NYU Depth v2, 40 classes, 480x640 or cropped to 468x625",
+    HOW_TO_GET,
+    CLASSES,
+    PALETTE,
+    FROM_0,
+    open_nyudv2,
+    SPLIT_SIZES,
+    TERMS,
+    stuff=STUFF,
+    sizes_hw=SIZES_HW,
+    options=OPTIONS,
+    splits=("train", "val"),
+    place=place,
+    sources=SOURCES,
+    block_images=8,
+)

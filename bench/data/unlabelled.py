@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
+    from bench.data.entry import Entry
+
 _IMAGE_ENDS = (".png", ".jpg", ".jpeg")
 _THEN = "fix it, convert it to an 8-bit RGB or grey PNG or JPEG, or take it out of the folder"
 
@@ -36,26 +38,19 @@ class ImageFiles:
 
     Parameters
     ----------
-    name
+    entry
         Data set whose classes are meant.
-    classes, palette
-        Of that data set.
     files
-        Their names without the end are the samples' names, each unique.
+        Image files; a sample's name is its file's without the suffix, and unique.
     """
 
     split = "files"
     synthetic = False
     labelled = False
 
-    def __init__(
-        self,
-        name: str,
-        classes: tuple[str, ...],
-        palette: tuple[tuple[int, int, int], ...],
-        files: Sequence[Path] = (),
-    ) -> None:
-        self.name, self.classes, self.palette, self.files = name, classes, palette, tuple(files)
+    def __init__(self, entry: Entry, files: Sequence[Path] = ()) -> None:
+        self.name, self.classes, self.palette = entry.name, entry.classes, entry.palette
+        self.files = tuple(files)
 
     def __len__(self) -> int:
         return len(self.files)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data import camvid
+from bench.data.catalogue import entry
 from bench.evaluate.differences import Interval
 from bench.evaluate.neighbours import blocks_of_split
 from bench.paper import Cell, Table
@@ -167,7 +167,7 @@ def own_notes(records: Sequence[AccuracyRecord]) -> list[str]:
 def caveat_on(record: AccuracyRecord) -> str | None:
     """Return what must be known of the images that a record was scored on, or None."""
     data = record.identity.data
-    return camvid.caveat(data.manifest_sha256) if data.name.startswith("camvid") else None
+    return entry(data.name).caveat(data.manifest_sha256)
 
 
 def _nothing(choice: Choice[AccuracyRecord]) -> str:

@@ -11,9 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
+<<<<<<< HEAD
 from baselines.method import Method
 from bench.data.classes import class_list
 from bench.data.dataset import SegmentationData, data_notes, require_disjoint, require_labels
+=======
+from bench.data import catalogue
+from bench.data.dataset import data_notes, require_disjoint, require_labels
+>>>>>>> main
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
 from bench.speed.accuracy import MAX_LOSS, Judge, batches
@@ -155,7 +160,7 @@ def open_subject(
     recipe = weights.recipe
     if weights.identity["model"] != method.name:
         raise UsageError(f"{source}: weights of {weights.identity['model']}, not of {method.name}")
-    of_the_run = ImageFiles(recipe.data, *class_list(recipe.data))
+    of_the_run = ImageFiles(catalogue.entry(recipe.data))
     if classes not in (None, len(of_the_run.classes)):
         raise UsageError(
             f"--classes {classes}: the weights are of {recipe.data}, {len(of_the_run.classes)} classes"

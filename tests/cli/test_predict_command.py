@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import bench.cli
-from bench.data.classes import class_list
+from bench.data import catalogue
 from bench.data.unlabelled import ImageFiles
 from bench.models import resolve
 from bench.predict import submission_format
@@ -38,7 +38,7 @@ def weights_of(tmp_path_factory):
                 "decoder_lr": 0.1,
             }
             recipe = from_table(table, "tiny")
-            network = build_seeded(recipe, resolve("carnet-mobile"), ImageFiles(data, *class_list(data)))
+            network = build_seeded(recipe, resolve("carnet-mobile"), ImageFiles(catalogue.entry(data)))
             identity = {"model": "carnet-mobile", "recipe": recipe.identity()}
             statistics = {"mean": [0.5] * 3, "std": [0.5] * 3}
             save_weights(
@@ -100,7 +100,8 @@ def test_a_folder_of_images_becomes_labels_and_overlays(carnet_bench, weights_of
     assert sorted(path.name for path in out.iterdir()) == [
         *("one_labels.png", "one_overlay.png", "two_labels.png", "two_overlay.png")
     ]
-    classes, palette = class_list("camvid")
+    camvid = catalogue.entry("camvid")
+    classes, palette = camvid.classes, camvid.palette
     for row in document["files"]:
         assert sum(row["shares"].values()) == pytest.approx(1)
         with Image.open(row["labels"]) as picture:

@@ -13,7 +13,6 @@ from bench.data.images import (
     read_colour_label,
     read_image,
     read_label,
-    read_pair,
 )
 from bench.data.palette import bit_colours
 from bench.errors import RefusedInput
@@ -89,14 +88,6 @@ def test_message_lists_scattered_ids_as_ranges_and_at_most_five_bad_values():
         RefusedInput, match=r"label 10, 11, 12, 13, 14, \.\.\., classes are 1\.\.2, 5 \(7 of 8"
     ):
         map_ids(torch.tensor([[1, 10, 11, 12, 13, 14, 15, 16]]), table, 3, "a")
-
-
-def test_image_and_label_of_equal_size_are_read_together(tmp_path):
-    image, label = read_pair(
-        save(tmp_path / "a.png", np.zeros((4, 6, 3))), save(tmp_path / "b.png", np.ones((4, 6))), THREE, 3
-    )
-    assert image.shape == (3, 4, 6)
-    assert label.tolist() == [[1] * 6] * 4
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):

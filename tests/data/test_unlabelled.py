@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.catalogue import ENTRIES, open_data
-from bench.data.classes import CLASS_LISTS, class_list
+from bench.data.catalogue import entry, open_data
 from bench.data.dataset import IGNORE, is_labelled
 from bench.data.unlabelled import ImageFiles, WithoutLabels, find_images
 from bench.errors import RefusedInput, UsageError
@@ -17,17 +16,16 @@ def write(path, size=(4, 3), **options):
 
 
 def test_the_classes_of_every_data_set_are_known_without_its_files():
-    assert set(CLASS_LISTS) == set(ENTRIES)
     scenes = open_data("scenes", "train", count=1, size_hw=(64, 96))
-    assert class_list("scenes") == (scenes.classes, scenes.palette)
+    assert (entry("scenes").classes, entry("scenes").palette) == (scenes.classes, scenes.palette)
     with pytest.raises(UsageError, match="no data set 'x'; choose from camvid"):
-        class_list("x")
+        entry("x")
 
 
 def test_an_image_is_read_upright_with_a_label_of_nothing(tmp_path):
     exif = Image.Exif()
     exif[0x112] = 6  # turned by 90 degrees
-    files = ImageFiles("camvid", ("a",), ((1, 2, 3),), [write(tmp_path / "turned.jpg", exif=exif)])
+    files = ImageFiles(entry("camvid"), [write(tmp_path / "turned.jpg", exif=exif)])
     sample = files.read(0)
     assert (len(files), sample.name, is_labelled(files)) == (1, "turned", False)
     assert sample.image.shape == (3, 4, 3)
@@ -66,7 +64,7 @@ def test_two_images_whose_results_would_have_one_name_are_refused(tmp_path):
 
 def test_an_image_in_a_kind_that_is_not_read_says_how_to_go_on(tmp_path):
     Image.new("RGBA", (4, 3)).save(tmp_path / "a.png")
-    files = ImageFiles("camvid", ("a",), ((1, 2, 3),), find_images(tmp_path).images)
+    files = ImageFiles(entry("camvid"), find_images(tmp_path).images)
     with pytest.raises(RefusedInput, match="image mode RGBA") as refused:
         files.read(0)
     assert "convert it to an 8-bit RGB" in refused.value.then

@@ -12,11 +12,10 @@ from bench.data.dataset import (
     IGNORE,
     Sample,
     manifest_digest,
-    require_digest,
     require_disjoint,
     shared_images,
 )
-from bench.data.images import id_table, map_ids, read_pair
+from bench.data.images import id_table, map_ids, read_image, read_label, require_equal_size
 from bench.data.loader import epoch_batches, evaluation_samples
 from bench.data.transforms import TrainTransform
 from bench.errors import RefusedInput
@@ -169,21 +168,27 @@ def write_pair(folder, image_hw, label_hw, orientation=None):
     return folder / "image.jpg", folder / "label.png"
 
 
+def read_pair(image_path, label_path):
+    image, label = read_image(image_path), read_label(label_path, THREE, 3)
+    require_equal_size(image_path, image, label_path, label)
+    return image, label
+
+
 def test_fault_30_swapped_sides_are_refused_with_both_sizes(tmp_path):
     paths = write_pair(tmp_path, (20, 30), (30, 20))
     with pytest.raises(RefusedInput, match=r"image\.jpg: image is 20x30, its label label\.png is 30x20"):
-        read_pair(*paths, THREE, 3)
+        read_pair(*paths)
 
 
 def test_fault_30_an_image_that_orientation_6_turns_to_its_labels_size_is_read(tmp_path):
-    image, label = read_pair(*write_pair(tmp_path, (20, 30), (30, 20), orientation=6), THREE, 3)
+    image, label = read_pair(*write_pair(tmp_path, (20, 30), (30, 20), orientation=6))
     assert image.shape == (3, 30, 20)
     assert label.shape == (30, 20)
 
 
 def test_fault_30_an_image_that_orientation_6_turns_away_from_its_label_is_refused(tmp_path):
     with pytest.raises(RefusedInput, match=r"image is 30x20, its label label\.png is 20x30"):
-        read_pair(*write_pair(tmp_path, (20, 30), (20, 30), orientation=6), THREE, 3)
+        read_pair(*write_pair(tmp_path, (20, 30), (20, 30), orientation=6))
 
 
 # 31: an image in two splits
@@ -216,11 +221,8 @@ def test_fault_32_one_changed_byte_of_a_label_changes_the_manifest(tmp_path):
     root = write_camvid(tmp_path / "camvid", {"a": 1}, {"d": 4})
     data = CamVid("train", root)
     digest = manifest_digest(data)
-    require_digest(data, digest)
     path = root / "trainannot" / "a.png"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RefusedInput, match="camvid train: the files changed") as caught:
-        require_digest(data, digest)
-    assert digest[:12] in str(caught.value)
+    assert manifest_digest(data) != digest

@@ -241,8 +241,8 @@ def test_other_images_or_another_method_are_another_measurement(run: Any) -> Non
     [
         ({"calibrate": "scenes:0"}, "--calibrate scenes:0"),
         ({"calibrate": "scenes:7"}, "--calibrate scenes:7: train has 6 images"),
-        ({"calibrate": "camvid"}, "--calibrate camvid: the weights are of scenes"),
-        ({"data": "camvid:test"}, "--data camvid:test: the weights are of scenes"),
+        ({"calibrate": "camvid"}, "--calibrate camvid: expected scenes"),
+        ({"data": "camvid:test"}, "--data camvid:test: expected scenes"),
         ({"data": "scenes", "size_hw": (32, 32)}, "is 64x96, an engine takes 32x32 only"),
         (
             {"data": "scenes", "method": "guess"},
