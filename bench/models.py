@@ -99,7 +99,8 @@ def _from_file(reference: str) -> Method:
     module = _run(path)
     if not hasattr(module, name):
         own = [key for key, value in vars(module).items() if _is_candidate(value, module)]
-        raise RefusedInput(f"{path}: no '{name}'; have {', '.join(own) or 'no function and no Method'}")
+        found = ", ".join(own) or "no function and no Method"
+        raise RefusedInput(f"{path}: no '{name}'; found {found}")
     # a file named as a row of the paper's tables must not stand under that row's name
     label = path.name if path.stem in METHODS else path.stem
     return _method(getattr(module, name), label, f"user's own, {path.name}", f"{module.__name__}:{name}")

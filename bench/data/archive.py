@@ -31,7 +31,7 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
-_THEN = "nothing was written; take the archive from its own source again"
+_THEN = "nothing was written; download the archive again"
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def plan(
         for count, (name, size, crc32, bad) in enumerate(_listed(archive), start=1):
             _check_name(archive, name)
             if bad:
-                raise RefusedInput(f"{archive}: {name} is {bad}, allowed are plain files and folders", _THEN)
+                raise RefusedInput(f"{archive}: {name} is {bad}, expected plain files and folders", _THEN)
             total += size
             if total > limit_bytes or count > MOST_MEMBERS:
                 raise RefusedInput(
                     f"{archive}: {count} files declare {total} bytes unpacked, "
-                    f"allowed are {MOST_MEMBERS} files and {limit_bytes} bytes",
+                    f"expected at most {MOST_MEMBERS} files and {limit_bytes} bytes",
                     _THEN,
                 )
             target = place(name)
@@ -123,7 +123,7 @@ def unpack(
 ) -> Unpacked:
     """Write what was planned below ``target``; what is there already with the same content stays.
 
-    So an interrupted call is resumed by the same call again.
+    Rerunning the call resumes an interrupted one.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def unpack(
         except _DAMAGE as error:
             raise RefusedInput(
                 f"{one.archive}: damaged ({error}); {result.written} files were written before, each whole",
-                "take the archive from its own source again, then run the same command",
+                "download the archive again, then rerun the command",
             ) from error
     return result
 
@@ -169,11 +169,11 @@ def _check_name(archive: Path, name: str) -> None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or _DRIVE.match(name) or "\0" in name:
         raise RefusedInput(
-            f"{archive}: {name[:200]} is an absolute path, allowed are paths below a folder", _THEN
+            f"{archive}: {name[:200]} is an absolute path, expected paths below a folder", _THEN
         )
     if ".." in parts:
         raise RefusedInput(
-            f"{archive}: {name[:200]} climbs out of the folder, allowed are paths below it", _THEN
+            f"{archive}: {name[:200]} climbs out of the folder, expected paths below it", _THEN
         )
 
 

@@ -65,7 +65,7 @@ def find_box(images: Iterable[UInt8[Tensor, "3 480 640"]], where: str) -> Box:
     if found != wanted:
         raise RefusedInput(
             f"{where}: inside its white border are {found[0]}x{found[1]} pixels (height x width), "
-            f"allowed are {wanted[0]}x{wanted[1]}, of which {CROPPED_HW[0]}x{CROPPED_HW[1]} are kept",
+            f"expected {wanted[0]}x{wanted[1]}, of which {CROPPED_HW[0]}x{CROPPED_HW[1]} are kept",
             then="leave crop_border out",
         )
     return Box(rows[0] + _BLENDED, columns[0] + _BLENDED)

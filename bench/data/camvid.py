@@ -110,7 +110,7 @@ def _read_list(root: Path, listing: Path) -> list[Pair]:
     except UnicodeDecodeError as error:
         raise RefusedInput(f"{listing}: not a text file ({error})", then=HOW_TO_GET) from error
     if not lines:
-        raise RefusedInput(f"{listing}: empty, allowed is one 'image label' pair a line", then=HOW_TO_GET)
+        raise RefusedInput(f"{listing}: empty, expected one 'image label' pair per line", then=HOW_TO_GET)
     pairs: list[Pair] = []
     missing: list[str] = []
     stems: dict[str, int] = {}
@@ -118,7 +118,7 @@ def _read_list(root: Path, listing: Path) -> list[Pair]:
         words = line.split()
         if len(words) != 2:
             raise RefusedInput(
-                f"{listing} line {number}: found '{line[:80]}', allowed is one 'image label' pair a line"
+                f"{listing} line {number}: found '{line[:80]}', expected one 'image label' pair per line"
             )
         found = [_relative(word, listing, number) for word in words]
         image, label = (_existing(root, name) for name in found)
@@ -126,7 +126,7 @@ def _read_list(root: Path, listing: Path) -> list[Pair]:
         stem = PurePosixPath(found[0]).stem
         if stem in stems:
             raise RefusedInput(
-                f"{listing} line {number}: image {stem} is already in line {stems[stem]}, allowed is once"
+                f"{listing} line {number}: image {stem} is already in line {stems[stem]}, expected once"
             )
         stems[stem] = number
         if image and label:
@@ -143,7 +143,7 @@ def _relative(word: str, listing: Path, number: int) -> str:
     """Return ``folder/file``: the tutorial's lists start with the path of its author's machine."""
     parts = PurePosixPath(word.replace("\\", "/")).parts[-2:]
     if len(parts) != 2 or ".." in parts or "/" in parts:
-        raise RefusedInput(f"{listing} line {number}: path '{word[:80]}', allowed is folder/file")
+        raise RefusedInput(f"{listing} line {number}: path '{word[:80]}', expected folder/file")
     return "/".join(parts)
 
 

@@ -138,7 +138,7 @@ def split_of(frame: str) -> str:
     found = _FRAME.fullmatch(frame)
     if found is None:
         raise RefusedInput(
-            f"{frame}: not a frame of CamVid, allowed are e.g. 0001TP_006690, 0006R0_f00930, 0016E5_07959, "
+            f"{frame}: not a frame of CamVid, expected e.g. 0001TP_006690, 0006R0_f00930, 0016E5_07959, "
             "Seq05VD_f00000"
         )
     sequence, number = found[1], int(found[2])

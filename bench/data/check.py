@@ -185,7 +185,7 @@ def _masks_in_disguise(data: SegmentationData, pixels: torch.Tensor) -> list[str
         return []
     return [
         f"{data.name} {data.split}: every label holds only 0 and {IGNORE}, as a black and white mask does; "
-        f"allowed are ids of {len(data.classes)} classes"
+        f"expected ids of {len(data.classes)} classes"
     ]
 
 

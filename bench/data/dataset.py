@@ -55,7 +55,7 @@ class SegmentationData(Protocol):
 
     @property
     def synthetic(self) -> bool:
-        """True for drawn images, which say nothing about any real data set."""
+        """True for synthetic images, which say nothing about any real data set."""
 
     def __len__(self) -> int: ...
 
@@ -158,7 +158,7 @@ def require_disjoint(train: SegmentationData, evaluation: SegmentationData) -> N
         ours, theirs = shared[0]
         raise RefusedInput(
             f"{train.name} {train.split} and {evaluation.name} {evaluation.split} share {len(shared)} "
-            f"images, first {ours} = {theirs}; allowed is none",
+            f"images, first {ours} = {theirs}; expected none",
             then="evaluate on another split, or mark the run as a smoke test (smoke = true)",
         )
 

@@ -108,7 +108,7 @@ def _download(url: str, growing: GrowingFile, seen: Callable[[int, int | None], 
     """Append to the growing file what is missing; a connection that ends early is an OSError."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={growing.size}-"} if growing.size else {})
     if request.type not in ("http", "https"):
-        raise ValueError(f"address {url}: allowed are http and https")
+        raise ValueError(f"address {url}: expected http and https")
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         if answer.status != 206:
             growing.restart()  # the server sends all of it again

@@ -183,7 +183,7 @@ def matched(
         if alone:
             raise RefusedInput(
                 f"{one[alone[0]]}: its {kind} is missing; {what} has {len(alone)} such files of {len(one)}, "
-                "allowed is none",
+                "expected none",
                 then,
             )
     return [Pair(relative_to(root, images[key]), relative_to(root, labels[key])) for key in sorted(images)]

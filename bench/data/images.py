@@ -66,7 +66,7 @@ def read_image(path: Path) -> UInt8[Tensor, "3 h w"]:
     """
     picture, _ = _decode(path, ("PNG", "JPEG"))
     if picture.mode not in _IMAGE_MODES:
-        raise RefusedInput(f"{path}: image mode {picture.mode}, allowed are 8-bit RGB and grey", then=_THEN)
+        raise RefusedInput(f"{path}: image mode {picture.mode}, expected 8-bit RGB and grey", then=_THEN)
     return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
@@ -106,11 +106,11 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     picture, content = _decode(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
         raise RefusedInput(
-            f"{path}: label mode {picture.mode}, allowed are L and P (8-bit ids, one channel)", then=_THEN
+            f"{path}: label mode {picture.mode}, expected L and P (8-bit ids, one channel)", then=_THEN
         )
     bits = content[24]  # of the PNG header; Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
     if picture.mode == "L" and bits != 8:
-        raise RefusedInput(f"{path}: grey label of {bits} bits, allowed are 8", then=_THEN)
+        raise RefusedInput(f"{path}: grey label of {bits} bits, expected 8", then=_THEN)
     return torch.from_numpy(np.array(picture))
 
 
@@ -131,9 +131,7 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
     """
     picture, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
-        raise RefusedInput(
-            f"{path}: colour label mode {picture.mode}, allowed are RGB and palette", then=_THEN
-        )
+        raise RefusedInput(f"{path}: colour label mode {picture.mode}, expected RGB and palette", then=_THEN)
     pixels = np.array(picture.convert("RGB")).astype(np.int32)
     packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
     table = dict(
@@ -146,7 +144,7 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
         value = int(packed[bad][0])
         raise RefusedInput(
             f"{path.name}: colour ({value >> 16}, {value >> 8 & 255}, {value & 255}) is of no class "
-            f"({int(bad.sum())} of {bad.size} pixels), allowed are the {len(known)} colours of the table",
+            f"({int(bad.sum())} of {bad.size} pixels), expected the {len(known)} colours of the table",
             then=_THEN,
         )
     return torch.from_numpy(np.array(list(table.values()), dtype=np.uint8)[place])
@@ -204,7 +202,7 @@ def require_equal_size(
     if image.shape[1:] != label.shape:
         raise RefusedInput(
             f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
-            f"{label.shape[0]}x{label.shape[1]} (height x width); allowed is equal",
+            f"{label.shape[0]}x{label.shape[1]} (height x width); expected equal",
             then=_THEN,
         )
 
@@ -231,14 +229,14 @@ def _decode(path: Path, formats: tuple[str, ...], content: bytes | None = None) 
                 picture.verify()  # the checksums, which decoding alone does not look at
                 picture = _open(path, content, formats)
             if picture.format == "PNG" and getattr(picture, "n_frames", 1) != 1:
-                raise RefusedInput(f"{path}: animated PNG, allowed is one picture", then=_THEN)
+                raise RefusedInput(f"{path}: animated PNG, expected one picture", then=_THEN)
             picture.load()
             return ImageOps.exif_transpose(picture), content
     except Image.DecompressionBombError as error:
-        raise RefusedInput(f"{path}: {error}; allowed are {PIXEL_LIMIT} pixels", then=_THEN) from error
+        raise RefusedInput(f"{path}: {error}; expected at most {PIXEL_LIMIT} pixels", then=_THEN) from error
     except UnidentifiedImageError as error:
         raise RefusedInput(
-            f"{path}: not a {wanted} file ({len(content)} bytes), allowed is {wanted}", then=_THEN
+            f"{path}: not a {wanted} file ({len(content)} bytes), expected {wanted}", then=_THEN
         ) from error
     except _DAMAGE as error:
         raise RefusedInput(
@@ -251,7 +249,7 @@ def _open(path: Path, content: bytes, formats: tuple[str, ...]) -> Any:
     if picture.width * picture.height > PIXEL_LIMIT:
         raise RefusedInput(
             f"{path}: {picture.width}x{picture.height} (width x height) is "
-            f"{picture.width * picture.height} pixels, allowed are {PIXEL_LIMIT}",
+            f"{picture.width * picture.height} pixels, expected at most {PIXEL_LIMIT}",
             then=_THEN,
         )
     return picture

@@ -105,19 +105,19 @@ def epoch_batches(
         A worker died or hung (while iterating); the awaited samples are named.
     """
     if batch < 1 or workers < 0:
-        raise UsageError(f"batch {batch} and {workers} workers, allowed are batch >= 1 and workers >= 0")
+        raise UsageError(f"batch {batch} and {workers} workers, expected batch >= 1 and workers >= 0")
     rank, ranks = part
     if not 0 <= rank < ranks or batch % ranks:
-        raise UsageError(f"a batch of {batch} for rank {rank} of {ranks}, allowed are equal shares")
+        raise UsageError(f"a batch of {batch} for rank {rank} of {ranks}, expected equal shares")
     if len(data) < batch:
         raise RefusedInput(
             f"{data.name} {data.split}: {len(data)} samples, batch {batch}; "
-            "allowed is at least one whole batch",
+            "expected at least one whole batch",
             then=f"set batch to at most {len(data)}",
         )
     steps = steps_per_epoch(len(data), batch, drop_last)
     if not 0 <= start_step <= steps:
-        raise UsageError(f"start step {start_step}, allowed are 0..{steps} (the steps of an epoch)")
+        raise UsageError(f"start step {start_step}, expected 0..{steps} (the steps of an epoch)")
     epoch_steps = _EpochSteps(data, transform, batch, seed=seed, epoch=epoch, part=part)
     wanted = range(start_step, steps)
     if workers == 0:

@@ -76,14 +76,14 @@ def open_nyudv2(
     if split not in SPLITS:
         raise unknown("nyudv2 split", split, list(SPLITS))
     if type(crop_border) is not bool:
-        raise UsageError(f"nyudv2 crop_border = {crop_border!r}, allowed are true and false")
+        raise UsageError(f"nyudv2 crop_border = {crop_border!r}, expected true and false")
     if labels not in ("auto", *FORMS):
         raise unknown("nyudv2 form of labels", str(labels), ["auto", *FORMS])
     if (root / MAT_FILE).is_file():
         from bench.data.nyudv2_mat import NYUDv2Mat  # noqa: PLC0415 - it needs libraries that folders do not
 
         if Path(class_map).name != class_map:
-            raise UsageError(f"nyudv2 class_map '{class_map}', allowed is the name of a file in {root}")
+            raise UsageError(f"nyudv2 class_map '{class_map}', expected the name of a file in {root}")
         files = root / MAT_FILE, root / SPLITS_FILE, root / class_map
         return NYUDv2Mat(split, *files, crop_border=crop_border)
     return NYUDv2(split, root, crop_border=crop_border, labels=labels)
@@ -139,7 +139,7 @@ class NYUDv2(PairFolder):
         images = [pair.image for pair in listed]
         if len(set(images)) < len(images):
             twice = next(image for image in images if images.count(image) > 1)
-            raise RefusedInput(f"{listing}: image {twice} is listed more than once, allowed is once")
+            raise RefusedInput(f"{listing}: image {twice} is listed more than once, expected once")
         here = [pair for pair in listed if all((root / str(name)).is_file() for name in pair)]
         if not here and listed:
             raise missing_split(
@@ -200,7 +200,7 @@ def _lines(listing: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise RefusedInput(f"{listing}: cannot read ({error})", then=HOW_TO_GET) from error
     if not lines:
-        raise RefusedInput(f"{listing}: empty, allowed is one 'image label' pair a line", then=HOW_TO_GET)
+        raise RefusedInput(f"{listing}: empty, expected one 'image label' pair per line", then=HOW_TO_GET)
     return lines
 
 
@@ -208,7 +208,7 @@ def _pair(listing: Path, number: int, line: str) -> Pair:
     words = line.split()
     if len(words) != 2 or any(PurePosixPath(word).is_absolute() or ".." in word.split("/") for word in words):
         raise RefusedInput(
-            f"{listing} line {number}: found '{line[:80]}', allowed is one 'image label' pair a line"
+            f"{listing} line {number}: found '{line[:80]}', expected one 'image label' pair per line"
         )
     return Pair(words[0], words[1])
 

@@ -152,13 +152,11 @@ def read_class_map(path: Path) -> NDArray[np.uint8]:
         try:
             numbers = np.array([int(word) for word in path.read_text(encoding="utf-8").split()])
         except (OSError, ValueError) as error:
-            raise RefusedInput(
-                f"{path}: no map to 40 classes ({error}), allowed are numbers 1..40"
-            ) from error
+            raise RefusedInput(f"{path}: no map to 40 classes ({error}), expected numbers 1..40") from error
     flat = np.asarray(numbers).reshape(-1)
     if flat.size == 0 or flat.min() < 1 or flat.max() > 40 or (flat != np.round(flat)).any():
         span = f"{flat.min()}..{flat.max()}" if flat.size else "nothing"
-        raise RefusedInput(f"{path}: maps to {span}, allowed are the classes 1..40")
+        raise RefusedInput(f"{path}: maps to {span}, expected the classes 1..40")
     return np.concatenate([[0], flat]).astype(np.uint8)
 
 
@@ -176,7 +174,7 @@ def read_split(path: Path, split: str, count: int) -> list[int]:
     )
     if not numbers or len(set(numbers)) < len(numbers) or numbers[0] < 1 or numbers[-1] > count:
         raise RefusedInput(
-            f"{path}: {variable} has {len(numbers)} numbers, allowed are different ones of 1..{count}"
+            f"{path}: {variable} has {len(numbers)} numbers, expected different ones of 1..{count}"
         )
     return numbers
 
@@ -223,14 +221,12 @@ def _check_shapes(path: Path, stored: Any) -> int:
     height, width = WHOLE_HW
     for kind, shape in (("images", (3, width, height)), ("labels", (width, height))):
         if kind not in stored:
-            raise RefusedInput(f"{path}: no '{kind}' in it, have {', '.join(stored)}", then=HOW_TO_GET)
+            raise RefusedInput(f"{path}: no '{kind}' in it, found {', '.join(stored)}", then=HOW_TO_GET)
         if stored[kind].shape[1:] != shape:
-            raise RefusedInput(
-                f"{path}: {kind} is {stored[kind].shape}, allowed is (number, {str(shape)[1:]}"
-            )
+            raise RefusedInput(f"{path}: {kind} is {stored[kind].shape}, expected (number, {str(shape)[1:]}")
     if stored["images"].dtype != np.uint8 or len(stored["images"]) != len(stored["labels"]):
         raise RefusedInput(
             f"{path}: {len(stored['images'])} images of {stored['images'].dtype} and {len(stored['labels'])} "
-            "labels, allowed are equally many, the images of uint8"
+            "labels, expected equally many, the images of uint8"
         )
     return len(stored["images"])

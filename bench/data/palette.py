@@ -15,7 +15,7 @@ def bit_colours(count: int) -> tuple[tuple[int, int, int], ...]:
         More colours than there are.
     """
     if count > 255:
-        raise ValueError(f"{count} colours, have 255")
+        raise ValueError(f"{count} colours, expected at most 255")
     return tuple(_colour(number) for number in range(1, count + 1))
 
 

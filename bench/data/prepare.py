@@ -53,13 +53,13 @@ def prepare(
     Raises
     ------
     UsageError
-        The data set is drawn, not read.
+        The data set is synthetic.
     RefusedInput
         An archive is unsafe, damaged or of something else (then nothing is written), or the disk is full.
     """
     place = catalogue.entry(name).place
     if place is None:
-        raise UsageError(f"data set {name} is drawn, there is nothing to prepare")
+        raise UsageError(f"data set {name} is synthetic; there is nothing to prepare")
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise RefusedInput(f"{missing}: no such file", catalogue.entry(name).how_to_get)
@@ -150,10 +150,10 @@ def _roles(files: list[Path]) -> dict[str, Path]:
             role = next((known[name] for name in variables if name in known), "")
             if not role:
                 raise RefusedInput(
-                    f"{file}: holds {', '.join(variables)}, allowed are files with {', '.join(known)}"
+                    f"{file}: holds {', '.join(variables)}, expected files with {', '.join(known)}"
                 )
         if role in roles:
-            raise RefusedInput(f"{file}: is {role}, and so is {roles[role]}; allowed is one")
+            raise RefusedInput(f"{file}: is {role}, and so is {roles[role]}; expected one")
         roles[role] = file
     missing = {"the labelled set", "the splits", "the map to 40 classes"} - set(roles)
     if missing:

@@ -1,4 +1,4 @@
-"""A contact sheet: images beside their labels in the data set's colours, for the eye to judge."""
+"""A contact sheet: images next to their labels in the data set's colours, for the eye to judge."""
 
 from __future__ import annotations
 

@@ -78,15 +78,15 @@ class TrainTransform:
     def __post_init__(self) -> None:
         low, high = self.scale
         if min(self.crop_hw) < 1:
-            raise UsageError(f"crop {self.crop_hw[0]}x{self.crop_hw[1]}, allowed are sizes from 1x1")
+            raise UsageError(f"crop {self.crop_hw[0]}x{self.crop_hw[1]}, expected sizes from 1x1")
         if not 0 < low <= high < math.inf:
-            raise UsageError(f"scale {low}..{high}, allowed are 0 < lowest <= highest")
+            raise UsageError(f"scale {low}..{high}, expected 0 < lowest <= highest")
         if not 0 <= self.flip <= 1:
-            raise UsageError(f"flip {self.flip}, allowed is a probability 0..1")
+            raise UsageError(f"flip {self.flip}, expected a probability 0..1")
         if not all(0 <= value <= 255 for value in self.fill):
-            raise UsageError(f"fill {self.fill}, allowed are colours 0..255")
+            raise UsageError(f"fill {self.fill}, expected colours 0..255")
         if self.short_side_least < 0:
-            raise UsageError(f"short_side_least {self.short_side_least}, allowed are pixels from 0")
+            raise UsageError(f"short_side_least {self.short_side_least}, expected pixels from 0")
 
     def __call__(
         self, image: UInt8[Tensor, "3 h w"], label: UInt8[Tensor, "h w"], generator: torch.Generator

@@ -30,7 +30,7 @@ class Confusion:
 
     def __init__(self, num_classes: int) -> None:
         if num_classes > IGNORE:
-            raise RefusedInput(f"{num_classes} classes; labels have 8 bits, so allowed are up to {IGNORE}")
+            raise RefusedInput(f"{num_classes} classes; labels have 8 bits, so at most {IGNORE}")
         self.num_classes = num_classes
         self.matrix: Matrix = np.zeros((num_classes, num_classes), np.int64)
         self.ignored_pixels = 0

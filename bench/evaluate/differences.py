@@ -275,7 +275,7 @@ def _replicated(
     for one in (seed for group in counts for seed in group):
         if one.shape != model.shape:
             raise RefusedInput(
-                f"matrices of {one.shape[0]} images and {one.shape[2]} classes beside {model.shape[0]} and "
+                f"matrices of {one.shape[0]} images and {one.shape[2]} classes next to {model.shape[0]} and "
                 f"{model.shape[2]}; must be of the same images"
             )
         if differing := np.flatnonzero((one[:, TRUE] != model[:, TRUE]).any(axis=1)).tolist():

@@ -53,7 +53,7 @@ class Views:
         wrong = [scale for scale in self.scales if not 0 < scale <= _LARGEST_SCALE]
         if wrong or not self.scales or len(set(self.scales)) != len(self.scales):
             named = ", ".join(f"{scale:g}" for scale in self.scales) or "none"
-            raise UsageError(f"scales {named}: allowed are one or more, each once, above 0 and up to 8")
+            raise UsageError(f"scales {named}: expected one or more, each once, above 0 and up to 8")
         if self.window_hw is None:
             if self.stride_hw is not None:
                 raise UsageError("a stride is that of a window, and no window is named")
@@ -63,7 +63,7 @@ class Views:
             object.__setattr__(self, "stride_hw", (height, width))
         for side, stride in zip(self.window_hw, self.stride_hw or (), strict=True):
             if not 1 <= stride <= side:
-                raise UsageError(f"stride {stride} of a window side of {side}: allowed is 1..{side}")
+                raise UsageError(f"stride {stride} of a window side of {side}: expected 1..{side}")
 
     def __str__(self) -> str:
         """Return the views in words, e.g. ``mean over scales 0.5, 1, mirror images``."""

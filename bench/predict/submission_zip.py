@@ -58,7 +58,7 @@ def members_of(archive: Path) -> list[zipfile.ZipInfo]:
     except DAMAGE as error:
         raise RefusedInput(f"{archive}: not a whole zip archive ({error})") from error
     if len(members) > _MOST_MEMBERS:
-        raise RefusedInput(f"{archive}: {len(members)} files, allowed are {_MOST_MEMBERS}")
+        raise RefusedInput(f"{archive}: {len(members)} files, expected at most {_MOST_MEMBERS}")
     return members
 
 
@@ -90,14 +90,14 @@ def label_members(
         if _unsafe(name):
             problems.add("unsafe path", f"{name[:200]!r}: a path that leaves the folder it is unpacked in")
         elif info.is_dir() or "/" in name or "\\" in name:
-            problems.add("in a folder", f"{name[:200]}: in a folder; allowed are files at the top of the zip")
+            problems.add("in a folder", f"{name[:200]}: in a folder; expected files at the top of the zip")
         elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.flag_bits & 1:
             problems.add("no plain file", f"{name[:200]}: a link, special or encrypted; allowed: plain files")
         elif (match := wanted.pattern.fullmatch(name)) is None:
             problems.add("wrong name", f"{name[:200]}: wrong name; one that is right is {wanted.example}")
         elif match["frame"] in frames:
             other = frames[match["frame"]].orig_filename
-            problems.add("twice", f"{name}: a second file of {match['frame']}, beside {other}")
+            problems.add("twice", f"{name}: a second file of {match['frame']}, next to {other}")
         else:
             frames[match["frame"]] = info
     return frames

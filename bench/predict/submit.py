@@ -97,7 +97,7 @@ def export_predictions(  # noqa: PLR0917 - a network with all that it needs, the
     if len(stored_ids) != len(data.classes) or not all(0 <= value < IGNORE for value in stored_ids):
         raise ValueError(
             f"{len(stored_ids)} ids {min(stored_ids)}..{max(stored_ids)} for {len(data.classes)} classes; "
-            "allowed is one a class, 0..254"
+            "expected one per class, 0..254"
         )
     table = torch.tensor(stored_ids, dtype=torch.uint8)
     files = []

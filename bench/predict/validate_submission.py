@@ -162,7 +162,7 @@ def _label(opened: zipfile.ZipFile, info: zipfile.ZipInfo, problems: Problems) -
     """Return a member's ids, or None with the reason added."""
     name = info.orig_filename
     if info.file_size > _LARGEST_FILE_BYTES:
-        allowed = f"allowed are {_LARGEST_FILE_BYTES}"
+        allowed = f"expected at most {_LARGEST_FILE_BYTES}"
         problems.add("too large", f"{name}: declares {info.file_size} bytes, {allowed}")
         return None
     try:
@@ -198,7 +198,7 @@ def _check_ids(name: str, label: UInt8[Tensor, "h w"], wanted: SubmissionFormat,
     if bad:
         ids = ", ".join(map(str, bad[:_LISTED])) + (", ..." if len(bad) > _LISTED else "")
         allowed = f"{wanted.allowed_ids.start}..{wanted.allowed_ids.stop - 1}"
-        text = f"{name}: id {ids}, allowed are {allowed}"
+        text = f"{name}: id {ids}, expected {allowed}"
         if IGNORE in bad:
             text += "; 255 is training's mark for 'not counted', a prediction has a class everywhere"
         problems.add("ids that are not allowed", text)

@@ -131,7 +131,7 @@ def test_python_dash_m_runs_the_same_command_line(module: str) -> None:
     [
         (UsageError("no model 'x'; have y", then="carnet-bench models"), 2),
         (RefusedInput("a.png: label 31, classes are 0..10 and 255", then="fix it"), 3),
-        (NotMeasured("spread 0.3, allowed is 0.1", then="stop other programs"), 4),
+        (NotMeasured("spread 0.3, expected 0.1", then="stop other programs"), 4),
         (RegressionFound("params 11, were 10", then="look at it"), 5),
         (Interrupted("stopped after step 7", signal.SIGINT, then="run it again"), 130),
         (Interrupted("stopped after step 7", signal.SIGTERM, then="run it again"), 143),

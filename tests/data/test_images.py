@@ -40,7 +40,7 @@ def test_a_grey_image_becomes_three_equal_channels(tmp_path):
 @pytest.mark.parametrize("mode", ["RGBA", "P", "LA", "1"])
 def test_images_of_other_modes_are_refused_by_name(tmp_path, mode):
     path = save(tmp_path / "odd.png", np.zeros((2, 2, 3)), mode)
-    with pytest.raises(RefusedInput, match=rf"odd\.png: image mode {mode}, allowed are 8-bit RGB and grey"):
+    with pytest.raises(RefusedInput, match=rf"odd\.png: image mode {mode}, expected 8-bit RGB and grey"):
         read_image(path)
 
 
@@ -131,7 +131,7 @@ def test_colours_become_train_ids_and_an_unknown_colour_is_counted(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
 def test_a_colour_label_of_another_mode_is_refused(tmp_path, mode):
     Image.new(mode, (2, 2)).save(tmp_path / "label.png")
-    with pytest.raises(RefusedInput, match=f"colour label mode {mode}, allowed are RGB and palette"):
+    with pytest.raises(RefusedInput, match=f"colour label mode {mode}, expected RGB and palette"):
         read_colour_label(tmp_path / "label.png", {(0, 0, 0): 0})
 
 
@@ -159,5 +159,5 @@ def test_bit_colours_are_those_of_the_pascal_devkit():
         (0, 128, 128),
     )
     assert len(set(bit_colours(255))) == 255
-    with pytest.raises(ValueError, match="256 colours, have 255"):
+    with pytest.raises(ValueError, match="256 colours, expected at most 255"):
         bit_colours(256)

@@ -144,9 +144,7 @@ def test_the_box_is_found_from_the_border_and_a_white_wall_in_one_image_does_not
 @pytest.mark.parametrize("value", [0, 255])
 def test_images_without_the_known_border_are_refused(value):
     image = torch.full((3, 480, 640), value, dtype=torch.uint8)
-    with pytest.raises(
-        RefusedInput, match=r"inside its white border are (480x640|0x0) .* allowed are 470x627"
-    ):
+    with pytest.raises(RefusedInput, match=r"inside its white border are (480x640|0x0) .* expected 470x627"):
         find_box([image], "here")
 
 
@@ -181,7 +179,7 @@ def test_options_come_through_the_catalogue_and_wrong_ones_are_refused(tmp_path,
     assert len(open_data("nyudv2", "train", root, labels="0..39")) == 2
     with pytest.raises(UsageError, match="nyudv2 has no option crop; it has crop_border, labels, class_map"):
         open_data("nyudv2", "train", root, crop=True)
-    with pytest.raises(UsageError, match="crop_border = 1, allowed are true and false"):
+    with pytest.raises(UsageError, match="crop_border = 1, expected true and false"):
         open_data("nyudv2", "train", root, crop_border=1)
     with pytest.raises(UsageError, match="no nyudv2 form of labels '1'; choose from auto"):
         open_data("nyudv2", "train", root, labels="1")

@@ -105,7 +105,7 @@ def test_prepare_tells_which_of_the_three_files_is_missing_or_strange(raw, tmp_p
     with pytest.raises(RefusedInput, match="the map to 40 classes and the splits missing"):
         prepare("nyudv2", files[:1], tmp_path / "out")
     copy = shutil.copy(files[1], tmp_path / "copy.mat")
-    with pytest.raises(RefusedInput, match=r"is the splits, and so is .*; allowed is one"):
+    with pytest.raises(RefusedInput, match=r"is the splits, and so is .*; expected one"):
         prepare("nyudv2", [*files, copy], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -139,7 +139,7 @@ def test_a_split_outside_the_images_is_refused(tmp_path, make_nyu_mat):
         tmp_path / "nyudv2", np.zeros((1, 480, 640, 3), np.uint8), np.zeros((1, 480, 640)), [1], [2]
     )
     assert len(open_nyudv2("train", mat.parent)) == 1
-    with pytest.raises(RefusedInput, match=r"testNdxs has 1 numbers, allowed are different ones of 1\.\.1"):
+    with pytest.raises(RefusedInput, match=r"testNdxs has 1 numbers, expected different ones of 1\.\.1"):
         open_nyudv2("test", mat.parent)
 
 
@@ -147,9 +147,7 @@ def test_axes_that_are_not_reversed_are_refused(tmp_path, make_nyu_mat):
     # as a file written by Python in its own order would be
     images = np.zeros((1, 640, 480, 3), np.uint8)
     mat, *_ = make_nyu_mat(tmp_path / "nyudv2", images, np.zeros((1, 640, 480)), [1], [1])
-    with pytest.raises(
-        RefusedInput, match=r"images is \(1, 3, 480, 640\), allowed is \(number, 3, 640, 480\)"
-    ):
+    with pytest.raises(RefusedInput, match=r"images is \(1, 3, 480, 640\), expected \(number, 3, 640, 480\)"):
         open_nyudv2("train", mat.parent)
 
 
@@ -158,7 +156,7 @@ def test_a_raw_class_that_the_map_does_not_know_is_refused(raw):
     (mat.parent / "short.txt").write_text("1 2 3")
     with pytest.raises(RefusedInput, match=r"image 000002: raw class 894, short\.txt maps 1\.\.3"):
         open_data("nyudv2", "val", mat.parent, class_map="short.txt").read(0)
-    with pytest.raises(UsageError, match="allowed is the name of a file"):
+    with pytest.raises(UsageError, match="expected the name of a file"):
         open_data("nyudv2", "val", mat.parent, class_map="../short.txt")
 
 

@@ -45,10 +45,10 @@ def plant(fault, image, label, other):
 
 FINDS = {
     "wrong id": "label 200, classes are",
-    "size mismatch": "allowed is equal",
+    "size mismatch": "expected equal",
     "truncated": "truncated or damaged PNG or JPEG",
     "duplicate": "the same image as train",
-    "16 bit": "label mode I;16, allowed are",
+    "16 bit": "label mode I;16, expected",
     "orientation": "(EXIF orientation 6: turned when read, its label is not)",
 }
 

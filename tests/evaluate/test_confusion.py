@@ -157,7 +157,7 @@ def test_many_classes_are_counted_each_in_its_own_cell(classes):
 
 
 def test_more_classes_than_labels_can_name_are_refused():
-    with pytest.raises(RefusedInput, match="256 classes; labels have 8 bits, so allowed are up to 255"):
+    with pytest.raises(RefusedInput, match="256 classes; labels have 8 bits, so at most 255"):
         Confusion(256)
 
 

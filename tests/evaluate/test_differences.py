@@ -156,7 +156,7 @@ def test_other_images_are_refused_by_their_true_labels():
 @pytest.mark.parametrize(
     ("first", "second", "blocks", "message"),
     [
-        ([images(1, 2)], [images(1, 2, 3)], None, "matrices of 3 images and 2 classes beside 2 and 2"),
+        ([images(1, 2)], [images(1, 2, 3)], None, "matrices of 3 images and 2 classes next to 2 and 2"),
         ([images(1, 2)], [], None, "no seed"),
         ([images(1, 2)[0]], [images(1, 2)], None, "must be .images, classes, classes."),
         ([images(1, 2)], [images(1, 2)], [0], "blocks of 1 images for 2"),

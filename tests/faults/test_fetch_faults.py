@@ -124,5 +124,5 @@ def test_fault_35_a_file_put_there_by_hand_is_taken_only_with_the_right_digest(s
 def test_only_http_addresses_are_opened(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("x")
-    with pytest.raises(RefusedInput, match="allowed are http and https"):
+    with pytest.raises(RefusedInput, match="expected http and https"):
         fetch(Source("data.zip", (secret.as_uri(),), None), tmp_path / "out")

@@ -87,7 +87,7 @@ def test_predictions_are_written_as_8_bit_grey_files_of_stored_ids_in_the_images
 
 @pytest.mark.parametrize("ids", [(7, 8, 11), (7, 8, 11, 255), (7, 8, 11, -1)])
 def test_no_ids_are_written_but_one_a_class_and_never_255(toy_data, tmp_path, ids):
-    with pytest.raises(ValueError, match=r"for 4 classes; allowed is one a class, 0\.\.254"):
+    with pytest.raises(ValueError, match=r"for 4 classes; expected one per class, 0\.\.254"):
         export_predictions(Columns(4), toy_data, IMAGENET, CPU, tmp_path, ids)
     assert list(tmp_path.iterdir()) == []
 

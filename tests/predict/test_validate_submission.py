@@ -41,9 +41,9 @@ def problems_of(tmp_path, members, wanted=SMALL, images=("bonn_000000_000019",))
 FAULTS = {
     "a 255": (
         {"bonn_000000_000019.png": np.full((2, 20), 255, np.uint8)},
-        "id 255, allowed are 0..33; 255 is training's mark",
+        "id 255, expected 0..33; 255 is training's mark",
     ),
-    "an id above 33": ({"bonn_000000_000019.png": ROADS + 27}, "id 34, allowed are 0..33"),
+    "an id above 33": ({"bonn_000000_000019.png": ROADS + 27}, "id 34, expected 0..33"),
     "another size": ({"bonn_000000_000019.png": ROADS.T}, "20x2, must be 2x20 (height x width)"),
     "16 bits": ({"bonn_000000_000019.png": ROADS.astype(np.uint16)}, "a 16-bit grey PNG, must be 8-bit grey"),
     "colours": ({"bonn_000000_000019.png": np.zeros((2, 20, 3), np.uint8)}, "a 8-bit RGB PNG"),
@@ -53,7 +53,7 @@ FAULTS = {
     ),
     "a JPEG": ({"bonn_000000_000019.png": png(ROADS, "JPEG")}, "not a PNG file"),
     "half a file": ({"bonn_000000_000019.png": png(ROADS)[:50]}, "truncated or damaged PNG"),
-    "a folder": ({"results/bonn_000000_000019.png": ROADS}, "allowed are files at the top of the zip"),
+    "a folder": ({"results/bonn_000000_000019.png": ROADS}, "expected files at the top of the zip"),
     "a climbing path": ({"../bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
     "an absolute path": ({"/bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
     "a drive": ({"C:bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
@@ -62,7 +62,7 @@ FAULTS = {
     "another file": ({"bonn_000000_000019.png": ROADS, "Thumbs.db": b"x"}, "Thumbs.db: wrong name"),
     "two of a frame": (
         {"bonn_000000_000019_a.png": ROADS, "bonn_000000_000019_b.png": ROADS},
-        "bonn_000000_000019_b.png: a second file of bonn_000000_000019, beside bonn_000000_000019_a.png",
+        "bonn_000000_000019_b.png: a second file of bonn_000000_000019, next to bonn_000000_000019_a.png",
     ),
     "another frame": (
         {"bonn_000000_000019.png": ROADS, "bonn_000001_000019.png": ROADS},
@@ -183,4 +183,4 @@ def test_ids_of_ade20k_are_1_to_150_in_the_size_of_the_image(tmp_path):
     shifted = {f"{name}.png": np.full(size, 0, np.uint8) for name, size in images.items()}
     lines = validate_submission(write_zip(path, shifted), images=images).problems
     assert "these are train ids: the server's ids are one higher" in lines[0]
-    assert "id 0, allowed are 1..150" in lines[1]
+    assert "id 0, expected 1..150" in lines[1]

@@ -49,10 +49,10 @@ def test_the_score_is_said_with_its_images_and_epochs_and_the_times_with_their_n
 
 def test_times_that_are_not_valid_are_named_with_the_reason_and_re_timed_next(tmp_path):
     rows = ("enet", "sq", "segnet", "icnet")
-    found = with_times(tmp_path, dict.fromkeys(rows, "not valid: spread 40 %, allowed is 10 %"))
+    found = with_times(tmp_path, dict.fromkeys(rows, "not valid: spread 40 %, expected 10 %"))
     timed, then = conclusion(found, HERE)
     assert timed.startswith("Timed here: 11 of 15 rows. Not valid: ")
-    assert timed.count("(spread 40 %, allowed is 10 %)") == 3
+    assert timed.count("(spread 40 %, expected 10 %)") == 3
     assert timed.endswith(" and 1 more.")
     assert then.endswith("table1 --time (rows without a valid time: 4; stop other programs first)")
 

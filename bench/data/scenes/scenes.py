@@ -116,12 +116,12 @@ class Scenes:
         self.size_hw = (size_hw[0], size_hw[1])
         self.seed = seed
         if self.count < 1:
-            raise RefusedInput(f"synthetic scenes {split}: count {count}, allowed is 1 or more")
+            raise RefusedInput(f"synthetic scenes {split}: count {count}, expected 1 or more")
         if min(self.size_hw) < SMALLEST_SIDE_PX:
             size = f"{self.size_hw[0]}x{self.size_hw[1]}"
             raise RefusedInput(f"synthetic scenes {split}: size {size}, sides are {SMALLEST_SIDE_PX} or more")
         if seed < 0:
-            raise RefusedInput(f"synthetic scenes {split}: seed {seed}, allowed is 0 or more")
+            raise RefusedInput(f"synthetic scenes {split}: seed {seed}, expected 0 or more")
         self._kept: dict[int, tuple[Bytes, Bytes]] = {}
 
     def __len__(self) -> int:
