@@ -11,14 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-<<<<<<< HEAD
 from baselines.method import Method
-from bench.data.classes import class_list
-from bench.data.dataset import SegmentationData, data_notes, require_disjoint, require_labels
-=======
 from bench.data import catalogue
-from bench.data.dataset import data_notes, require_disjoint, require_labels
->>>>>>> main
+from bench.data.dataset import SegmentationData, data_notes, require_disjoint, require_labels
 from bench.data.unlabelled import ImageFiles
 from bench.errors import UsageError
 from bench.speed.accuracy import MAX_LOSS, Judge, batches
