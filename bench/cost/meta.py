@@ -82,7 +82,7 @@ class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
         shortcut = _SHORTCUTS.get(func)
         if shortcut is not None and isinstance(first, Tensor) and first.is_meta and not kwargs:
             return shortcut(args)
-        if "device" in kwargs or _makes_a_tensor(func, first):
+        if "device" in kwargs or (not isinstance(first, Tensor) and _takes_device(func)):
             kwargs = {**kwargs, "device": "meta"}
         return func(*args, **kwargs)
 
@@ -90,10 +90,6 @@ class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @cache
 def _takes_device(func: Any) -> bool:
     return any(argument.name == "device" for argument in func._schema.arguments)
-
-
-def _makes_a_tensor(func: Any, first: Any) -> bool:
-    return not isinstance(first, Tensor) and _takes_device(func)
 
 
 def _same(args: tuple[Any, ...]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +42,6 @@ class Accuracy:
     miou: float
     loss: float
     max_loss: float
-
-    def as_values(self) -> dict[str, Any]:
-        """Return it as a record holds it."""
-        return dataclasses.asdict(self)
 
     def __str__(self) -> str:
         return (

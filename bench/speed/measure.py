@@ -15,8 +15,8 @@ from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
-from bench.speed.device import Device, measuring_conditions
-from bench.speed.plan import plan_speed
+from bench.speed.device import Device, measuring_conditions, open_device
+from bench.speed.plan import Plan
 from bench.speed.repeats import Repeat, Subject, time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
@@ -90,17 +90,11 @@ def measure_speed(
         A network cannot be built, fails on this input, or is another network in an engine.
     """
     protocol = protocol or Protocol()
-    plan = plan_speed(
-        methods,
-        size_hw,
-        num_classes=num_classes,
-        batch=batch,
-        device=device,
-        variants=variants,
-        trained=trained,
-        clock=clock,
-    )
-    began_ns = plan.began_ns
+    began_ns = clock()
+    plan = Plan(methods, variants, size_hw, num_classes, batch, open_device(device), trained)
+    plan.require()
+    # before the conditions: the counters see no operation in inference mode
+    gmacs = plan.gmacs()
     with measuring_conditions(threads) as threads_in_force:
         provenance = {
             (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
@@ -129,7 +123,7 @@ def measure_speed(
             progress=progress,
         )
         run = secrets.token_hex(8)
-        timed = Timed(measurements, provenance, ready, watched, samples, rates, cpu_mhz(), run)
+        timed = Timed(measurements, gmacs, provenance, ready, watched, samples, rates, cpu_mhz(), run)
     return speed_records(plan, timed)
 
 
