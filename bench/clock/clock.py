@@ -16,6 +16,8 @@ from bench.clock.protocol import Protocol, reasons_against
 from bench.clock.statistics import Summary, quantile, summarise
 
 Call = Callable[[], None]
+Clock = Callable[[], int]
+Counters = Callable[[], CpuReading]
 Progress = Callable[[str, float], None]
 
 _NS_PER_MS = 1e6
@@ -82,8 +84,8 @@ def time_models(
     *,
     protocol: Protocol | None = None,
     prepare: Callable[[str], None] | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    counters: Callable[[], CpuReading] = read_cpu,
+    clock: Clock = time.perf_counter_ns,
+    counters: Counters = read_cpu,
     progress: Progress | None = None,
 ) -> dict[str, Samples]:
     """Time several calls against each other: warm-up, then rounds A B C A B C, then a verdict on each.
@@ -139,8 +141,8 @@ class _Run:
     synchronise: Call
     protocol: Protocol
     prepare: Callable[[str], None] | None
-    clock: Callable[[], int]
-    counters: Callable[[], CpuReading]
+    clock: Clock
+    counters: Counters
     progress: Progress | None
 
     def __post_init__(self) -> None:

@@ -63,15 +63,8 @@ class Asked:
 
     def of(self, model: str, *, reference: bool) -> str:
         """Return a worker's task, see ``bench.gate.sampling``."""
-        return json.dumps(
-            {
-                "model": model,
-                "classes": CLASSES,
-                "size_hw": self.size_hw,
-                "threads": self.threads,
-                "reference": reference,
-            }
-        )
+        numbers = {"classes": CLASSES, "size_hw": self.size_hw, "threads": self.threads}
+        return json.dumps({"model": model, **numbers, "reference": reference})
 
 
 def compare_trees(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from bench.clock.clock import Clock
 from bench.speed.device import Device
 
 _GEMM_SIDE = {"cpu": 1024}
@@ -47,7 +48,7 @@ def measure_rates(
     seconds: float = 0.5,
     gemm_side: int | None = None,
     copy_mib: int | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
+    clock: Clock = time.perf_counter_ns,
 ) -> Rates:
     """Measure the rate of `torch.mm` and of a copy on this device, with the threads in force.
 
@@ -91,9 +92,7 @@ def gemm_bound_ms(gmacs: float, rates: Rates) -> float:
     return gmacs / rates.gemm_gmacs_per_s * 1000.0
 
 
-def _shortest_s(
-    call: Callable[[], object], device: Device, seconds: float, clock: Callable[[], int]
-) -> float:
+def _shortest_s(call: Callable[[], object], device: Device, seconds: float, clock: Clock) -> float:
     call()
     device.synchronise()
     times_ns: list[int] = []

@@ -216,7 +216,9 @@ class Trainer:
             progress(self.state.step, self.total_steps, loss)
             self._stop_if_asked()
             is_last = self.state.step % self.epoch_steps == 0
-            if not is_last and self._is_due(time.monotonic() - saved_at > self.recipe.checkpoint_every_s):
+            is_due = float(time.monotonic() - saved_at > self.recipe.checkpoint_every_s)
+            # every process takes part in a checkpoint, and their clocks differ
+            if not is_last and agreed(self.fabric, is_due, "max") > 0:
                 self.save()
                 saved_at = time.monotonic()
 
@@ -261,10 +263,6 @@ class Trainer:
         self.model.train()
         if self.recipe.freeze_encoder_bn:
             freeze_encoder(self.network)
-
-    def _is_due(self, here: bool) -> bool:
-        # every process takes part in a checkpoint, and their clocks differ
-        return agreed(self.fabric, float(here), "max") > 0
 
     def _stop_if_asked(self) -> None:
         number = int(agreed(self.fabric, float(self._stop_request.number or 0), "max"))
