@@ -45,21 +45,33 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
     notes: list[str] = []
     try:
         with torch.device("meta"), _ShapesOnly():  # type: ignore[no-untyped-call]
-            model: Any = method.build(num_classes)
-    except Exception as first:
-        try:
-            model = method.build(num_classes)
-        except Exception as error:
-            raise RefusedInput(
-                f"{method.name}: its builder failed for num_classes={num_classes}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        notes.append(f"built on the CPU: {type(first).__name__} on the meta device")
+            model = build_checked(method, num_classes)
+    except RefusedInput as first:
+        model = build_checked(method, num_classes)
+        notes.append(f"built on the CPU: {type(first.__cause__ or first).__name__} on the meta device")
+    return model.to("meta").eval(), notes
+
+
+def build_checked(method: Method, num_classes: int) -> nn.Module:
+    """Build a method on the device in force.
+
+    Raises
+    ------
+    RefusedInput
+        The builder fails, or does not return a module.
+    """
+    try:
+        model: Any = method.build(num_classes)
+    except Exception as error:
+        raise RefusedInput(
+            f"{method.name}: its builder failed for num_classes={num_classes}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if not isinstance(model, nn.Module):
         raise RefusedInput(
             f"{method.name}: its builder returned a {type(model).__name__}, not a torch module"
         )
-    return model.to("meta").eval(), notes
+    return model
 
 
 class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -98,18 +98,12 @@ def chosen_values(samples: Samples, batch: int = 1) -> dict[str, Any]:
 
 
 def _other_samples(samples: Samples) -> dict[str, Any]:
-    return {
-        "warmup_ms": list(samples.warmup_ms),
-        "warmup_stable": samples.warmup_stable,
-        "discarded": [
-            {
-                "samples_ms": list(one.times_ms),
-                "foreign_share": one.foreign_share,
-                "reasons": list(one.reasons),
-            }
-            for one in samples.discarded
-        ],
-    }
+    discarded = [
+        {"samples_ms": list(one.times_ms), "foreign_share": one.foreign_share, "reasons": list(one.reasons)}
+        for one in samples.discarded
+    ]
+    warmup = {"warmup_ms": list(samples.warmup_ms), "warmup_stable": samples.warmup_stable}
+    return {**warmup, "discarded": discarded}
 
 
 def _bound(samples: Samples, gmacs: float | None, rates: Rates) -> Mapping[str, Any]:

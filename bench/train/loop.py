@@ -93,13 +93,8 @@ class Trainer:
         self.model, self.optimiser = fabric.setup(self.network, build_optimiser(self.network, recipe))
         self.mean = WeightsMean(self.network, recipe.ema_decay) if recipe.ema_decay else None
         self.update = Update(recipe, self.model, self.optimiser, criterion, statistics, fabric)
-        self.transform = TrainTransform(
-            recipe.crop,
-            recipe.scale,
-            recipe.flip,
-            fill=statistics.mean_colour(),
-            short_side_least=recipe.short_side_least,
-        )
+        fill, least = statistics.mean_colour(), recipe.short_side_least
+        self.transform = TrainTransform(recipe.crop, recipe.scale, recipe.flip, fill, least)
         self.step_images = recipe.batch * recipe.accumulate
         self.epoch_steps = steps_per_epoch(len(data), self.step_images)
         self.state = State()
