@@ -53,7 +53,7 @@ def test_from_a_recipe_to_a_score_a_second_look_weights_and_a_curve(carnet_bench
     assert out.strip() == str(weights)
     listed = (weights.parent / "README.md").read_text()
     assert hashlib.sha256(weights.read_bytes()).hexdigest() in listed
-    assert "drawn here" in listed
+    assert "synthetic" in listed
 
     code, out, _ = carnet_bench("evaluate", weights, "--threads", 1)
     assert code == 0
