@@ -31,10 +31,8 @@ WIDTH = 128
 def build(num_classes: int, backbone: str = "resnet18") -> "BiSeNet":
     """Build BiSeNet1 (``xception39``) or BiSeNet2 (``resnet18``) with random weights.
 
-    Raises
-    ------
-    ValueError
-        Another backbone.
+    Raises:
+        ValueError: Another backbone.
     """
     return BiSeNet(num_classes, backbone)
 
@@ -84,10 +82,8 @@ class BiSeNet(nn.Module):
     ) -> Float[Tensor, "b c h w"] | tuple[Float[Tensor, "b c h w"], ...]:
         """Return the logits; in training mode (logits, those of the 1/8 map, those of the 1/16 map).
 
-        Raises
-        ------
-        ValueError
-            A training batch of one image.
+        Raises:
+            ValueError: A training batch of one image.
         """
         if self.training and image.shape[0] == 1:
             raise ValueError(

@@ -43,15 +43,12 @@ ADE20K_STUFF = tuple(stored - 1 for stored in _ADE20K_IDS)
 class CascadeOutput(NamedTuple):
     """What a cascade returns in training mode.
 
-    Attributes
-    ----------
-    stuff
-        Logits of the stuff classes in ascending order of train id; the last channel is "foreground object".
-    objects
-        Logits of the object classes in ascending order of train id.
-    stuff_target, object_target
-        Train id -> channel of the stream. An object is the foreground channel of ``stuff``; a stuff class is
-        255 in ``object_target``.
+    Attributes:
+        stuff: Logits of the stuff classes in ascending order of train id; the last channel is "foreground
+            object".
+        objects: Logits of the object classes in ascending order of train id.
+        stuff_target, object_target: Train id -> channel of the stream. An object is the foreground channel of
+            ``stuff``; a stuff class is 255 in ``object_target``.
     """
 
     stuff: Float[Tensor, "b s h w"]
@@ -76,17 +73,12 @@ class CascadeLoss(nn.Module):
 class Cascade(nn.Module):
     """What both cascades share: the classes' places in the streams, and one map of logits out of two.
 
-    Parameters
-    ----------
-    num_classes
-        Stuff and objects together.
-    stuff
-        The train ids of the stuff classes.
+    Args:
+        num_classes: Stuff and objects together.
+        stuff: The train ids of the stuff classes.
 
-    Raises
-    ------
-    ValueError
-        The stuff classes leave no object, or are not classes.
+    Raises:
+        ValueError: The stuff classes leave no object, or are not classes.
     """
 
     stuff_target: Tensor
@@ -130,10 +122,8 @@ class CascadeSegNet(Cascade):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> CascadeOutput | Float[Tensor, "b c h w"]:
         """Return ``output`` at the image's size.
 
-        Raises
-        ------
-        ValueError
-            The size does not fit SegNet's rule.
+        Raises:
+            ValueError: The size does not fit SegNet's rule.
         """
         segnet.SIZES.require((image.shape[-2], image.shape[-1]))
         deepest, kept = self.encoder(image)
@@ -156,10 +146,8 @@ class CascadeDilatedNet(Cascade):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> CascadeOutput | Float[Tensor, "b c h w"]:
         """Return ``output`` at the image's size.
 
-        Raises
-        ------
-        ValueError
-            The size does not fit DilatedNet's rule.
+        Raises:
+            ValueError: The size does not fit DilatedNet's rule.
         """
         dilatednet.SIZES.require((image.shape[-2], image.shape[-1]))
         stuff, objects = self.encoder(image)
@@ -200,12 +188,9 @@ def merge(
     and the arg-max is the best object where the stuff stream says foreground, else the best stuff class.
     (Where foreground and a stuff class tie to the last bit the lower train id wins.)
 
-    Parameters
-    ----------
-    stuff
-        The last channel is "foreground object".
-    order
-        Train id -> channel of the stuff classes followed by the objects.
+    Args:
+        stuff: The last channel is "foreground object".
+        order: Train id -> channel of the stuff classes followed by the objects.
     """
     log_stuff = F.log_softmax(stuff, dim=1)
     # log p(object) less its largest: the softmax's denominator falls out
@@ -216,10 +201,8 @@ def merge(
 def split(num_classes: int, stuff: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the stuff classes and the objects, each in ascending order of train id.
 
-    Raises
-    ------
-    ValueError
-        A stuff class twice or outside 0..num_classes-1, or no stuff class, or no object left.
+    Raises:
+        ValueError: A stuff class twice or outside 0..num_classes-1, or no stuff class, or no object left.
     """
     chosen = set(stuff)
     outside = sorted(chosen - set(range(num_classes)))
@@ -234,10 +217,8 @@ def split(num_classes: int, stuff: Sequence[int]) -> tuple[tuple[int, ...], tupl
 def build_segnet(num_classes: int, stuff: Sequence[int] | None = None) -> CascadeSegNet:
     """Build Cascade-SegNet with random weights; ``stuff`` None takes ADE20K's list for 150 classes.
 
-    Raises
-    ------
-    ValueError
-        No list of stuff classes for another number of classes, or one that is none.
+    Raises:
+        ValueError: No list of stuff classes for another number of classes, or one that is none.
     """
     return CascadeSegNet(num_classes, _stuff_of(num_classes, stuff, "cascaded-segnet"))
 
@@ -245,10 +226,8 @@ def build_segnet(num_classes: int, stuff: Sequence[int] | None = None) -> Cascad
 def build_dilatednet(num_classes: int, stuff: Sequence[int] | None = None) -> CascadeDilatedNet:
     """Build Cascade-DilatedNet with random weights; ``stuff`` None takes ADE20K's list for 150 classes.
 
-    Raises
-    ------
-    ValueError
-        No list of stuff classes for another number of classes, or one that is none.
+    Raises:
+        ValueError: No list of stuff classes for another number of classes, or one that is none.
     """
     return CascadeDilatedNet(num_classes, _stuff_of(num_classes, stuff, "cascaded-dilatednet"))
 

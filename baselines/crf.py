@@ -50,12 +50,9 @@ _TRUNCATED_AT = 5  # standard deviations of k1
 class Kernels:
     """The standard deviations of k1 and k2, and how their products are normalised.
 
-    Attributes
-    ----------
-    gaussian_px, bilateral_px
-        s_g and s_xy, in nodes' distances.
-    bilateral_levels
-        s_rgb, in levels of 0..255.
+    Attributes:
+        gaussian_px, bilateral_px: s_g and s_xy, in nodes' distances.
+        bilateral_levels: s_rgb, in levels of 0..255.
     """
 
     gaussian_px: float
@@ -71,10 +68,8 @@ class Kernels:
 def chosen(crf: str) -> How | None:
     """Return how a builder's option ``crf`` runs the CRF; None for ``none``.
 
-    Raises
-    ------
-    ValueError
-        It is none of the choices.
+    Raises:
+        ValueError: It is none of the choices.
     """
     choices: dict[str, How | None] = {"exact": "exact", "pydensecrf": "pydensecrf", "none": None}
     if crf not in choices:
@@ -87,17 +82,12 @@ class MeanField(nn.Module):
 
     A method says with ``combine`` what m is, and with its ``forward`` on which nodes it runs.
 
-    Parameters
-    ----------
-    kernels
-        Kernels for nodes one pixel apart.
-    mean, std
-        Statistics that normalised the network's input, of images scaled to 0..1.
+    Args:
+        kernels: Kernels for nodes one pixel apart.
+        mean, std: Statistics that normalised the network's input, of images scaled to 0..1.
 
-    Raises
-    ------
-    ImportError
-        ``how`` is ``pydensecrf`` and the library is not installed.
+    Raises:
+        ImportError: ``how`` is ``pydensecrf`` and the library is not installed.
     """
 
     mean: Tensor
@@ -254,10 +244,8 @@ def import_pydensecrf() -> Any:
 def lattice_filters(rgb: Float[Tensor, "3 h w"], kernels: Kernels, channels: int) -> tuple[Filter, Filter]:
     """Return the products with K1 and K2 as pydensecrf approximates them; it takes the colours as bytes.
 
-    Raises
-    ------
-    ValueError
-        The input is on the meta device: the library needs numbers.
+    Raises:
+        ValueError: The input is on the meta device: the library needs numbers.
     """
     if rgb.is_meta:
         raise ValueError("crf='pydensecrf' needs numbers; on the meta device use crf='exact'")

@@ -106,10 +106,8 @@ class LearntMeanField(MeanField):
 class CRFRNN(nn.Module):
     """FCN-8s and the mean field on its logits.
 
-    Parameters
-    ----------
-    crf
-        None leaves the mean field out: FCN-8s.
+    Args:
+        crf: None leaves the mean field out: FCN-8s.
     """
 
     def __init__(self, num_classes: int, crf: LearntMeanField | None) -> None:
@@ -145,19 +143,15 @@ def build(
 ) -> CRFRNN:
     """Build CRF-RNN.
 
-    Parameters
-    ----------
-    crf
-        ``exact`` on cells of 8x8 pixels, ``pydensecrf`` on every pixel in eval mode, or ``none`` (FCN-8s).
-    mean, std
-        Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours back.
+    Args:
+        crf: ``exact`` on cells of 8x8 pixels, ``pydensecrf`` on every pixel in eval mode, or ``none``
+            (FCN-8s).
+        mean, std: Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours
+            back.
 
-    Raises
-    ------
-    ValueError
-        An unknown ``crf``.
-    ImportError
-        ``pydensecrf`` is requested and not installed.
+    Raises:
+        ValueError: An unknown ``crf``.
+        ImportError: ``pydensecrf`` is requested and not installed.
     """
     how = chosen(crf)
     return CRFRNN(num_classes, None if how is None else LearntMeanField(num_classes, how, mean, std))

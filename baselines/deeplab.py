@@ -91,10 +91,8 @@ class DenseCRF(MeanField):
 class DeepLab(nn.Module):
     """DeepLab-CRF-LargeFOV.
 
-    Parameters
-    ----------
-    crf
-        None leaves the CRF out.
+    Args:
+        crf: None leaves the CRF out.
     """
 
     def __init__(self, num_classes: int, crf: DenseCRF | None) -> None:
@@ -150,19 +148,14 @@ def build(
 ) -> DeepLab:
     """Build DeepLab-CRF-LargeFOV.
 
-    Parameters
-    ----------
-    crf
-        ``exact`` on the grid of the scores, ``pydensecrf`` on every pixel, or ``none``.
-    mean, std
-        Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours back.
+    Args:
+        crf: ``exact`` on the grid of the scores, ``pydensecrf`` on every pixel, or ``none``.
+        mean, std: Statistics that normalise the input, of images scaled to 0..1: the CRF wants the colours
+            back.
 
-    Raises
-    ------
-    ValueError
-        An unknown ``crf``.
-    ImportError
-        ``pydensecrf`` is requested and not installed.
+    Raises:
+        ValueError: An unknown ``crf``.
+        ImportError: ``pydensecrf`` is requested and not installed.
     """
     how = chosen(crf)
     return DeepLab(num_classes, None if how is None else DenseCRF(LARGE_FOV, how, mean, std))

@@ -69,10 +69,8 @@ class DilatedNet(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits at the image's size, in training mode too.
 
-        Raises
-        ------
-        ValueError
-            The size does not fit the rule.
+        Raises:
+            ValueError: The size does not fit the rule.
         """
         SIZES.require((image.shape[-2], image.shape[-1]))
         return enlarge(self.classifier(self.encoder(image)))

@@ -74,16 +74,11 @@ class InitialBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1 down to a quarter, a middle convolution, 1x1 up again; added to the input (Fig. 2b).
 
-    Parameters
-    ----------
-    channels
-        Channels of input and output.
-    middle
-        The kind of the middle convolution; ``asymmetric`` is 5x1 and 1x5.
-    activation
-        PReLU in the encoder, ReLU in the decoder.
-    dropout
-        Share of the main branch's channels that are dropped in training; 0 for none.
+    Args:
+        channels: Channels of input and output.
+        middle: The kind of the middle convolution; ``asymmetric`` is 5x1 and 1x5.
+        activation: PReLU in the encoder, ReLU in the decoder.
+        dropout: Share of the main branch's channels that are dropped in training; 0 for none.
     """
 
     def __init__(self, channels: int, middle: Middle, activation: Activation, dropout: float) -> None:
@@ -177,10 +172,8 @@ def _expansion(inner: int, width: int, dropout: float) -> list[nn.Module]:
 class ENet(nn.Module):
     """Image to logits at its own size; modules are numbered as in the paper's Table 1.
 
-    Parameters
-    ----------
-    num_classes
-        Channels of the logits.
+    Args:
+        num_classes: Channels of the logits.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -200,10 +193,8 @@ class ENet(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits, in training as in eval mode.
 
-        Raises
-        ------
-        ValueError
-            A side is no multiple of 8.
+        Raises:
+            ValueError: A side is no multiple of 8.
         """
         SIZES.require((image.shape[-2], image.shape[-1]))
         x, indices1 = self.down1(self.initial(image))  # (b, 64, h/4, w/4)

@@ -72,12 +72,9 @@ class FCN8s(nn.Module):
 
     score = up8(crop(up2(crop(up2(W fc7) + W4 a4 pool4)) + W3 a3 pool3)), a4 and a3 the skips' fixed scales.
 
-    Parameters
-    ----------
-    num_classes
-        Classes of the logits; ADE20K's release has 151, with 0 for "other".
-    skip_scales
-        Scales of pool4 and pool3; (1.0, 1.0) for the network without scales.
+    Args:
+        num_classes: Classes of the logits; ADE20K's release has 151, with 0 for "other".
+        skip_scales: Scales of pool4 and pool3; (1.0, 1.0) for the network without scales.
     """
 
     def __init__(self, num_classes: int, skip_scales: tuple[float, float] = ADE20K_SKIP_SCALES) -> None:

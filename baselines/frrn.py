@@ -79,14 +79,10 @@ class ResidualUnit(nn.Module):
 class FullResolutionResidualUnit(nn.Module):
     """FRRU at scale s: y' = f(y, pool_s(z)), z' = z + enlarge_s(g(y')), the paper's Fig. 3.
 
-    Parameters
-    ----------
-    in_channels, channels
-        Channels of the pooled stream y before and after.
-    lanes
-        Channels of the residual stream z.
-    scale
-        Factor by which y is smaller than z.
+    Args:
+        in_channels, channels: Channels of the pooled stream y before and after.
+        lanes: Channels of the residual stream z.
+        scale: Factor by which y is smaller than z.
     """
 
     def __init__(self, in_channels: int, channels: int, lanes: int, scale: int) -> None:
@@ -108,16 +104,11 @@ class FullResolutionResidualUnit(nn.Module):
 class FRRN(nn.Module):
     """Full-resolution residual network.
 
-    Parameters
-    ----------
-    num_classes
-        Channels of the logits.
-    variant
-        ``a`` pools down to 1/16, ``b`` to 1/32.
-    width
-        Base channels: 48 in the paper.
-    lanes
-        Channels of the residual stream: 32 in the paper.
+    Args:
+        num_classes: Channels of the logits.
+        variant: ``a`` pools down to 1/16, ``b`` to 1/32.
+        width: Base channels: 48 in the paper.
+        lanes: Channels of the residual stream: 32 in the paper.
     """
 
     def __init__(self, num_classes: int, variant: str, width: int, lanes: int) -> None:
@@ -151,10 +142,8 @@ class FRRN(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits of an image whose sides are multiples of 16 (A) or 32 (B).
 
-        Raises
-        ------
-        ValueError
-            Another size, whose pooled streams would not fit onto each other.
+        Raises:
+            ValueError: Another size, whose pooled streams would not fit onto each other.
         """
         self.sizes.require((image.shape[-2], image.shape[-1]))
         y = self.first(self.stem(image))
@@ -187,10 +176,8 @@ def start(conv: nn.Conv2d, *, linear: bool) -> nn.Conv2d:
 def build(num_classes: int, variant: str = "b", width: int = 48, lanes: int = 32) -> FRRN:
     """Return FRRN-A or FRRN-B.
 
-    Raises
-    ------
-    ValueError
-        A variant that is neither ``a`` nor ``b``.
+    Raises:
+        ValueError: A variant that is neither ``a`` nor ``b``.
     """
     if variant not in GROUPS:
         raise ValueError(f"no FRRN variant {variant!r}; have {', '.join(GROUPS)}")

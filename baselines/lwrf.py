@@ -50,16 +50,11 @@ class CRP(nn.Module):
 class Level(nn.Module):
     """The refinement at one level: the encoder's map joined with what the next coarser level hands on.
 
-    Parameters
-    ----------
-    in_channels
-        Channels of the encoder's map.
-    channels
-        Channels of the refinement.
-    coarsest
-        Nothing is added to the encoder's map.
-    finest
-        The refined map is handed to the classifier as it is.
+    Args:
+        in_channels: Channels of the encoder's map.
+        channels: Channels of the refinement.
+        coarsest: Nothing is added to the encoder's map.
+        finest: The refined map is handed to the classifier as it is.
     """
 
     def __init__(
@@ -111,9 +106,7 @@ class LightWeightRefineNet(nn.Module):
 def build(num_classes: int, depth: int = 50) -> nn.Module:
     """Build Light-Weight RefineNet with a ResNet of 50, 101 or 152 layers, weights from chance.
 
-    Raises
-    ------
-    ValueError
-        Another depth.
+    Raises:
+        ValueError: Another depth.
     """
     return LightWeightRefineNet(num_classes, depth)

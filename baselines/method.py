@@ -25,47 +25,32 @@ Group = Literal["paper", "peer", "own"]
 class Method:
     """One row of ``carnet-bench models``.
 
-    Attributes
-    ----------
-    name
-        The registry name, e.g. ``carnet-mobile``.
-    title
-        Name of the method in the paper's tables.
-    citation
-        Authors, title, venue.
-    year
-        Year of the citation; 0 without one.
-    builder
-        ``module:function``; the function takes ``num_classes`` and keyword options and returns the module.
-    options
-        The keyword options that make this name.
-    loss
-        ``module:class`` of the training criterion, for a method with one of its own; without it the loss is
-        the pixels' cross-entropy, with the auxiliary logits weighed by ``auxiliary``.
-    loss_keys
-        The recipe's keys that ``loss`` takes by name.
-    auxiliary
-        Weights of the auxiliary losses. In training mode a network with auxiliary heads returns a tuple:
-        the logits first, then one auxiliary output for each weight.
-    encoder
-        The architecture whose ImageNet weights fit its submodule ``encoder``, in timm's names; None where
-        it has no such encoder.
-    size_hw
-        The input size (height, width) at which the paper's tables count the method.
-    num_classes
-        The classes with which the paper counts it.
-    sizes
-        The input sizes that it takes.
-    statistics
-        Statistics that normalise its images when it starts from random weights: ``imagenet`` or ``half``.
-    from_data
-        Names of attributes of the data set that the builder takes by name.
-    group
-        ``paper``, ``peer`` or ``own``.
-    cost_curve
-        Settings of a method whose cost depends on the image: their description, and the options of each.
-    reconstruction
-        No code and no list of layers is public: what is built is our reading, and says so everywhere.
+    Attributes:
+        name: The registry name, e.g. ``carnet-mobile``.
+        title: Name of the method in the paper's tables.
+        citation: Authors, title, venue.
+        year: Year of the citation; 0 without one.
+        builder: ``module:function``; the function takes ``num_classes`` and keyword options and returns the
+            module.
+        options: The keyword options that make this name.
+        loss: ``module:class`` of the training criterion, for a method with one of its own; without it the
+            loss is the pixels' cross-entropy, with the auxiliary logits weighed by ``auxiliary``.
+        loss_keys: The recipe's keys that ``loss`` takes by name.
+        auxiliary: Weights of the auxiliary losses. In training mode a network with auxiliary heads returns a
+            tuple: the logits first, then one auxiliary output for each weight.
+        encoder: The architecture whose ImageNet weights fit its submodule ``encoder``, in timm's names; None
+            where it has no such encoder.
+        size_hw: The input size (height, width) at which the paper's tables count the method.
+        num_classes: The classes with which the paper counts it.
+        sizes: The input sizes that it takes.
+        statistics: Statistics that normalise its images when it starts from random weights: ``imagenet`` or
+            ``half``.
+        from_data: Names of attributes of the data set that the builder takes by name.
+        group: ``paper``, ``peer`` or ``own``.
+        cost_curve: Settings of a method whose cost depends on the image: their description, and the options
+            of each.
+        reconstruction: No code and no list of layers is public: what is built is our reading, and says so
+            everywhere.
     """
 
     name: str

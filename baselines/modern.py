@@ -84,25 +84,17 @@ def build(
 ) -> nn.Module:
     """Build a peer with random weights; nothing is fetched.
 
-    Parameters
-    ----------
-    num_classes
-        Channels of the logits.
-    decoder
-        A name of ``smp.create_model``.
-    encoder
-        Name in ``ENCODERS``.
-    padding
-        ``same`` pads MobileNets as TensorFlow does, for weights trained so; None is the architecture's own.
-    options
-        Options of the decoder in segmentation-models-pytorch, or of the encoder in timm.
+    Args:
+        num_classes: Channels of the logits.
+        decoder: A name of ``smp.create_model``.
+        encoder: Name in ``ENCODERS``.
+        padding: ``same`` pads MobileNets as TensorFlow does, for weights trained so; None is the
+            architecture's own.
+        options: Options of the decoder in segmentation-models-pytorch, or of the encoder in timm.
 
-    Raises
-    ------
-    ValueError
-        No such encoder or padding.
-    TypeError
-        An option that neither the decoder nor the encoder has.
+    Raises:
+        ValueError: No such encoder or padding.
+        TypeError: An option that neither the decoder nor the encoder has.
     """
     import segmentation_models_pytorch as smp  # noqa: PLC0415 - the registry is read without torch
 

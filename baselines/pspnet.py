@@ -48,15 +48,11 @@ class ConvBNReLU(nn.Sequential):
 class Encoder(nn.Module):
     """ResNet with the deep stem, its last two stages dilated.
 
-    Parameters
-    ----------
-    depth
-        50, 101 or 152.
+    Args:
+        depth: 50, 101 or 152.
 
-    Raises
-    ------
-    ValueError
-        Another depth.
+    Raises:
+        ValueError: Another depth.
     """
 
     def __init__(self, depth: int) -> None:
@@ -141,10 +137,8 @@ class PSPNet(nn.Module):
     ) -> Float[Tensor, "b c h w"] | tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
         """Return logits at the input's size; in training mode the auxiliary head's too (loss weight 0.4).
 
-        Raises
-        ------
-        ValueError
-            A side that is not 8k+1; in training mode a batch of one image.
+        Raises:
+            ValueError: A side that is not 8k+1; in training mode a batch of one image.
         """
         SIZES.require((image.shape[-2], image.shape[-1]))
         res3, res4 = self.encoder(image)
@@ -162,9 +156,7 @@ def enlarge(x: Float[Tensor, "b c h w"], size_hw: Sequence[int]) -> Float[Tensor
 def build(num_classes: int, depth: int = 101) -> nn.Module:
     """Build PSPNet with a ResNet of 50, 101 or 152 layers, weights from chance.
 
-    Raises
-    ------
-    ValueError
-        Another depth.
+    Raises:
+        ValueError: Another depth.
     """
     return PSPNet(num_classes, depth)

@@ -38,15 +38,11 @@ Maps = tuple[Tensor, Tensor, Tensor, Tensor]
 class Encoder(nn.Module):
     """torchvision's ResNet without its pooling and classifier, under torchvision's tensor names.
 
-    Parameters
-    ----------
-    depth
-        50, 101 or 152.
+    Args:
+        depth: 50, 101 or 152.
 
-    Raises
-    ------
-    ValueError
-        Another depth.
+    Raises:
+        ValueError: Another depth.
     """
 
     def __init__(self, depth: int) -> None:
@@ -106,16 +102,11 @@ class CRP(nn.Module):
 class Level(nn.Module):
     """The refinement at one level: the encoder's map joined with what the next coarser level hands on.
 
-    Parameters
-    ----------
-    in_channels
-        Channels of the encoder's map.
-    channels
-        Channels of the refinement.
-    coarsest
-        Nothing is added to the encoder's map.
-    finest
-        The refined map is handed to the classifier as it is.
+    Args:
+        in_channels: Channels of the encoder's map.
+        channels: Channels of the refinement.
+        coarsest: Nothing is added to the encoder's map.
+        finest: The refined map is handed to the classifier as it is.
     """
 
     def __init__(
@@ -175,9 +166,7 @@ def enlarge(x: Float[Tensor, "b c h w"], size_hw: Sequence[int]) -> Float[Tensor
 def build(num_classes: int, depth: int = 101) -> nn.Module:
     """Build RefineNet with a ResNet of 50, 101 or 152 layers, weights from chance.
 
-    Raises
-    ------
-    ValueError
-        Another depth.
+    Raises:
+        ValueError: Another depth.
     """
     return RefineNet(num_classes, depth)

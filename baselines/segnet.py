@@ -100,10 +100,8 @@ class Decoder(nn.Module):
 class SegNet(nn.Module):
     """Image to logits at its own size.
 
-    Parameters
-    ----------
-    num_classes
-        Channels of the logits.
+    Args:
+        num_classes: Channels of the logits.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -115,10 +113,8 @@ class SegNet(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits, in training as in eval mode.
 
-        Raises
-        ------
-        ValueError
-            A side is shorter than 32 pixels.
+        Raises:
+            ValueError: A side is shorter than 32 pixels.
         """
         SIZES.require((image.shape[-2], image.shape[-1]))
         return self.decoder(*self.encoder(image))  # type: ignore[no-any-return]

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 class SizeRule:
     """Each side is ``step * k + offset`` and at least ``least`` pixels.
 
-    Attributes
-    ----------
-    step, offset
-        ``SizeRule(8, 1)`` is 8k+1, ``SizeRule(32)`` a multiple of 32.
-    least
-        The smallest side that the network can take.
+    Attributes:
+        step, offset: ``SizeRule(8, 1)`` is 8k+1, ``SizeRule(32)`` a multiple of 32.
+        least: The smallest side that the network can take.
     """
 
     step: int = 1

@@ -106,10 +106,8 @@ class Refine(nn.Module):
 class SQ(nn.Module):
     """Image to logits at its own size.
 
-    Parameters
-    ----------
-    num_classes
-        Channels of the logits, and of the last two layers.
+    Args:
+        num_classes: Channels of the logits, and of the last two layers.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -128,10 +126,8 @@ class SQ(nn.Module):
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits, in training as in eval mode.
 
-        Raises
-        ------
-        ValueError
-            A side is no multiple of 16.
+        Raises:
+            ValueError: A side is no multiple of 16.
         """
         SIZES.require((image.shape[-2], image.shape[-1]))
         at2, at4, at8, at16 = self.encoder(image)

@@ -90,14 +90,11 @@ class Positions(NamedTuple):
 class TwoColumn(nn.Module):
     """Half-resolution column for the whole image, full-resolution column for its difficult tiles.
 
-    Attributes
-    ----------
-    skip_ratio
-        Share of each image's tiles, the most confident ones, that is skipped; None: ``threshold`` decides.
-    threshold
-        A tile is skipped where its least confident pixel lies above this probability.
-    last_skip_ratio
-        Share of the tiles skipped in the last call in eval mode; None before the first.
+    Attributes:
+        skip_ratio: Share of each image's tiles, the most confident ones, that is skipped; None: ``threshold``
+            decides.
+        threshold: A tile is skipped where its least confident pixel lies above this probability.
+        last_skip_ratio: Share of the tiles skipped in the last call in eval mode; None before the first.
     """
 
     sizes = SizeRule(least=64)
@@ -125,10 +122,8 @@ class TwoColumn(nn.Module):
     ) -> Float[Tensor, "b c h w"] | tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c h w"]]:
         """Return the logits at input size; in training mode also the half-resolution column's.
 
-        Raises
-        ------
-        ValueError
-            A side below 64 pixels.
+        Raises:
+            ValueError: A side below 64 pixels.
         """
         size_hw = (image.shape[-2], image.shape[-1])
         self.sizes.require(size_hw)
@@ -227,21 +222,15 @@ def build(
 ) -> TwoColumn:
     """Return the reconstruction of TwoColumn.
 
-    Parameters
-    ----------
-    skip_ratio
-        Share (0..1) of each image's tiles that is skipped; without it ``threshold`` decides, and on the
-        ``meta`` device nothing is skipped.
-    threshold
-        Probability above which a tile's least confident pixel lets the tile be skipped: 0 skips every tile, 1
-        and more none. The default is a guess.
-    tile
-        Side of a tile in pixels.
+    Args:
+        skip_ratio: Share (0..1) of each image's tiles that is skipped; without it ``threshold`` decides, and
+            on the ``meta`` device nothing is skipped.
+        threshold: Probability above which a tile's least confident pixel lets the tile be skipped: 0 skips
+            every tile, 1 and more none. The default is a guess.
+        tile: Side of a tile in pixels.
 
-    Raises
-    ------
-    ValueError
-        An option out of its range.
+    Raises:
+        ValueError: An option out of its range.
     """
     if skip_ratio is not None and not 0 <= skip_ratio <= 1:
         raise ValueError(f"skip_ratio is {skip_ratio}; must be a share from 0 to 1, or None")

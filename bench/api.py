@@ -20,21 +20,14 @@ def records(
 ) -> pd.DataFrame:
     """Return a row per record, see `bench.results.frame.records_frame`.
 
-    Parameters
-    ----------
-    kind
-        ``accuracy``, ``training`` or ``speed``; None for all.
-    model, data
-        Name of a method and of a data set; None for any.
-    home
-        Project folder with ``results/records``.
+    Args:
+        kind: ``accuracy``, ``training`` or ``speed``; None for all.
+        model, data: Name of a method and of a data set; None for any.
+        home: Project folder with ``results/records``.
 
-    Raises
-    ------
-    UsageError
-        No such kind.
-    RefusedInput
-        A record is damaged.
+    Raises:
+        UsageError: No such kind.
+        RefusedInput: A record is damaged.
     """
     from bench.models import available  # noqa: PLC0415
     from bench.results.frame import records_frame  # noqa: PLC0415
@@ -45,24 +38,17 @@ def records(
 def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
     """Return a table or study of the paper judged by the records, in long form.
 
-    Parameters
-    ----------
-    name
-        ``table1`` to ``table5``, ``fig8``, ``fig9`` or ``fig10``.
-    home
-        Project folder with ``results/records``.
+    Args:
+        name: ``table1`` to ``table5``, ``fig8``, ``fig9`` or ``fig10``.
+        home: Project folder with ``results/records``.
 
-    Returns
-    -------
-    A row per printed cell with ``measured``, ``unit``, ``verdict``, ``note`` and ``record``
-    (``results/README.md`` defines the columns).
+    Returns:
+        A row per printed cell with ``measured``, ``unit``, ``verdict``, ``note`` and ``record``
+        (``results/README.md`` defines the columns).
 
-    Raises
-    ------
-    UsageError
-        No such table.
-    RefusedInput
-        A record is damaged.
+    Raises:
+        UsageError: No such table.
+        RefusedInput: A record is damaged.
     """
     from bench.paper.studies import STUDIES  # noqa: PLC0415
     from bench.reproduce.frames import study_frame, table_frame  # noqa: PLC0415
@@ -79,28 +65,19 @@ def cost(
 ) -> pd.DataFrame:
     """Return a network's costs for one image, a row per component and ``total``; NaN is not counted.
 
-    Parameters
-    ----------
-    name
-        A method, or ``FILE.py:FUNCTION``.
-    size_hw
-        Height and width of the input in pixels; None is the method's own.
-    num_classes
-        Classes of the output; None is the method's own.
+    Args:
+        name: A method, or ``FILE.py:FUNCTION``.
+        size_hw: Height and width of the input in pixels; None is the method's own.
+        num_classes: Classes of the output; None is the method's own.
 
-    Returns
-    -------
-    Columns ``thop2019_gops``, ``gmacs``, ``gflops``, ``ptflops_gmacs`` (all in 1e9) and ``params_m`` (1e6),
-    defined in `bench.cost.costs`.
+    Returns:
+        Columns ``thop2019_gops``, ``gmacs``, ``gflops``, ``ptflops_gmacs`` (all in 1e9) and ``params_m``
+        (1e6), defined in `bench.cost.costs`.
 
-    Raises
-    ------
-    UsageError
-        No such method.
-    RefusedInput
-        The network cannot be built or fails on this input.
-    NotMeasured
-        Its operations cannot be counted.
+    Raises:
+        UsageError: No such method.
+        RefusedInput: The network cannot be built or fails on this input.
+        NotMeasured: Its operations cannot be counted.
     """
     import pandas as pd  # noqa: PLC0415
 
@@ -116,19 +93,13 @@ def cost(
 def build(name: str, *, num_classes: int | None = None) -> nn.Module:
     """Return a network with random weights.
 
-    Parameters
-    ----------
-    name
-        A method, or ``FILE.py:FUNCTION``.
-    num_classes
-        Classes of the output; None is the method's own.
+    Args:
+        name: A method, or ``FILE.py:FUNCTION``.
+        num_classes: Classes of the output; None is the method's own.
 
-    Raises
-    ------
-    UsageError
-        No such method.
-    RefusedInput
-        The network cannot be built.
+    Raises:
+        UsageError: No such method.
+        RefusedInput: The network cannot be built.
     """
     from bench.models import resolve  # noqa: PLC0415
 

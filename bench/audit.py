@@ -36,12 +36,9 @@ _MOST = 20
 class Damage:
     """A file that is not as it was written.
 
-    Attributes
-    ----------
-    file
-        Path below the home folder.
-    found
-        The fault.
+    Attributes:
+        file: Path below the home folder.
+        found: The fault.
     """
 
     file: str
@@ -56,12 +53,9 @@ class Damage:
 class Audit:
     """How much was checked, and what is damaged.
 
-    Attributes
-    ----------
-    records, tables
-        Number of files checked.
-    damage
-        Empty when every file is intact.
+    Attributes:
+        records, tables: Number of files checked.
+        damage: Empty when every file is intact.
     """
 
     records: int
@@ -80,12 +74,9 @@ class Audit:
 def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     """Read every record below a home folder and rebuild every table.
 
-    Parameters
-    ----------
-    home
-        Folder of ``results/``.
-    progress
-        Called with each file checked.
+    Args:
+        home: Folder of ``results/``.
+        progress: Called with each file checked.
     """
     damage: list[Damage] = []
     records: dict[str, Record] = {}

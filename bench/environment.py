@@ -10,10 +10,8 @@ from bench.errors import UsageError
 def chosen(variable: str, default: str, *others: str) -> str:
     """Return what an environment variable chooses; the default where it is not set.
 
-    Raises
-    ------
-    UsageError
-        Neither the default nor one of the others.
+    Raises:
+        UsageError: Neither the default nor one of the others.
     """
     wanted = os.environ.get(variable, default)
     allowed = (default, *others)

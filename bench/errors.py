@@ -8,12 +8,9 @@
 class BenchError(Exception):
     """An error that the user can fix: its message names what was found and what was expected.
 
-    Parameters
-    ----------
-    message
-        File or name, what was found, what was expected.
-    then
-        Next step; printed on a line of its own.
+    Args:
+        message: File or name, what was found, what was expected.
+        then: Next step; printed on a line of its own.
     """
 
     exit_code = 1

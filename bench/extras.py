@@ -11,10 +11,8 @@ from bench.errors import UsageError
 def import_extra(name: str, extra: str | None) -> Any:
     """Return a module that the extra ``carnet-bench[extra]`` installs; None is a package of no extra.
 
-    Raises
-    ------
-    UsageError
-        It cannot be imported.
+    Raises:
+        UsageError: It cannot be imported.
     """
     try:
         return importlib.import_module(name)

@@ -37,13 +37,10 @@ def resolve(name: str) -> Method:
     NAME is a builder, which takes ``num_classes`` and returns a module, or a ready `Method` with its sizes,
     auxiliary weights and so on. What an entry point names is the same. Its group is ``own``.
 
-    Raises
-    ------
-    UsageError
-        No such name (the message lists the names).
-    RefusedInput
-        The file does not exist or cannot be run (its line is named), or what it has under this name is
-        neither a builder nor a method.
+    Raises:
+        UsageError: No such name (the message lists the names).
+        RefusedInput: The file does not exist or cannot be run (its line is named), or what it has under this
+            name is neither a builder nor a method.
     """
     if ".py:" in name:
         return _from_file(name)

@@ -116,11 +116,10 @@ class MobileNetV2(nn.Module):
     cost of the paper's baseline (Table 4, 3.41 G) holds it. Weights of the ordinary network leave this one
     layer out; ``start_first_expansion_as_identity`` gives it a start that changes nothing.
 
-    Parameters
-    ----------
-    padding
-        ``symmetric`` as in PyTorch, or ``same`` as in TensorFlow, where a convolution of stride 2 over an
-        even size pads after the last row and column only. It is a matter of which weights are loaded.
+    Args:
+        padding: ``symmetric`` as in PyTorch, or ``same`` as in TensorFlow, where a convolution of stride 2
+            over an even size pads after the last row and column only. It is a matter of which weights are
+            loaded.
     """
 
     # output channels, blocks, stride, expansion factor (Sandler et al., Table 2)

@@ -16,13 +16,11 @@ SCLossForm = Literal["paper", "bce"]
 class CARNetLoss(nn.Module):
     """l_total = l_p + lambda * sum_n l_s^n, Eq. 3.
 
-    Parameters
-    ----------
-    scloss_weight
-        lambda; the paper uses 0.2.
-    scloss_form
-        ``paper``: -sum_i v_i log sigma_i as printed in Eq. 5, which has no term for absent classes and so is
-        smallest when every class is predicted present. ``bce``: both terms of the binary cross-entropy.
+    Args:
+        scloss_weight: lambda; the paper uses 0.2.
+        scloss_form: ``paper``: -sum_i v_i log sigma_i as printed in Eq. 5, which has no term for absent
+            classes and so is smallest when every class is predicted present. ``bce``: both terms of the
+            binary cross-entropy.
     """
 
     def __init__(self, scloss_weight: float = 0.2, scloss_form: SCLossForm = "paper") -> None:

@@ -17,14 +17,10 @@ VariantName = Literal["mobile", "resnet50", "resnet101", "resnet152"]
 class Variant:
     """What distinguishes the paper's four versions.
 
-    Attributes
-    ----------
-    blocks
-        Blocks in each stage of the ResNet; empty for MobileNetV2.
-    adjust_middle
-        Width between the cascaded 1x1 convolutions of L1..L4; None for one convolution a map.
-    global_channels
-        Channels of the map that the global branch pools (the last map of that width at L4).
+    Attributes:
+        blocks: Blocks in each stage of the ResNet; empty for MobileNetV2.
+        adjust_middle: Width between the cascaded 1x1 convolutions of L1..L4; None for one convolution a map.
+        global_channels: Channels of the map that the global branch pools (the last map of that width at L4).
     """
 
     blocks: tuple[int, ...]
@@ -45,12 +41,10 @@ VARIANTS: dict[str, Variant] = {
 class TrainingOutput(NamedTuple):
     """What the network returns in training mode.
 
-    Attributes
-    ----------
-    logits
-        (b, c, h, w) at input size.
-    semantics
-        The first k semantic vectors before their sigmoid, each (b, c); k is the network's ``scloss``.
+    Attributes:
+        logits: (b, c, h, w) at input size.
+        semantics: The first k semantic vectors before their sigmoid, each (b, c); k is the network's
+            ``scloss``.
     """
 
     logits: Tensor
@@ -60,33 +54,23 @@ class TrainingOutput(NamedTuple):
 class CARNet(nn.Module):
     """Contextual Attention Refinement Network, and its degraded versions (Table 5, Fig. 8 and 9).
 
-    Parameters
-    ----------
-    num_classes
-        C of the paper.
-    variant
-        A key of ``VARIANTS``.
-    modules
-        N, the number of CARModules, put in from L4 upwards; the last level in use feeds the classifier. 0 is
-        the baseline BS: encoder, L4's adjustment, classifier. From 1 on come the global branch, the
-        activation after each fusion and the 1x1 convolution before each upsampling: the paper does not say
-        to which component these belong, and here they belong to the CARModules.
-    scloss
-        Number of modules that return a semantic vector in training; None for all of them. W3 and W4
-        are built in any case, so that networks of one seed start alike.
-    crp
-        Whether chained residual pooling follows each fusion.
-    between_convs
-        ``relu`` puts an activation between the two cascaded convolutions of a ResNet's adjustment.
-    padding
-        Padding of the MobileNetV2 encoder, see there.
-    align_corners
-        Option of every bilinear upsampling; the paper does not say.
+    Args:
+        num_classes: C of the paper.
+        variant: A key of ``VARIANTS``.
+        modules: N, the number of CARModules, put in from L4 upwards; the last level in use feeds the
+            classifier. 0 is the baseline BS: encoder, L4's adjustment, classifier. From 1 on come the global
+            branch, the activation after each fusion and the 1x1 convolution before each upsampling: the paper
+            does not say to which component these belong, and here they belong to the CARModules.
+        scloss: Number of modules that return a semantic vector in training; None for all of them. W3 and W4
+            are built in any case, so that networks of one seed start alike.
+        crp: Whether chained residual pooling follows each fusion.
+        between_convs: ``relu`` puts an activation between the two cascaded convolutions of a ResNet's
+            adjustment.
+        padding: Padding of the MobileNetV2 encoder, see there.
+        align_corners: Option of every bilinear upsampling; the paper does not say.
 
-    Raises
-    ------
-    ValueError
-        The combination does not exist; the message lists the choices.
+    Raises:
+        ValueError: The combination does not exist; the message lists the choices.
     """
 
     def __init__(

@@ -22,15 +22,11 @@ class Adjustment(nn.Module):
     One map (ResNet) goes through two convolutions in a row; of a MobileNet's maps each goes through one
     convolution, and the results are added.
 
-    Parameters
-    ----------
-    channels
-        Channels of the level's maps.
-    middle
-        Width between the two cascaded convolutions; None for one convolution a map.
-    between
-        Layer between two cascaded convolutions. The paper names nothing and the printed costs do not
-        decide; ``linear`` is the default.
+    Args:
+        channels: Channels of the level's maps.
+        middle: Width between the two cascaded convolutions; None for one convolution a map.
+        between: Layer between two cascaded convolutions. The paper names nothing and the printed costs do not
+            decide; ``linear`` is the default.
     """
 
     def __init__(self, channels: Sequence[int], middle: int | None, between: BetweenConvs) -> None:

@@ -138,10 +138,8 @@ def wanted_of(
 ) -> Wanted:
     """Return what the options request for trained weights in an engine that may lose ``points`` of mIoU.
 
-    Raises
-    ------
-    UsageError
-        Data for random weights; int8 without weights or calibration; a calibration without int8.
+    Raises:
+        UsageError: Data for random weights; int8 without weights or calibration; a calibration without int8.
     """
     from bench.speed.trained_subject import Wanted
 

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 def print_json(document: Any) -> None:
     """Write one JSON document to stdout.
 
-    Raises
-    ------
-    ValueError
-        NaN or infinity in the document; nothing is written then.
+    Raises:
+        ValueError: NaN or infinity in the document; nothing is written then.
     """
     # whole before the first byte goes out: json.dump would leave half a document behind
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -74,10 +72,8 @@ def parity_lines(parity: Mapping[str, Compared | Parity]) -> list[str]:
 def log_written(written: Sequence[tuple[SpeedRecord, Path]]) -> None:
     """Name the file of each timed network's record.
 
-    Raises
-    ------
-    NotMeasured
-        None of them is valid.
+    Raises:
+        NotMeasured: None of them is valid.
     """
     for record, path in written:
         log(f"{record.identity.title}: {path}")

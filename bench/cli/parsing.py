@@ -13,10 +13,8 @@ _SECONDS = (3600.0, 60.0, 1.0)
 def parse_size(text: str) -> tuple[int, int]:
     """Return (height, width) in pixels of ``HEIGHTxWIDTH``, e.g. ``512x1024`` -> (512, 1024).
 
-    Raises
-    ------
-    UsageError
-        Anything else: another separator, spaces, a sign, a leading zero, above 99999 pixels.
+    Raises:
+        UsageError: Anything else: another separator, spaces, a sign, a leading zero, above 99999 pixels.
     """
     match = _SIZE.fullmatch(text)
     if match is None:
@@ -27,10 +25,8 @@ def parse_size(text: str) -> tuple[int, int]:
 def parse_duration(text: str) -> float:
     """Return the seconds of numbers with units, e.g. ``10m`` -> 600.0, ``1h30m`` -> 5400.0.
 
-    Raises
-    ------
-    UsageError
-        A missing or unknown unit, units in another order than h, m, s, a sign, a space, or zero.
+    Raises:
+        UsageError: A missing or unknown unit, units in another order than h, m, s, a sign, a space, or zero.
     """
     match = _DURATION.fullmatch(text)
     numbers = match.groups() if match else ()
@@ -45,10 +41,8 @@ def parse_duration(text: str) -> float:
 def parse_scales(texts: list[str]) -> tuple[float, ...]:
     """Return the factors of an option given as ``0.5,0.75,1``, repeatedly, or both.
 
-    Raises
-    ------
-    UsageError
-        Anything but plain decimal numbers separated by commas.
+    Raises:
+        UsageError: Anything but plain decimal numbers separated by commas.
     """
     words = [word for text in texts for word in text.split(",")]
     for word in words:

@@ -28,12 +28,9 @@ class Tell(Protocol):
 class Lines:
     """Progress as lines: a stage's name, the share done and the time left, at most every 30 s a stage.
 
-    Parameters
-    ----------
-    write
-        Called with each line.
-    clock
-        Monotonic seconds.
+    Args:
+        write: Called with each line.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:

@@ -19,17 +19,12 @@ def spread(words: Sequence[str], flags: Collection[str]) -> list[str]:
     A word that begins with a dash ends a flag's values unless it is a negative number, which is passed on so
     that the command can list the choices.
 
-    Parameters
-    ----------
-    words
-        Words after the command's name, as typed; ``--flag=value`` may be followed by more values.
-    flags
-        Flags that take several values.
+    Args:
+        words: Words after the command's name, as typed; ``--flag=value`` may be followed by more values.
+        flags: Flags that take several values.
 
-    Raises
-    ------
-    UsageError
-        A flag without a value.
+    Raises:
+        UsageError: A flag without a value.
     """
     spelled: list[str] = []
     flag, values = None, 0

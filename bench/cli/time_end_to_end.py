@@ -44,14 +44,10 @@ def time_end_to_end(
 ) -> None:
     """Time one network from files to labels, write the record and print the parts.
 
-    Raises
-    ------
-    UsageError
-        More than one network or engine.
-    RefusedInput
-        No images found.
-    NotMeasured
-        The measurement is not valid.
+    Raises:
+        UsageError: More than one network or engine.
+        RefusedInput: No images found.
+        NotMeasured: The measurement is not valid.
     """
     from bench.cli.progress import timing
     from bench.data.unlabelled import find_images

@@ -111,19 +111,14 @@ class ADE20K(PairFolder):
 
     FOLDER is ``training``, ``validation`` or ``testing``; the test images come without labels.
 
-    Parameters
-    ----------
-    split
-        ``train`` (20210 pairs), ``val`` (2000) or ``test`` (3352 images).
-    root
-        The set's own folder.
+    Args:
+        split: ``train`` (20210 pairs), ``val`` (2000) or ``test`` (3352 images).
+        root: The set's own folder.
 
-    Raises
-    ------
-    UsageError
-        Another split.
-    RefusedInput
-        No such split in the folder (a ``MissingSplit``), an image without its label or the other way round.
+    Raises:
+        UsageError: Another split.
+        RefusedInput: No such split in the folder (a ``MissingSplit``), an image without its label or the
+            other way round.
     """
 
     name = "ade20k"

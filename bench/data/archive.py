@@ -67,22 +67,16 @@ def plan(
 ) -> Plan:
     """Look at every member of a zip or tar archive; refuse the archive for a single bad one.
 
-    Parameters
-    ----------
-    archive
-        ``.zip``, ``.tar`` or a compressed ``.tar``; told apart by content.
-    place
-        Member name to path below the target, or None for a file that is not needed. Only these paths are
-        ever written to.
-    limit_bytes
-        Most bytes that all members together may declare.
+    Args:
+        archive: ``.zip``, ``.tar`` or a compressed ``.tar``; told apart by content.
+        place: Member name to path below the target, or None for a file that is not needed. Only these paths
+            are ever written to.
+        limit_bytes: Most bytes that all members together may declare.
 
-    Raises
-    ------
-    RefusedInput
-        Not an archive; a path that is absolute or climbs with ``..``; a link or device; an encrypted member;
-        more bytes than allowed (declared, so known before anything is written); two members for one place;
-        nothing in it that belongs to the data set.
+    Raises:
+        RefusedInput: Not an archive; a path that is absolute or climbs with ``..``; a link or device; an
+            encrypted member; more bytes than allowed (declared, so known before anything is written); two
+            members for one place; nothing in it that belongs to the data set.
     """
     members: dict[str, Member] = {}
     total = left_out = 0
@@ -125,11 +119,9 @@ def unpack(
 
     Rerunning the call resumes an interrupted one.
 
-    Raises
-    ------
-    RefusedInput
-        The disk has not the room for it (before anything is written), or an archive is damaged: the files
-        written until then are whole and stay.
+    Raises:
+        RefusedInput: The disk has not the room for it (before anything is written), or an archive is damaged:
+            the files written until then are whole and stay.
     """
     needed = sum(
         member.size

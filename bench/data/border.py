@@ -44,17 +44,12 @@ class Box(NamedTuple):
 def find_box(images: Iterable[UInt8[Tensor, "3 480 640"]], where: str) -> Box:
     """Return the one box inside the white border that all these images have.
 
-    Parameters
-    ----------
-    images
-        Some images of the set; the more, the less a white wall at an image's edge matters.
-    where
-        What they are of, for the error.
+    Args:
+        images: Some images of the set; the more, the less a white wall at an image's edge matters.
+        where: What they are of, for the error.
 
-    Raises
-    ------
-    RefusedInput
-        What is not white in them is not 470x627, so that the border is not the one known.
+    Raises:
+        RefusedInput: What is not white in them is not 470x627, so that the border is not the one known.
     """
     colours = torch.zeros(WHOLE_HW, dtype=torch.bool)
     for image in images:

@@ -69,19 +69,14 @@ _SUFFIXES = (".png", ".jpg", ".jpeg")
 class CamVid(PairFolder):
     """One split of CamVid: ``{split}.txt`` lists ``image label`` pairs, relative to the folder.
 
-    Parameters
-    ----------
-    split
-        ``train`` (367 pairs), ``val`` (101) or ``test`` (233).
-    root
-        The set's own folder.
+    Args:
+        split: ``train`` (367 pairs), ``val`` (101) or ``test`` (233).
+        root: The set's own folder.
 
-    Raises
-    ------
-    UsageError
-        Another split.
-    RefusedInput
-        The list is missing, empty or malformed (file and line are named), or a listed file is missing.
+    Raises:
+        UsageError: Another split.
+        RefusedInput: The list is missing, empty or malformed (file and line are named), or a listed file is
+            missing.
     """
 
     name = "camvid"

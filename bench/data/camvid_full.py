@@ -79,21 +79,15 @@ _FRAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)")
 class CamVidFull(PairFolder):
     """One split of CamVid at 720x960, 11 classes, in the splits of the 360x480 version.
 
-    Parameters
-    ----------
-    split
-        ``train`` (367 pairs), ``val`` (101) or ``test`` (233).
-    root
-        The folder that holds ``701_StillsRaw_full`` and ``LabeledApproved_full``, or lists and ids as
-        ``CamVid``.
+    Args:
+        split: ``train`` (367 pairs), ``val`` (101) or ``test`` (233).
+        root: The folder that holds ``701_StillsRaw_full`` and ``LabeledApproved_full``, or lists and ids as
+            ``CamVid``.
 
-    Raises
-    ------
-    UsageError
-        Another split.
-    RefusedInput
-        No such split in the folder (a ``MissingSplit``), a name of no known sequence, an image without its
-        label or the other way round.
+    Raises:
+        UsageError: Another split.
+        RefusedInput: No such split in the folder (a ``MissingSplit``), a name of no known sequence, an image
+            without its label or the other way round.
     """
 
     name = "camvid-full"
@@ -130,10 +124,8 @@ def split_of(frame: str) -> str:
     The lists of the SegNet tutorial as a rule: validation is the part of 0016E5 labelled at 15 Hz, test the
     second half of 0001TP and the whole of Seq05VD, training all else.
 
-    Raises
-    ------
-    RefusedInput
-        A name of no known sequence.
+    Raises:
+        RefusedInput: A name of no known sequence.
     """
     found = _FRAME.fullmatch(frame)
     if found is None:

@@ -42,10 +42,8 @@ def names() -> list[str]:
 def entry(name: str) -> Entry:
     """Return the data set's entry.
 
-    Raises
-    ------
-    UsageError
-        No such name; the message lists the names.
+    Raises:
+        UsageError: No such name; the message lists the names.
     """
     if name not in ENTRIES:
         raise unknown("data set", name, names())
@@ -57,26 +55,17 @@ def open_data(
 ) -> SegmentationData:
     """Open one split of a data set.
 
-    Parameters
-    ----------
-    name
-        Of ``names()``.
-    split
-        ``train``, ``val`` or ``test``.
-    root
-        The set's own folder (``--data-root``); beats every other place.
-    home
-        The home folder, whose ``data/`` is the last place looked in.
-    options
-        For ``scenes``: ``count``, ``size_hw``, ``seed``. For ``nyudv2``: those of ``nyudv2.open_nyudv2``.
-        The other sets have none.
+    Args:
+        name: Of ``names()``.
+        split: ``train``, ``val`` or ``test``.
+        root: The set's own folder (``--data-root``); beats every other place.
+        home: The home folder, whose ``data/`` is the last place looked in.
+        options: For ``scenes``: ``count``, ``size_hw``, ``seed``. For ``nyudv2``: those of
+            ``nyudv2.open_nyudv2``. The other sets have none.
 
-    Raises
-    ------
-    UsageError
-        No such data set, split or option.
-    RefusedInput
-        The folder is nowhere, or what it holds is refused.
+    Raises:
+        UsageError: No such data set, split or option.
+        RefusedInput: The folder is nowhere, or what it holds is refused.
     """
     wanted = entry(name)
     if split not in SPLITS:
@@ -95,10 +84,8 @@ def splits_here(
 ) -> list[str]:
     """Return the splits that the data set's folder holds: a sample may have one only.
 
-    Raises
-    ------
-    RefusedInput
-        The folder is nowhere, or a split that is there is refused.
+    Raises:
+        RefusedInput: The folder is nowhere, or a split that is there is refused.
     """
     found = []
     for split in entry(name).splits:
@@ -129,10 +116,8 @@ def find(name: str, home: Path | None = None) -> Path | None:
 def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> Path:
     """Return the data set's own folder.
 
-    Raises
-    ------
-    RefusedInput
-        It is in none of the places, which are listed with how to get it.
+    Raises:
+        RefusedInput: It is in none of the places, which are listed with how to get it.
     """
     if root is not None:
         if not root.is_dir():

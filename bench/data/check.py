@@ -39,20 +39,14 @@ def check_data(
 ) -> CheckReport:
     """Decode every sample of every split, and compare the splits.
 
-    Parameters
-    ----------
-    name
-        Of the data set.
-    openers
-        {split: function that opens it}; a split that is refused becomes a problem.
-    stored_ids
-        The table from stored id to train id, for the report.
-    published
-        What the set holds as published.
-    partial
-        The folder holds only a part of the set: missing splits and other counts are notes, not problems.
-    seen
-        Called as ``seen(split, samples done, samples in all)`` after each sample.
+    Args:
+        name: Of the data set.
+        openers: {split: function that opens it}; a split that is refused becomes a problem.
+        stored_ids: The table from stored id to train id, for the report.
+        published: What the set holds as published.
+        partial: The folder holds only a part of the set: missing splits and other counts are notes, not
+            problems.
+        seen: Called as ``seen(split, samples done, samples in all)`` after each sample.
     """
     report = CheckReport(name, {})
     digests: dict[str, dict[str, str]] = {}

@@ -10,26 +10,16 @@ from dataclasses import dataclass, field
 class SplitReport:
     """What one split holds.
 
-    Attributes
-    ----------
-    samples
-        Listed samples.
-    unreadable
-        Samples that were refused; each is among the problems.
-    sizes
-        {"HEIGHTxWIDTH": samples}.
-    pixels
-        {class name: labelled pixels}, in the order of the train ids.
-    stored_pixels
-        {stored id as text: pixels}, of ids that occur; empty where labels are no files of ids.
-    ignored_pixels
-        Pixels without a class.
-    images_with_class
-        {class name: samples in which it occurs}.
-    manifest
-        Digest of the manifest; None where a file could not be read.
-    labelled
-        False where only the images could be read, because the labels are not public.
+    Attributes:
+        samples: Listed samples.
+        unreadable: Samples that were refused; each is among the problems.
+        sizes: {"HEIGHTxWIDTH": samples}.
+        pixels: {class name: labelled pixels}, in the order of the train ids.
+        stored_pixels: {stored id as text: pixels}, of ids that occur; empty where labels are no files of ids.
+        ignored_pixels: Pixels without a class.
+        images_with_class: {class name: samples in which it occurs}.
+        manifest: Digest of the manifest; None where a file could not be read.
+        labelled: False where only the images could be read, because the labels are not public.
     """
 
     samples: int
@@ -47,18 +37,12 @@ class SplitReport:
 class CheckReport:
     """What a data set holds and what is wrong with it.
 
-    Attributes
-    ----------
-    name
-        Of the data set.
-    stored_ids
-        {stored id as text: class name or "ignored"}: the table applied at read.
-    splits
-        The splits that could be opened.
-    problems
-        One line each; empty when all is well.
-    notes
-        What is no problem and yet to be known, one line each.
+    Attributes:
+        name: Of the data set.
+        stored_ids: {stored id as text: class name or "ignored"}: the table applied at read.
+        splits: The splits that could be opened.
+        problems: One line each; empty when all is well.
+        notes: What is no problem and yet to be known, one line each.
     """
 
     name: str
@@ -72,18 +56,12 @@ class CheckReport:
 class Published:
     """What is known of a data set as it is published; what is None or not there is not compared.
 
-    Attributes
-    ----------
-    counts
-        {split: samples}.
-    sizes_hw
-        The sizes (height, width) that its images have.
-    stored_names
-        Names of stored ids that are not classes.
-    manifests
-        {split: manifest digest}.
-    unlabelled
-        Splits without public labels, which a folder need not have.
+    Attributes:
+        counts: {split: samples}.
+        sizes_hw: The sizes (height, width) that its images have.
+        stored_names: Names of stored ids that are not classes.
+        manifests: {split: manifest digest}.
+        unlabelled: Splits without public labels, which a folder need not have.
     """
 
     counts: Mapping[str, int] | None = None

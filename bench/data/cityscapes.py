@@ -100,20 +100,14 @@ class Cityscapes(PairFolder):
     A sample's name is ``CITY_SEQUENCE_FRAME``, unique over all cities. The labels of ``test`` are not public
     (the files of that name hold no class), so the split opens without labels.
 
-    Parameters
-    ----------
-    split
-        ``train`` (2975 pairs), ``val`` (500) or ``test`` (1525 images).
-    root
-        The set's own folder.
+    Args:
+        split: ``train`` (2975 pairs), ``val`` (500) or ``test`` (1525 images).
+        root: The set's own folder.
 
-    Raises
-    ------
-    UsageError
-        Another split.
-    RefusedInput
-        No such split in the folder (a ``MissingSplit``), an image without its label or the other way round,
-        or labels that are trainIds.
+    Raises:
+        UsageError: Another split.
+        RefusedInput: No such split in the folder (a ``MissingSplit``), an image without its label or the
+            other way round, or labels that are trainIds.
     """
 
     name = "cityscapes"

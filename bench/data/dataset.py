@@ -19,14 +19,10 @@ IGNORE = 255  # the one value in memory for "no class here"; every stored void i
 class Sample:
     """One image and its label, of equal size.
 
-    Attributes
-    ----------
-    image
-        RGB as stored, 0..255.
-    label
-        Train ids 0..n-1, and ``IGNORE`` where there is no class.
-    name
-        Unique in its split.
+    Attributes:
+        image: RGB as stored, 0..255.
+        label: Train ids 0..n-1, and ``IGNORE`` where there is no class.
+        name: Unique in its split.
     """
 
     image: UInt8[Tensor, "3 h w"]
@@ -107,10 +103,8 @@ def data_notes(data: SegmentationData) -> tuple[str, ...]:
 def require_labels(data: SegmentationData) -> None:
     """Refuse to train on or to score a split without labels.
 
-    Raises
-    ------
-    RefusedInput
-        With the reason why there are none.
+    Raises:
+        RefusedInput: With the reason why there are none.
     """
     if not is_labelled(data):
         raise RefusedInput(
@@ -148,10 +142,8 @@ def shared_images(first: SegmentationData, second: SegmentationData) -> list[tup
 def require_disjoint(train: SegmentationData, evaluation: SegmentationData) -> None:
     """Refuse to score on images that were trained on.
 
-    Raises
-    ------
-    RefusedInput
-        At least one image has the same SHA-256 in both; the first pair and the count are named.
+    Raises:
+        RefusedInput: At least one image has the same SHA-256 in both; the first pair and the count are named.
     """
     shared = shared_images(train, evaluation)
     if shared:

@@ -26,14 +26,10 @@ _FAILURES = (urllib.error.URLError, HTTPException, OSError, ValueError)
 class Source:
     """A file and where it lies.
 
-    Attributes
-    ----------
-    file
-        Its name.
-    urls
-        Its address and mirrors, tried in this order.
-    digest
-        ``ALGORITHM:HEX`` as published by others; None where there is none.
+    Attributes:
+        file: Its name.
+        urls: Its address and mirrors, tried in this order.
+        digest: ``ALGORITHM:HEX`` as published by others; None where there is none.
     """
 
     file: str
@@ -46,25 +42,18 @@ def fetch(
 ) -> tuple[Path, bool]:
     """Fetch a file into a folder; its name appears only when it is whole and its digest is right.
 
-    Parameters
-    ----------
-    source
-        What and from where.
-    folder
-        Made when missing.
-    seen
-        Called as ``seen(bytes so far, bytes in all or None)``.
+    Args:
+        source: What and from where.
+        folder: Made when missing.
+        seen: Called as ``seen(bytes so far, bytes in all or None)``.
 
-    Returns
-    -------
-    The file, and whether it was fetched now; False is that it was there already with the right digest (a file
-    without a published digest is taken as it is).
+    Returns:
+        The file, and whether it was fetched now; False is that it was there already with the right digest (a
+        file without a published digest is taken as it is).
 
-    Raises
-    ------
-    RefusedInput
-        No address gave a whole file with the right digest: each is named with what happened there, and where
-        to put the file by hand. Or a file of this name with another digest is there.
+    Raises:
+        RefusedInput: No address gave a whole file with the right digest: each is named with what happened
+            there, and where to put the file by hand. Or a file of this name with another digest is there.
     """
     target = folder / source.file
     if target.exists():

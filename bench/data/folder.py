@@ -30,25 +30,16 @@ class Pair(NamedTuple):
 class PairFolder:
     """One split of a data set of files; a data set is a subclass that knows its layout and its ids.
 
-    Parameters
-    ----------
-    split
-        Its name.
-    root
-        The set's own folder.
-    pairs
-        In the order in which samples are counted.
-    stored_ids
-        The one table stored id -> train id or ``IGNORE``.
+    Args:
+        split: Its name.
+        root: The set's own folder.
+        pairs: In the order in which samples are counted.
+        stored_ids: The one table stored id -> train id or ``IGNORE``.
 
-    Attributes
-    ----------
-    notes
-        What a reader of any number made with this data must know.
-    why_unlabelled
-        Why a split without labels has none.
-    tally
-        Pixels read so far by stored id, where somebody counts: None does not count.
+    Attributes:
+        notes: What a reader of any number made with this data must know.
+        why_unlabelled: Why a split without labels has none.
+        tally: Pixels read so far by stored id, where somebody counts: None does not count.
     """
 
     name: str
@@ -92,10 +83,8 @@ class PairFolder:
     def read(self, index: int) -> Sample:
         """Return the sample at ``index``.
 
-        Raises
-        ------
-        RefusedInput
-            A file is refused, image and label differ in size, or the split has no labels.
+        Raises:
+            RefusedInput: A file is refused, image and label differ in size, or the split has no labels.
         """
         label_file = self.pairs[index].label
         if label_file is None:
@@ -173,10 +162,9 @@ def matched(
 ) -> list[Pair]:
     """Return the pairs of images and labels of the same key, in the order of the keys.
 
-    Raises
-    ------
-    RefusedInput
-        An image without a label or a label without an image: the first is named, all are counted.
+    Raises:
+        RefusedInput: An image without a label or a label without an image: the first is named, all are
+            counted.
     """
     for one, other, kind in ((images, labels, "label"), (labels, images, "image")):
         alone = sorted(set(one) - set(other))

@@ -45,10 +45,8 @@ _THEN = "run carnet-bench data check to list every bad file; nothing is skipped"
 def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
     """Return the table stored id -> train id; stored ids that are not in ``mapping`` are refused when read.
 
-    Parameters
-    ----------
-    mapping
-        Stored value (0..255) to train id, or to ``IGNORE``.
+    Args:
+        mapping: Stored value (0..255) to train id, or to ``IGNORE``.
     """
     table = torch.full((256,), NO_ID, dtype=torch.uint8)
     for stored, train_id in mapping.items():
@@ -59,10 +57,9 @@ def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
 def read_image(path: Path) -> UInt8[Tensor, "3 h w"]:
     """Read an RGB or grey PNG or JPEG file, turned as its EXIF orientation says.
 
-    Raises
-    ------
-    RefusedInput
-        Missing, truncated, damaged, another format, above the pixel limit, or another mode than RGB or grey.
+    Raises:
+        RefusedInput: Missing, truncated, damaged, another format, above the pixel limit, or another mode than
+            RGB or grey.
     """
     picture, _ = _decode(path, ("PNG", "JPEG"))
     if picture.mode not in _IMAGE_MODES:
@@ -73,19 +70,13 @@ def read_image(path: Path) -> UInt8[Tensor, "3 h w"]:
 def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int) -> UInt8[Tensor, "h w"]:
     """Read a PNG of class ids and map them to train ids.
 
-    Parameters
-    ----------
-    path
-        8-bit grey (mode L) or palette (mode P) PNG.
-    table
-        Of ``id_table``.
-    num_classes
-        Train ids are 0..num_classes-1.
+    Args:
+        path: 8-bit grey (mode L) or palette (mode P) PNG.
+        table: Of ``id_table``.
+        num_classes: Train ids are 0..num_classes-1.
 
-    Raises
-    ------
-    RefusedInput
-        As ``read_ids``; and any id that is not in the table.
+    Raises:
+        RefusedInput: As ``read_ids``; and any id that is not in the table.
     """
     return map_ids(read_ids(path), table, num_classes, path.name)
 
@@ -93,15 +84,11 @@ def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int)
 def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     """Read a PNG of class ids, as stored: never through its palette, not mapped to train ids.
 
-    Parameters
-    ----------
-    path
-        The file; only its name is used where ``content``, its bytes, is at hand already.
+    Args:
+        path: The file; only its name is used where ``content``, its bytes, is at hand already.
 
-    Raises
-    ------
-    RefusedInput
-        As for an image; and any mode but L and P, any other format (JPEG invents ids).
+    Raises:
+        RefusedInput: As for an image; and any mode but L and P, any other format (JPEG invents ids).
     """
     picture, content = _decode(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
@@ -117,17 +104,12 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
 def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
     """Read a PNG whose colours are classes, and map them to train ids.
 
-    Parameters
-    ----------
-    path
-        RGB or palette PNG.
-    colours
-        {(red, green, blue): train id or ``IGNORE``}.
+    Args:
+        path: RGB or palette PNG.
+        colours: {(red, green, blue): train id or ``IGNORE``}.
 
-    Raises
-    ------
-    RefusedInput
-        As for an image; and any colour that is not in the table.
+    Raises:
+        RefusedInput: As for an image; and any colour that is not in the table.
     """
     picture, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
@@ -153,10 +135,8 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
 def exif_orientation(path: Path) -> int:
     """Return the EXIF orientation of an image, 1 (upright) where it has none.
 
-    Raises
-    ------
-    RefusedInput
-        The file cannot be opened as an image.
+    Raises:
+        RefusedInput: The file cannot be opened as an image.
     """
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
@@ -170,10 +150,8 @@ def map_ids(
 ) -> UInt8[Tensor, "h w"]:
     """Map stored ids to train ids, once; ids the table does not know are refused.
 
-    Raises
-    ------
-    RefusedInput
-        ``NAME: label 31, classes are 0..10 and 255 (ignored)``, in the ids as stored.
+    Raises:
+        RefusedInput: ``NAME: label 31, classes are 0..10 and 255 (ignored)``, in the ids as stored.
     """
     outside = (stored < 0) | (stored > 255)
     mapped = table[stored.long().clamp(0, 255)]
@@ -194,10 +172,8 @@ def require_equal_size(
 ) -> None:
     """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
 
-    Raises
-    ------
-    RefusedInput
-        The sizes differ.
+    Raises:
+        RefusedInput: The sizes differ.
     """
     if image.shape[1:] != label.shape:
         raise RefusedInput(

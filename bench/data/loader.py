@@ -76,33 +76,21 @@ def epoch_batches(
     The batch of a step is a function of (data, transform, batch, seed, epoch, step): the number of workers
     and the step at which reading starts change nothing. The global random state is neither read nor moved.
 
-    Parameters
-    ----------
-    data, transform
-        What is read and how each sample is augmented.
-    batch
-        Samples a step.
-    seed, epoch
-        Of the run; from them and the sample's index comes each sample's own generator.
-    start_step
-        Steps of this epoch that are done already.
-    workers
-        Reading processes; 0 reads in this one.
-    drop_last
-        Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.
-    timeout_s
-        With workers: longest wait for one batch, in seconds.
-    part
-        (rank, ranks): of each batch only this rank's equal share, so that all ranks together see the batch.
+    Args:
+        data, transform: What is read and how each sample is augmented.
+        batch: Samples a step.
+        seed, epoch: Of the run; from them and the sample's index comes each sample's own generator.
+        start_step: Steps of this epoch that are done already.
+        workers: Reading processes; 0 reads in this one.
+        drop_last: Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.
+        timeout_s: With workers: longest wait for one batch, in seconds.
+        part: (rank, ranks): of each batch only this rank's equal share, so that all ranks together see the
+            batch.
 
-    Raises
-    ------
-    RefusedInput
-        The data set is smaller than one batch, or a file is bad (while iterating).
-    UsageError
-        A batch, start step or worker count that makes no sense.
-    BenchError
-        A worker died or hung (while iterating); the awaited samples are named.
+    Raises:
+        RefusedInput: The data set is smaller than one batch, or a file is bad (while iterating).
+        UsageError: A batch, start step or worker count that makes no sense.
+        BenchError: A worker died or hung (while iterating); the awaited samples are named.
     """
     if batch < 1 or workers < 0:
         raise UsageError(f"batch {batch} and {workers} workers, expected batch >= 1 and workers >= 0")

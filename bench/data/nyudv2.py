@@ -51,27 +51,20 @@ def open_nyudv2(
 ) -> SegmentationData:
     """Open a split of a folder of images and labels, or of the raw ``.mat`` file where the folder holds that.
 
-    Parameters
-    ----------
-    split
-        ``train`` (795) or ``val`` (654). ``test`` names the same 654 images: the set has no third split, so a
-        run that validates on them selects on the test set.
-    root
-        The set's own folder.
-    crop_border
-        Keep the 468x625 pixels inside the white border; its place is found from the border and recorded.
-    labels
-        Of a folder: ``0..39`` (255 is void), ``0..40`` (0 is void), or ``auto``: told apart by the ids.
-    class_map
-        Of the raw file: name of the file in ``root`` that maps its 894 classes to the 40 (never a path, which
-        would name a machine in every record).
+    Args:
+        split: ``train`` (795) or ``val`` (654). ``test`` names the same 654 images: the set has no third
+            split, so a run that validates on them selects on the test set.
+        root: The set's own folder.
+        crop_border: Keep the 468x625 pixels inside the white border; its place is found from the border and
+            recorded.
+        labels: Of a folder: ``0..39`` (255 is void), ``0..40`` (0 is void), or ``auto``: told apart by the
+            ids.
+        class_map: Of the raw file: name of the file in ``root`` that maps its 894 classes to the 40 (never a
+            path, which would name a machine in every record).
 
-    Raises
-    ------
-    UsageError
-        Another split or value of an option.
-    RefusedInput
-        The folder holds no such split, or what it holds is refused.
+    Raises:
+        UsageError: Another split or value of an option.
+        RefusedInput: The folder holds no such split, or what it holds is refused.
     """
     if split not in SPLITS:
         raise unknown("nyudv2 split", split, list(SPLITS))

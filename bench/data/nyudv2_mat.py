@@ -37,19 +37,14 @@ _PROBED = 16
 class NYUDv2Mat:
     """One split of the raw file.
 
-    Parameters
-    ----------
-    split
-        ``train``, or ``val`` or ``test`` for the official test split.
-    labelled_set, splits, class_map
-        The three files; the map is a ``.mat`` with ``mapClass``, or text of 894 numbers.
-    crop_border
-        Keep the 468x625 pixels inside the white border.
+    Args:
+        split: ``train``, or ``val`` or ``test`` for the official test split.
+        labelled_set, splits, class_map: The three files; the map is a ``.mat`` with ``mapClass``, or text of
+            894 numbers.
+        crop_border: Keep the 468x625 pixels inside the white border.
 
-    Raises
-    ------
-    RefusedInput
-        A file is missing or is not what its name says, or h5py and scipy are not installed.
+    Raises:
+        RefusedInput: A file is missing or is not what its name says, or h5py and scipy are not installed.
     """
 
     name = "nyudv2"
@@ -139,10 +134,8 @@ class NYUDv2Mat:
 def read_class_map(path: Path) -> NDArray[np.uint8]:
     """Return the map raw class -> 1..40 as an array whose element 0, unlabelled, is 0.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing, is no map, or holds another number than 1..40.
+    Raises:
+        RefusedInput: The file is missing, is no map, or holds another number than 1..40.
     """
     if path.suffix == ".mat":
         numbers = _matlab_variable(
@@ -163,10 +156,8 @@ def read_class_map(path: Path) -> NDArray[np.uint8]:
 def read_split(path: Path, split: str, count: int) -> list[int]:
     """Return the numbers (1..count) of a split's images, ascending.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing or has no such list, or a number is twice there or outside 1..count.
+    Raises:
+        RefusedInput: The file is missing or has no such list, or a number is twice there or outside 1..count.
     """
     variable = "trainNdxs" if split == "train" else "testNdxs"
     numbers = sorted(
@@ -189,10 +180,8 @@ def is_hdf5(path: Path) -> bool:
 def matlab_variables(path: Path) -> list[str]:
     """Return the names of the variables in a MATLAB 5 file.
 
-    Raises
-    ------
-    RefusedInput
-        It is not one.
+    Raises:
+        RefusedInput: It is not one.
     """
     return [str(name) for name, *_ in _reading(path, import_extra("scipy.io", "nyu").whosmat)]
 

@@ -9,10 +9,8 @@ def bit_colours(count: int) -> tuple[tuple[int, int, int], ...]:
     The colour map of the PASCAL VOC development kit, from its second colour on: the bits of the number are
     dealt to red, green and blue, highest place first.
 
-    Raises
-    ------
-    ValueError
-        More colours than there are.
+    Raises:
+        ValueError: More colours than there are.
     """
     if count > 255:
         raise ValueError(f"{count} colours, expected at most 255")

@@ -36,26 +36,18 @@ def prepare(
 
     Every file is read before anything is written. Repeat the call to resume after an interruption.
 
-    Parameters
-    ----------
-    name
-        Of the catalogue.
-    files
-        Its archives; for ``nyudv2`` also the labelled set, the splits and the map to 40 classes, in any
-        order.
-    target
-        The set's folder, made when missing.
-    limit_bytes
-        Most bytes that an archive may declare.
-    seen
-        Called as ``seen(files done, files in all)``.
+    Args:
+        name: Of the catalogue.
+        files: Its archives; for ``nyudv2`` also the labelled set, the splits and the map to 40 classes, in
+            any order.
+        target: The set's folder, made when missing.
+        limit_bytes: Most bytes that an archive may declare.
+        seen: Called as ``seen(files done, files in all)``.
 
-    Raises
-    ------
-    UsageError
-        The data set is synthetic.
-    RefusedInput
-        An archive is unsafe, damaged or of something else (then nothing is written), or the disk is full.
+    Raises:
+        UsageError: The data set is synthetic.
+        RefusedInput: An archive is unsafe, damaged or of something else (then nothing is written), or the
+            disk is full.
     """
     place = catalogue.entry(name).place
     if place is None:
@@ -131,10 +123,8 @@ def _holds(path: Path, read: Callable[[Path], Tensor], wanted: Tensor) -> bool:
 def _roles(files: list[Path]) -> dict[str, Path]:
     """Tell the three files of NYUDv2 apart by what is in them.
 
-    Raises
-    ------
-    RefusedInput
-        One is missing, two are the same, or a file is none of the three.
+    Raises:
+        RefusedInput: One is missing, two are the same, or a file is none of the three.
     """
     from bench.data.nyudv2_mat import is_hdf5, matlab_variables  # noqa: PLC0415
 

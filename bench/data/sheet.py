@@ -35,19 +35,13 @@ def colour_label(
 def contact_sheet(data: SegmentationData, count: int = 8, pairs_across: int = 2) -> Image.Image:
     """Draw samples spread evenly over the split, image left and label right, and a legend.
 
-    Parameters
-    ----------
-    data
-        The split.
-    count
-        Samples to show (fewer where the split has fewer).
-    pairs_across
-        Samples in a row.
+    Args:
+        data: The split.
+        count: Samples to show (fewer where the split has fewer).
+        pairs_across: Samples in a row.
 
-    Raises
-    ------
-    RefusedInput
-        A sample is refused.
+    Raises:
+        RefusedInput: A sample is refused.
     """
     count = min(count, len(data))
     step = len(data) / count

@@ -36,10 +36,8 @@ STATISTICS: dict[str, Statistics] = {"imagenet": IMAGENET, "half": HALF}
 def statistics_by_name(name: str) -> Statistics:
     """Return the statistics of this name.
 
-    Raises
-    ------
-    UsageError
-        No such name; the message lists the names.
+    Raises:
+        UsageError: No such name; the message lists the names.
     """
     if name not in STATISTICS:
         raise unknown("statistics", name, list(STATISTICS))

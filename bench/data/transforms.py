@@ -28,15 +28,11 @@ if TYPE_CHECKING:
 class Placement:
     """What was drawn for one sample.
 
-    Attributes
-    ----------
-    scaled_hw
-        Size (height, width) after scaling, in pixels.
-    top, left
-        Corner of the crop in the scaled image, in pixels; negative where the image is smaller than the crop
-        and lies inside it.
-    flipped
-        Whether left and right are swapped.
+    Attributes:
+        scaled_hw: Size (height, width) after scaling, in pixels.
+        top, left: Corner of the crop in the scaled image, in pixels; negative where the image is smaller than
+            the crop and lies inside it.
+        flipped: Whether left and right are swapped.
     """
 
     scaled_hw: tuple[int, int]
@@ -49,24 +45,16 @@ class Placement:
 class TrainTransform:
     """Scale, crop (padding what is too small), flip.
 
-    Parameters
-    ----------
-    crop_hw
-        Size (height, width) of the result, in pixels.
-    scale
-        Lowest and highest factor, drawn uniformly; the paper's Section IV-A gives 0.5 to 2.
-    flip
-        Probability of the horizontal flip.
-    fill
-        Colour of the padding (0..255); the label's padding is ``IGNORE``.
-    short_side_least
-        An image whose shorter side would be less than this many pixels after the drawn scale is scaled to
-        just this; 0 leaves it small (Light-Weight RefineNet trains with 350).
+    Args:
+        crop_hw: Size (height, width) of the result, in pixels.
+        scale: Lowest and highest factor, drawn uniformly; the paper's Section IV-A gives 0.5 to 2.
+        flip: Probability of the horizontal flip.
+        fill: Colour of the padding (0..255); the label's padding is ``IGNORE``.
+        short_side_least: An image whose shorter side would be less than this many pixels after the drawn
+            scale is scaled to just this; 0 leaves it small (Light-Weight RefineNet trains with 350).
 
-    Raises
-    ------
-    UsageError
-        A size, factor or probability that makes no sense.
+    Raises:
+        UsageError: A size, factor or probability that makes no sense.
     """
 
     crop_hw: tuple[int, int]

@@ -36,12 +36,9 @@ class Found:
 class ImageFiles:
     """Image files as a split without labels: each label is ``IGNORE`` everywhere.
 
-    Parameters
-    ----------
-    entry
-        Data set whose classes are meant.
-    files
-        Image files; a sample's name is its file's without the suffix, and unique.
+    Args:
+        entry: Data set whose classes are meant.
+        files: Image files; a sample's name is its file's without the suffix, and unique.
     """
 
     split = "files"
@@ -72,12 +69,9 @@ class ImageFiles:
 class WithoutLabels:
     """A view of some samples of a split that never opens a label.
 
-    Parameters
-    ----------
-    data
-        The split.
-    indices
-        Of the samples; None for all.
+    Args:
+        data: The split.
+        indices: Of the samples; None for all.
     """
 
     labelled = False
@@ -113,11 +107,9 @@ def find_images(source: Path) -> Found:
 
     What a file is called says whether it is meant as an image: ``.png``, ``.jpg`` or ``.jpeg``.
 
-    Raises
-    ------
-    RefusedInput
-        Nothing there; no image in the folder; two images of one name; or a file that is called an image and
-        is none.
+    Raises:
+        RefusedInput: Nothing there; no image in the folder; two images of one name; or a file that is called
+            an image and is none.
     """
     if source.is_dir():
         entries = sorted(source.iterdir())

@@ -17,15 +17,11 @@ Matrix = np.ndarray[Any, np.dtype[np.int64]]
 class Confusion:
     """Pixel counts: a row for each true class, a column for each predicted class.
 
-    Parameters
-    ----------
-    num_classes
-        Labels and predictions are 0..num_classes-1; label 255 is not counted.
+    Args:
+        num_classes: Labels and predictions are 0..num_classes-1; label 255 is not counted.
 
-    Raises
-    ------
-    RefusedInput
-        More classes than there are label values beside 255.
+    Raises:
+        RefusedInput: More classes than there are label values beside 255.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -38,18 +34,14 @@ class Confusion:
     def update(self, prediction: Tensor, label: Tensor, name: str = "a sample") -> Matrix:
         """Add one image (or batch) and return its own matrix.
 
-        Parameters
-        ----------
-        prediction, label
-            Integer tensors of one shape.
-        name
-            The sample, for the message.
+        Args:
+            prediction, label: Integer tensors of one shape.
+            name: The sample, for the message.
 
-        Raises
-        ------
-        RefusedInput
-            Shapes that differ, or a value outside 0..num_classes-1 (label: and not 255), which would
-            otherwise be counted in another class's row. A prediction is looked at where the label is 255 too.
+        Raises:
+            RefusedInput: Shapes that differ, or a value outside 0..num_classes-1 (label: and not 255), which
+                would otherwise be counted in another class's row. A prediction is looked at where the label
+                is 255 too.
         """
         if prediction.shape != label.shape:
             raise RefusedInput(

@@ -82,10 +82,8 @@ class Deferred(Tensor):
 class Deferring(TorchFunctionMode):
     """While it is entered, bilinear enlargements of one map per class on the CPU are deferred.
 
-    Parameters
-    ----------
-    classes
-        Only maps of so many channels can be logits.
+    Args:
+        classes: Only maps of so many channels can be logits.
     """
 
     def __init__(self, classes: int) -> None:

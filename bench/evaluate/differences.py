@@ -41,18 +41,12 @@ IMAGES_ONLY = "images only"
 class Interval:
     """The mean mIoU of the seeds of one run, as fractions.
 
-    Attributes
-    ----------
-    mean, low, high
-        The mean of the seeds and its interval.
-    level
-        What the interval claims to cover, e.g. 0.95.
-    std
-        Standard deviation between the seeds; None with one seed.
-    seeds, images, blocks
-        How many there are of each.
-    covers
-        `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed, whose noise nobody knows.
+    Attributes:
+        mean, low, high: The mean of the seeds and its interval.
+        level: What the interval claims to cover, e.g. 0.95.
+        std: Standard deviation between the seeds; None with one seed.
+        seeds, images, blocks: How many there are of each.
+        covers: `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed, whose noise nobody knows.
     """
 
     mean: float
@@ -70,22 +64,14 @@ class Interval:
 class Difference:
     """Mean mIoU of the second less that of the first, as fractions.
 
-    Attributes
-    ----------
-    mean, low, high
-        The difference and its interval.
-    level
-        What the interval claims to cover, e.g. 0.95.
-    seeds
-        Of the first and of the second.
-    images, blocks
-        How many there are of each; the images are the same in both.
-    paired
-        Whether it is a difference seed by seed.
-    covers
-        `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
-    degrees
-        Degrees of freedom of Student's t in the interval; infinite where nothing varies.
+    Attributes:
+        mean, low, high: The difference and its interval.
+        level: What the interval claims to cover, e.g. 0.95.
+        seeds: Of the first and of the second.
+        images, blocks: How many there are of each; the images are the same in both.
+        paired: Whether it is a difference seed by seed.
+        covers: `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
+        degrees: Degrees of freedom of Student's t in the interval; infinite where nothing varies.
     """
 
     mean: float
@@ -115,27 +101,20 @@ def compare(
 ) -> Difference:
     """Return by how much the mIoU of the second exceeds that of the first.
 
-    Parameters
-    ----------
-    first, second
-        One entry a seed: the confusion matrices of the same images in the same order.
-    blocks
-        Number of the block of neighbours that each image is in (`bench.evaluate.neighbours`); None: each
-        image is its own.
-    level
-        Of the interval.
-    paired
-        ``first[i]`` and ``second[i]`` have the same seed, hence the same order of the data and as far as can
-        be the same initial weights. The seeds' variance is then that of the differences, whatever their
-        correlation, with n - 1 degrees of freedom. Otherwise it is the sum of both (Welch); a side of one
-        seed takes the variance of the other.
+    Args:
+        first, second: One entry a seed: the confusion matrices of the same images in the same order.
+        blocks: Number of the block of neighbours that each image is in (`bench.evaluate.neighbours`); None:
+            each image is its own.
+        level: Of the interval.
+        paired: ``first[i]`` and ``second[i]`` have the same seed, hence the same order of the data and as far
+            as can be the same initial weights. The seeds' variance is then that of the differences, whatever
+            their correlation, with n - 1 degrees of freedom. Otherwise it is the sum of both (Welch); a side
+            of one seed takes the variance of the other.
 
-    Raises
-    ------
-    RefusedInput
-        Shapes, or true labels of an image, that differ; no seed; pairs of unequal number.
-    NotMeasured
-        Fewer than two blocks, or no labelled pixel without one of them: how the images vary is unknown.
+    Raises:
+        RefusedInput: Shapes, or true labels of an image, that differ; no seed; pairs of unequal number.
+        NotMeasured: Fewer than two blocks, or no labelled pixel without one of them: how the images vary is
+            unknown.
     """
     if paired and len(first) != len(second):
         raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")

@@ -12,12 +12,10 @@ def doubts(data_name: str, miou: float) -> list[str]:
     building near 1.3 %, fence near 3 % and the rest near 0: each time trainIds and labelIds were mixed up.
     A network that calls everything road has more than 1 %.
 
-    Parameters
-    ----------
-    data_name
-        In the catalogue.
-    miou
-        0..1.
+    Args:
+        data_name: In the catalogue.
+        miou:
+            0..1.
     """
     if data_name != "cityscapes" or miou >= _CITYSCAPES_FLOOR:
         return []

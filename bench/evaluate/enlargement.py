@@ -42,16 +42,11 @@ class _Axis(NamedTuple):
 class Enlargement:
     """A bilinear enlargement that has not been done.
 
-    Attributes
-    ----------
-    small
-        Logits, on the CPU.
-    size_hw
-        To be enlarged to; not smaller than ``small``.
-    align_corners
-        As torch has it.
-    factors_hw
-        What ``scale_factor`` was, where the size came from one; None where the size was named.
+    Attributes:
+        small: Logits, on the CPU.
+        size_hw: To be enlarged to; not smaller than ``small``.
+        align_corners: As torch has it.
+        factors_hw: What ``scale_factor`` was, where the size came from one; None where the size was named.
     """
 
     small: Float32[Tensor, "1 c h w"]
@@ -74,14 +69,11 @@ class Enlargement:
         where the factor is a power of two by torch's own interpolation, so that every one is as torch has it;
         for another factor by exact arithmetic, which may break a tie the other way.
 
-        Parameters
-        ----------
-        size_hw
-            Of the upper left part that is wanted; None for all of it.
+        Args:
+            size_hw: Of the upper left part that is wanted; None for all of it.
 
-        Returns
-        -------
-        uint8; int16 with more than 256 classes.
+        Returns:
+            uint8; int16 with more than 256 classes.
         """
         height, width = size_hw or self.size_hw
         found = self._found(height, width)

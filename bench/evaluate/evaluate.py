@@ -29,18 +29,14 @@ from bench.evaluate.views import SINGLE, Views, padded, summed_probabilities
 class Evaluation:
     """The outcome on one split.
 
-    Attributes
-    ----------
-    confusion
-        Over the whole split.
-    per_image
-        (n, c, c) int32: each image's own matrix, in the order of ``names``; the bootstrap needs them.
-    names
-        Of the images.
-    wall_s
-        Reading, network and counting together.
-    peak_mib, peak_measured
-        The most memory that it took, and how that was measured; None where it was not (see ``PeakMemory``).
+    Attributes:
+        confusion: Over the whole split.
+        per_image: (n, c, c) int32: each image's own matrix, in the order of ``names``; the bootstrap needs
+            them.
+        names: Of the images.
+        wall_s: Reading, network and counting together.
+        peak_mib, peak_measured: The most memory that it took, and how that was measured; None where it was
+            not (see ``PeakMemory``).
     """
 
     confusion: Confusion
@@ -53,10 +49,8 @@ class Evaluation:
     def values(self, classes: tuple[str, ...]) -> dict[str, Any]:
         """Return the scores as a record keeps them: fractions, None where a class has no score.
 
-        Raises
-        ------
-        NotMeasured
-            No pixel of the split has a label, so there is nothing to score.
+        Raises:
+            NotMeasured: No pixel of the split has a label, so there is nothing to score.
         """
         miou = self.confusion.miou()
         if miou is None:
@@ -97,30 +91,19 @@ def predictions(
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Yield (name, prediction, label), both (h, w) integer tensors at the label's size.
 
-    Parameters
-    ----------
-    network
-        Put into evaluation mode here; takes (1, 3, h, w) and returns (1, c, h, w).
-    data
-        Its images are read whole and in order.
-    statistics
-        What the network's weights expect.
-    device
-        Where the network is.
-    sizes
-        What the network takes: an image of another size is padded to the next that it takes, and the logits
-        are cut back.
-    views
-        What of an image the network is shown.
+    Args:
+        network: Put into evaluation mode here; takes (1, 3, h, w) and returns (1, c, h, w).
+        data: Its images are read whole and in order.
+        statistics: What the network's weights expect.
+        device: Where the network is.
+        sizes: What the network takes: an image of another size is padded to the next that it takes, and the
+            logits are cut back.
+        views: What of an image the network is shown.
 
-    Raises
-    ------
-    UsageError
-        Windows of a size that the network does not take.
-    RefusedInput
-        The network returns something else than logits of the data's classes.
-    NotMeasured
-        It returns logits that are no numbers.
+    Raises:
+        UsageError: Windows of a size that the network does not take.
+        RefusedInput: The network returns something else than logits of the data's classes.
+        NotMeasured: It returns logits that are no numbers.
     """
     network.eval()
     views.require(sizes)
@@ -198,10 +181,8 @@ def evaluate(
 
     ``sizes`` and ``views`` as in ``predictions``.
 
-    Raises
-    ------
-    RefusedInput
-        A split without labels, before the first image is read.
+    Raises:
+        RefusedInput: A split without labels, before the first image is read.
     """
     require_labels(data)
     started = time.perf_counter()

@@ -20,10 +20,8 @@ HITS, TRUE, PREDICTED = range(3)
 def counts_of(matrices: Matrices) -> Array:
     """Return hits, true and predicted pixels, (images, 3, classes) int64.
 
-    Raises
-    ------
-    RefusedInput
-        Matrices that are not square, one an image.
+    Raises:
+        RefusedInput: Matrices that are not square, one an image.
     """
     if isinstance(matrices, Mapping):
         return _counts_of_sparse(matrices)
@@ -37,10 +35,8 @@ def counts_of(matrices: Matrices) -> Array:
 def miou_of(counts: Array) -> Array:
     """Return mIoU as ``Confusion.miou`` defines it, of summed counts (..., 3, classes).
 
-    Raises
-    ------
-    NotMeasured
-        No class has an IoU.
+    Raises:
+        NotMeasured: No class has an IoU.
     """
     hits = counts[..., HITS, :]
     union = counts[..., TRUE, :] + counts[..., PREDICTED, :] - hits

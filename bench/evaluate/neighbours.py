@@ -26,12 +26,9 @@ def blocks_of_split(data: str, split: str, images: int) -> Blocks:
 
     A split whose sequences are not known, or of another number of images (a sample), is one sequence.
 
-    Parameters
-    ----------
-    data, split
-        As a record names them.
-    images
-        Number of images.
+    Args:
+        data, split: As a record names them.
+        images: Number of images.
     """
     entry = ENTRIES.get(data)
     if entry is None or entry.block_images == 1:
@@ -43,22 +40,16 @@ def blocks_of_split(data: str, split: str, images: int) -> Blocks:
 def blocks_of_sequences(lengths: Sequence[int], block_images: int) -> Blocks:
     """Cut each sequence into blocks of neighbours, as equal as can be; no block lies in two sequences.
 
-    Parameters
-    ----------
-    lengths
-        Images of each sequence.
-    block_images
-        Wanted images per block, at least 1. A sequence of n images has round(n / block_images) blocks, at
-        least one, whose lengths differ by at most one.
+    Args:
+        lengths: Images of each sequence.
+        block_images: Wanted images per block, at least 1. A sequence of n images has round(n / block_images)
+            blocks, at least one, whose lengths differ by at most one.
 
-    Returns
-    -------
-    The number of each image's block, from 0, (sum of lengths,).
+    Returns:
+        The number of each image's block, from 0, (sum of lengths,).
 
-    Raises
-    ------
-    RefusedInput
-        A block of no image, or a sequence of none.
+    Raises:
+        RefusedInput: A block of no image, or a sequence of none.
     """
     if block_images < 1 or any(length < 1 for length in lengths):
         raise RefusedInput(f"sequences of {list(lengths)} in blocks of {block_images}; expected 1 or more")

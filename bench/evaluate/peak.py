@@ -23,12 +23,9 @@ class PeakMemory:
     process's resident memory rose above what it was at the start, so without weights. Elsewhere it is not
     measured.
 
-    Attributes
-    ----------
-    mib
-        Peak in MiB; None before the end and where it is not measured.
-    measured
-        How, in words; None where it is not measured.
+    Attributes:
+        mib: Peak in MiB; None before the end and where it is not measured.
+        measured: How, in words; None where it is not measured.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -18,31 +18,21 @@ _LATER = frozenset({"padded_to", "window", "stride", "averaged", "data_options"}
 class Protocol:
     """How predictions are made and counted.
 
-    Attributes
-    ----------
-    data, split
-        Which images.
-    size
-        ``native``: whole images, logits brought to the label's size; the label is never resized.
-    scales, flip
-        Test-time augmentation; (1.0,) and False is a single pass.
-    window, stride
-        Height and width of the windows in which each view is shown, and from one window to the next; None
-        for views that are shown whole.
-    averaged
-        What the mean over several views or windows is of: always ``probabilities``, see
-        ``bench.evaluate.views``; None for a single pass.
-    ignore
-        The label value that is not counted.
-    align_corners
-        Of the network's upsampling; None for a network that does not say.
-    padded_to
-        The method's size rule: images of another size are padded at the right and below with the mean colour
-        and the logits cut back; None for a method that takes any size.
-    data_options
-        How the data set was opened (its size, its border cropped), where that was named; None where not.
-    version
-        Of this protocol's code.
+    Attributes:
+        data, split: Which images.
+        size: ``native``: whole images, logits brought to the label's size; the label is never resized.
+        scales, flip: Test-time augmentation; (1.0,) and False is a single pass.
+        window, stride: Height and width of the windows in which each view is shown, and from one window to
+            the next; None for views that are shown whole.
+        averaged: What the mean over several views or windows is of: always ``probabilities``, see
+            ``bench.evaluate.views``; None for a single pass.
+        ignore: The label value that is not counted.
+        align_corners: Of the network's upsampling; None for a network that does not say.
+        padded_to: The method's size rule: images of another size are padded at the right and below with the
+            mean colour and the logits cut back; None for a method that takes any size.
+        data_options: How the data set was opened (its size, its border cropped), where that was named; None
+            where not.
+        version: Of this protocol's code.
     """
 
     data: str

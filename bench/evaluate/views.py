@@ -27,21 +27,14 @@ _LARGEST_SCALE = 8.0
 class Views:
     """Which views of an image are shown to the network.
 
-    Attributes
-    ----------
-    scales
-        Factors on both sides of the image.
-    flip
-        Whether each scale is shown mirrored too, left to right.
-    window_hw
-        Each view is shown in windows of this size; None shows it whole.
-    stride_hw
-        From one window to the next; None is two thirds of the window, rounded up.
+    Attributes:
+        scales: Factors on both sides of the image.
+        flip: Whether each scale is shown mirrored too, left to right.
+        window_hw: Each view is shown in windows of this size; None shows it whole.
+        stride_hw: From one window to the next; None is two thirds of the window, rounded up.
 
-    Raises
-    ------
-    UsageError
-        No scale, one twice, one outside 0..8; a stride without a window or larger than it.
+    Raises:
+        UsageError: No scale, one twice, one outside 0..8; a stride without a window or larger than it.
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -85,10 +78,8 @@ class Views:
     def require(self, sizes: SizeRule) -> None:
         """Refuse a window of a size that the network does not take.
 
-        Raises
-        ------
-        UsageError
-            Naming the rule and a size that fits.
+        Raises:
+            UsageError: Naming the rule and a size that fits.
         """
         if self.window_hw is not None:
             try:

@@ -25,14 +25,10 @@ _WEIGHTS = {
 class GridRun:
     """One variant with one seed.
 
-    Attributes
-    ----------
-    variant
-        The canonical variant.
-    seed
-        Seed of initial weights, order and augmentation.
-    recipe
-        The grid's recipe with both.
+    Attributes:
+        variant: The canonical variant.
+        seed: Seed of initial weights, order and augmentation.
+        recipe: The grid's recipe with both.
     """
 
     variant: Variant
@@ -49,16 +45,11 @@ class GridRun:
 class Experiment:
     """A grid with everything that decides its runs.
 
-    Attributes
-    ----------
-    recipe
-        Base recipe, which each variant changes.
-    grid
-        The variants and their places.
-    seeds
-        Seeds of each variant.
-    scored
-        Split that is scored; no weights are selected on it.
+    Attributes:
+        recipe: Base recipe, which each variant changes.
+        grid: The variants and their places.
+        seeds: Seeds of each variant.
+        scored: Split that is scored; no weights are selected on it.
     """
 
     recipe: Recipe
@@ -96,23 +87,15 @@ def experiment_of(
 ) -> Experiment:
     """Return the requested experiment.
 
-    Parameters
-    ----------
-    axes
-        What is varied.
-    name_or_path
-        Recipe name or ``.toml`` file; None: ``DATA-ablation``.
-    data
-        Data set; None: the recipe's, or CamVid.
-    seeds
-        Number of seeds: 0, 1, ...
+    Args:
+        axes: What is varied.
+        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-ablation``.
+        data: Data set; None: the recipe's, or CamVid.
+        seeds: Number of seeds: 0, 1, ...
 
-    Raises
-    ------
-    UsageError
-        No such recipe or data set, a recipe of other data, no CARNet, or no possible combination.
-    RefusedInput
-        A recipe that is not valid, or that selects weights on the images that are scored.
+    Raises:
+        UsageError: No such recipe or data set, a recipe of other data, no CARNet, or no possible combination.
+        RefusedInput: A recipe that is not valid, or that selects weights on the images that are scored.
     """
     if data is not None:
         entry(data)

@@ -21,10 +21,9 @@ _BETWEEN = ("linear", "relu")
 class Axes:
     """What is varied; for an empty axis see `grid_of`.
 
-    Attributes
-    ----------
-    backbones, components, modules, scloss, lambdas, forms, between_convs
-        The values of each flag, in the order given, each once.
+    Attributes:
+        backbones, components, modules, scloss, lambdas, forms, between_convs: The values of each flag, in the
+            order given, each once.
     """
 
     backbones: tuple[str, ...] = ()
@@ -40,12 +39,9 @@ class Axes:
 class Point:
     """One place in the grid.
 
-    Attributes
-    ----------
-    place
-        The requested values, e.g. ``lambda 0.4``.
-    variant
-        The canonical variant to train for it.
+    Attributes:
+        place: The requested values, e.g. ``lambda 0.4``.
+        variant: The canonical variant to train for it.
     """
 
     place: str
@@ -56,12 +52,9 @@ class Point:
 class Grid:
     """The places of a grid.
 
-    Attributes
-    ----------
-    points
-        The possible combinations.
-    skipped
-        The impossible ones, each with the reason.
+    Attributes:
+        points: The possible combinations.
+        skipped: The impossible ones, each with the reason.
     """
 
     points: tuple[Point, ...]
@@ -89,10 +82,8 @@ def axes_of(
 ) -> Axes:
     """Return the axes of the words on the command line.
 
-    Raises
-    ------
-    UsageError
-        No axis at all, or an unknown value; the error lists the choices.
+    Raises:
+        UsageError: No axis at all, or an unknown value; the error lists the choices.
     """
     axes = Axes(
         _chosen("--backbone", backbone, BACKBONES),
@@ -119,17 +110,12 @@ def grid_of(axes: Axes, backbone: str) -> Grid:
     "BS+CARModule" (Fig. 8: neither SCLoss nor CRP); everything else varies the full network, with an SCLoss
     term on each module and lambda 0.2. ``--components`` is a row of Table 5, each with all before it.
 
-    Parameters
-    ----------
-    axes
-        The axes, at least one of them not empty.
-    backbone
-        Backbone where no axis names one.
+    Args:
+        axes: The axes, at least one of them not empty.
+        backbone: Backbone where no axis names one.
 
-    Raises
-    ------
-    UsageError
-        No combination is possible; the error lists the reasons.
+    Raises:
+        UsageError: No combination is possible; the error lists the reasons.
     """
     full_network = axes.components or axes.scloss or axes.lambdas or axes.forms
     lone_modules = bool(axes.modules) and not full_network

@@ -39,12 +39,9 @@ MEASURED, SYNTHETIC, RECORDED = "measured now", "measured now on synthetic image
 class Cost:
     """Cost of a training step and of an evaluated image of a variant on this machine.
 
-    Attributes
-    ----------
-    step_s, image_s
-        Seconds; None where they are not on record and could not be measured.
-    source
-        `MEASURED`, `SYNTHETIC`, `RECORDED`, or the reason that there are none.
+    Attributes:
+        step_s, image_s: Seconds; None where they are not on record and could not be measured.
+        source: `MEASURED`, `SYNTHETIC`, `RECORDED`, or the reason that there are none.
     """
 
     step_s: float | None
@@ -55,10 +52,8 @@ class Cost:
 class Estimates:
     """Costs of the variants of a grid, each found once.
 
-    Parameters
-    ----------
-    ledger
-        The records, and the settings of the training.
+    Args:
+        ledger: The records, and the settings of the training.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -71,12 +66,9 @@ class Estimates:
     ) -> None:
         """Measure a few steps of each variant that has no step time on record here; nothing is written.
 
-        Parameters
-        ----------
-        runs
-            Runs to do.
-        progress
-            Called with the variants done and their number.
+        Args:
+            runs: Runs to do.
+            progress: Called with the variants done and their number.
         """
         wanted = {_alike(run.variant): run.recipe for run in runs if self._recorded(run.recipe) is None}
         for count, (variant, recipe) in enumerate(wanted.items(), start=1):

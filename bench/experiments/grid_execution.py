@@ -24,14 +24,10 @@ _NEXT = "rerun the same command to resume this run at this step; finished runs a
 class Progress:
     """Progress of a grid.
 
-    Attributes
-    ----------
-    experiment
-        The grid.
-    states
-        State of each run, in the order of training.
-    unfit
-        Why the next run was not started within the budget; None when no run was left out.
+    Attributes:
+        experiment: The grid.
+        states: State of each run, in the order of training.
+        unfit: Why the next run was not started within the budget; None when no run was left out.
     """
 
     experiment: Experiment
@@ -73,28 +69,19 @@ def execute(
     The expected time of all runs is logged first, from records or a few measured steps. A run that diverges,
     or does not fit into memory, is noted and the grid continues.
 
-    Parameters
-    ----------
-    progress
-        As returned by `look`; kept up to date.
-    ledger
-        The records, and the settings of the training.
-    budget_s
-        Seconds from now, measured steps included. A run that does not fit into what is left is not started,
-        nor any after it, so that the finished runs stay balanced over the variants. None is no limit.
-    watch
-        Called with ``runs`` done and their number, and as training calls it.
-    log
-        Called with the total, and each run's start and end.
-    clock
-        Monotonic seconds.
+    Args:
+        progress: As returned by `look`; kept up to date.
+        ledger: The records, and the settings of the training.
+        budget_s: Seconds from now, measured steps included. A run that does not fit into what is left is not
+            started, nor any after it, so that the finished runs stay balanced over the variants. None is no
+            limit.
+        watch: Called with ``runs`` done and their number, and as training calls it.
+        log: Called with the total, and each run's start and end.
+        clock: Monotonic seconds.
 
-    Raises
-    ------
-    Interrupted
-        After a checkpoint of the current run.
-    UsageError, RefusedInput
-        Data, weights or options that no run of the grid can use.
+    Raises:
+        Interrupted: After a checkpoint of the current run.
+        UsageError, RefusedInput: Data, weights or options that no run of the grid can use.
     """
     started = clock()
     count = len(progress.states)

@@ -22,18 +22,13 @@ from bench.results.store import read_arrays
 class Outcome:
     """One variant of a grid.
 
-    Attributes
-    ----------
-    variant
-        The canonical variant.
-    places
-        Places of the grid that it stands for.
-    accuracy
-        {seed: accuracy record} of the finished seeds.
-    difference
-        Difference from the first variant; None for the first itself, or where nothing can be compared.
-    note
-        Why there is no difference, or None.
+    Attributes:
+        variant: The canonical variant.
+        places: Places of the grid that it stands for.
+        accuracy: {seed: accuracy record} of the finished seeds.
+        difference: Difference from the first variant; None for the first itself, or where nothing can be
+            compared.
+        note: Why there is no difference, or None.
     """
 
     variant: Variant

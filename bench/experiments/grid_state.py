@@ -33,17 +33,12 @@ DONE, TRAINED, PARTLY, FAILED, TO_DO = "done", "trained", "partly", "failed", "t
 class State:
     """State of a run.
 
-    Attributes
-    ----------
-    status
-        ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged, and would again) or
-        ``to do``.
-    step, steps
-        Step of the newest checkpoint, and steps of the whole run; None where unknown.
-    training, accuracy
-        The records, or None.
-    remark
-        What a reader must know of the records, e.g. that they are of a smoke run; or None.
+    Attributes:
+        status: ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged, and would again)
+            or ``to do``.
+        step, steps: Step of the newest checkpoint, and steps of the whole run; None where unknown.
+        training, accuracy: The records, or None.
+        remark: What a reader must know of the records, e.g. that they are of a smoke run; or None.
     """
 
     status: str
@@ -70,12 +65,9 @@ class Ledger:
     from recipe, seed and code; so no network is built, and the records alone are enough. The digest of the
     data is compared where the data is found. A stale record (the code has changed since) does not count.
 
-    Parameters
-    ----------
-    settings
-        Home, data root, device and threads.
-    scored
-        Split whose accuracy records count.
+    Args:
+        settings: Home, data root, device and threads.
+        scored: Split whose accuracy records count.
     """
 
     def __init__(self, settings: Settings, scored: str) -> None:

@@ -39,12 +39,9 @@ Log = Callable[[str], None]
 class Timed:
     """What became of a table's rows.
 
-    Attributes
-    ----------
-    records
-        Ids of the valid times, taken now or before.
-    left_out
-        Rows without one.
+    Attributes:
+        records: Ids of the valid times, taken now or before.
+        left_out: Rows without one.
     """
 
     records: list[str] = field(default_factory=list)
@@ -69,22 +66,14 @@ def time_table(
     fit is named in the log. A measurement that is not valid is recorded too, with its reasons; when all rows
     had their turn, it is repeated in the time left, the shortest first.
 
-    Parameters
-    ----------
-    table
-        A name of ``bench.paper.cells.TABLES``; nothing is done for one without times.
-    budget_s
-        Seconds for everything done here.
-    settings
-        Home, device, threads and command.
-    progress
-        Called with the current rows and stage, and the share of the work that is done (0..1).
-    log
-        Called with what was not timed and what was not valid.
-    variant
-        Engine, precision, and whether deployed; only CARNets can be.
-    clock
-        Monotonic seconds.
+    Args:
+        table: A name of ``bench.paper.cells.TABLES``; nothing is done for one without times.
+        budget_s: Seconds for everything done here.
+        settings: Home, device, threads and command.
+        progress: Called with the current rows and stage, and the share of the work that is done (0..1).
+        log: Called with what was not timed and what was not valid.
+        variant: Engine, precision, and whether deployed; only CARNets can be.
+        clock: Monotonic seconds.
     """
     work = _Work(
         table, settings, variant, open_device(settings.device), progress, log, clock() + budget_s, clock

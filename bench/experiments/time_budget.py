@@ -29,20 +29,13 @@ Clock = Callable[[], float]
 class Candidate:
     """A network whose time a table prints.
 
-    Attributes
-    ----------
-    method
-        What to time.
-    size_hw, num_classes
-        Input size in pixels, and output classes.
-    gmacs
-        1e9 multiply-adds of one image; None when they cannot be counted.
-    calls
-        Fewest calls of a valid measurement; an engine adds those that compare it with eager.
-    need_s
-        Seconds of the shortest valid measurement; 0 before a call was timed.
-    memory_mib
-        Rise of the memory in use by building and calling it; 0 where unknown.
+    Attributes:
+        method: What to time.
+        size_hw, num_classes: Input size in pixels, and output classes.
+        gmacs: 1e9 multiply-adds of one image; None when they cannot be counted.
+        calls: Fewest calls of a valid measurement; an engine adds those that compare it with eager.
+        need_s: Seconds of the shortest valid measurement; 0 before a call was timed.
+        memory_mib: Rise of the memory in use by building and calling it; 0 where unknown.
     """
 
     method: Method
@@ -73,24 +66,16 @@ def affordable(
     A network whose operations would not fit even at the rate of a matrix product is never called, as one call
     could exceed the budget. One call of each other network is timed.
 
-    Parameters
-    ----------
-    candidates
-        In any order.
-    left_s
-        Returns the seconds left.
-    gmacs_per_s
-        1e9 multiply-adds per second of a large matrix product.
-    build
-        Builds a candidate and returns a function that times one call, in seconds; see `network_on`.
-    clock
-        Monotonic seconds.
-    device
-        Device whose memory is watched.
+    Args:
+        candidates: In any order.
+        left_s: Returns the seconds left.
+        gmacs_per_s: 1e9 multiply-adds per second of a large matrix product.
+        build: Builds a candidate and returns a function that times one call, in seconds; see `network_on`.
+        clock: Monotonic seconds.
+        device: Device whose memory is watched.
 
-    Returns
-    -------
-    The candidates to time, with what each needs; and for the others the reason, by name.
+    Returns:
+        The candidates to time, with what each needs; and for the others the reason, by name.
     """
     chosen: list[Candidate] = []
     refused: dict[str, str] = {}

@@ -58,16 +58,11 @@ def kept_times(
     A record fits when everything that defines it would be the same now: machine, versions, engine, precision,
     size, threads. A row whose ratio to another the paper claims is kept only when one run holds both.
 
-    Parameters
-    ----------
-    table
-        A name of ``bench.paper.TABLES``.
-    rows
-        The rows to be timed.
-    home
-        Project folder with ``results/records``.
-    device, variant, threads
-        Where and how they would be timed.
+    Args:
+        table: A name of ``bench.paper.TABLES``.
+        rows: The rows to be timed.
+        home: Project folder with ``results/records``.
+        device, variant, threads: Where and how they would be timed.
     """
     rows = list(rows)
     records = read_records(home, "speed")
@@ -117,14 +112,10 @@ def groups_of(
 
     A group that does not fit into memory is divided; rows whose ratio the paper claims stay together.
 
-    Parameters
-    ----------
-    table
-        A name of ``bench.paper.TABLES``.
-    chosen
-        The rows, in the order in which they are timed.
-    free_mib
-        Returns the free memory, see `free_mib_on`.
+    Args:
+        table: A name of ``bench.paper.TABLES``.
+        chosen: The rows, in the order in which they are timed.
+        free_mib: Returns the free memory, see `free_mib_on`.
     """
     limit_mib = _MEMORY_SHARE * free_mib()
     groups: list[list[Candidate]] = []

@@ -36,12 +36,9 @@ _ADVISED = 1.1
 class Shares:
     """How a command divides its budget.
 
-    Attributes
-    ----------
-    table_s
-        Seconds reserved for the table; at most a fifth of the budget.
-    timed
-        Share of the rest that timing gets; training gets what remains.
+    Attributes:
+        table_s: Seconds reserved for the table; at most a fifth of the budget.
+        timed: Share of the rest that timing gets; training gets what remains.
     """
 
     table_s: float
@@ -86,29 +83,19 @@ def run_within_budget(
     A plan is kept next to the runs until the run is finished, so that the same command resumes an interrupted
     run although its step would now be measured a little differently.
 
-    Parameters
-    ----------
-    data_name
-        The recipe is ``DATA-quick``.
-    budget_s
-        Seconds for the whole command.
-    shares
-        How much of them is for training.
-    settings, watch
-        As for training.
-    log
-        Called with what is planned.
+    Args:
+        data_name: The recipe is ``DATA-quick``.
+        budget_s: Seconds for the whole command.
+        shares: How much of them is for training.
+        settings, watch: As for training.
+        log: Called with what is planned.
 
-    Returns
-    -------
-    The accuracy record.
+    Returns:
+        The accuracy record.
 
-    Raises
-    ------
-    UsageError
-        No quick recipe of this data set.
-    NotMeasured
-        Not one epoch fits; the message names a budget that is enough.
+    Raises:
+        UsageError: No quick recipe of this data set.
+        NotMeasured: Not one epoch fits; the message names a budget that is enough.
     """
     started = time.monotonic()
     quick = [name.removesuffix("-quick") for name in recipes.names() if name.endswith("-quick")]

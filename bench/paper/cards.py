@@ -15,20 +15,13 @@ _HEADER = ["paper_name", "card", "cores", "boost_mhz", "bandwidth_gb_per_s", "so
 class Card:
     """One card at its rated clock.
 
-    Attributes
-    ----------
-    paper_name
-        As the paper names it, which may fit several cards.
-    name
-        Of the card.
-    cores
-        Which multiply and add in fp32 once a cycle each.
-    boost_mhz
-        Rated boost clock; cards run a little above it when they are cool.
-    bandwidth_gb_per_s
-        To its memory, 1e9 bytes a second.
-    source
-        Where the three numbers are from.
+    Attributes:
+        paper_name: As the paper names it, which may fit several cards.
+        name: Of the card.
+        cores: Which multiply and add in fp32 once a cycle each.
+        boost_mhz: Rated boost clock; cards run a little above it when they are cool.
+        bandwidth_gb_per_s: To its memory, 1e9 bytes a second.
+        source: Where the three numbers are from.
     """
 
     paper_name: str
@@ -47,10 +40,8 @@ class Card:
 def cards(paper_name: str | None) -> list[Card]:
     """Return the cards that a name in the paper fits; none where it names none.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing, or a line of it is not a card; the message names file and line.
+    Raises:
+        RefusedInput: The file is missing, or a line of it is not a card; the message names file and line.
     """
     found = [_card(line, place) for place, line in read_lines("cards.csv", _HEADER)]
     return [card for card in found if card.paper_name == paper_name]

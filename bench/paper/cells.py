@@ -23,21 +23,15 @@ _REINSTALL = "reinstall carnet-bench; its copy of the paper's numbers is missing
 class Table:
     """One table of the paper.
 
-    Attributes
-    ----------
-    name
-        ``table1`` to ``table5``, or ``text`` for the running text.
-    caption
-        What the table shows, in our words.
-    columns
-        Column names, in the order in which the paper prints them.
-    dataset, split
-        On which the accuracies were measured; None where the table has none.
-    device
-        On which the times were measured; None where the table has none.
-    size_hw, num_classes
-        Height and width of the input and the classes of the CARNet rows, at which a method that is not in the
-        table is set beside it. No size where only parameters and accuracies are printed.
+    Attributes:
+        name: ``table1`` to ``table5``, or ``text`` for the running text.
+        caption: What the table shows, in our words.
+        columns: Column names, in the order in which the paper prints them.
+        dataset, split: On which the accuracies were measured; None where the table has none.
+        device: On which the times were measured; None where the table has none.
+        size_hw, num_classes: Height and width of the input and the classes of the CARNet rows, at which a
+            method that is not in the table is set beside it. No size where only parameters and accuracies are
+            printed.
     """
 
     name: str
@@ -89,26 +83,17 @@ TABLES: dict[str, Table] = {
 class Cell:
     """One printed number.
 
-    Attributes
-    ----------
-    table, row, column
-        Where it stands; ``row`` is a registry name (``results/README.md`` lists the exceptions).
-    title
-        The row's title as printed, without reference number and dagger.
-    printed
-        The number with the digits that the paper prints; text, so that trailing zeros stay.
-    unit
-        Of the printed number, as established by recomputing; one of `UNITS`.
-    input_size
-        ``HEIGHTxWIDTH``; None where the paper names none.
-    classes
-        Number of classes; None where it plays no part.
-    marks
-        E.g. ``dagger``, ``msc``, ``text-only``; ``results/README.md`` defines each.
-    std
-        The printed standard deviation, or None.
-    where
-        The section of a number in the running text, else None.
+    Attributes:
+        table, row, column: Where it stands; ``row`` is a registry name (``results/README.md`` lists the
+            exceptions).
+        title: The row's title as printed, without reference number and dagger.
+        printed: The number with the digits that the paper prints; text, so that trailing zeros stay.
+        unit: Of the printed number, as established by recomputing; one of `UNITS`.
+        input_size: ``HEIGHTxWIDTH``; None where the paper names none.
+        classes: Number of classes; None where it plays no part.
+        marks: E.g. ``dagger``, ``msc``, ``text-only``; ``results/README.md`` defines each.
+        std: The printed standard deviation, or None.
+        where: The section of a number in the running text, else None.
     """
 
     table: str
@@ -151,10 +136,8 @@ class Row:
 def cells_folder() -> Path:
     """Return the folder of the CSV files: the installed package's own, else the checkout's.
 
-    Raises
-    ------
-    RefusedInput
-        Neither is there.
+    Raises:
+        RefusedInput: Neither is there.
     """
     packaged = Path(__file__).parent / "cells"
     checkout = Path(__file__).parents[2] / "results" / "paper"
@@ -170,11 +153,9 @@ def cells_folder() -> Path:
 def read_lines(name: str, header: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Return the lines of one CSV file of the paper, each with its place (file and number) for an error.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing or has other columns, or a line another number of fields; the message names file
-        and line.
+    Raises:
+        RefusedInput: The file is missing or has other columns, or a line another number of fields; the
+            message names file and line.
     """
     path = cells_folder() / name
     if not path.is_file():
@@ -193,17 +174,12 @@ def read_lines(name: str, header: Sequence[str]) -> list[tuple[str, dict[str, st
 def load_table(name: str) -> list[Cell]:
     """Return the printed cells of one table, in the paper's order.
 
-    Parameters
-    ----------
-    name
-        A key of `TABLES`.
+    Args:
+        name: A key of `TABLES`.
 
-    Raises
-    ------
-    UsageError
-        No such table; the message lists them.
-    RefusedInput
-        The file is missing, or a line of it is not a cell; the message names file and line.
+    Raises:
+        UsageError: No such table; the message lists them.
+        RefusedInput: The file is missing, or a line of it is not a cell; the message names file and line.
     """
     if name not in TABLES:
         raise unknown("table", name, list(TABLES))
@@ -216,10 +192,8 @@ def rows(name: str) -> list[Row]:
 
     A mark that all cells of a row carry (the dagger) is the row's own.
 
-    Raises
-    ------
-    UsageError, RefusedInput
-        As `load_table`.
+    Raises:
+        UsageError, RefusedInput: As `load_table`.
     """
     by_row: dict[str, list[Cell]] = {}
     for cell in load_table(name):

@@ -11,10 +11,8 @@ _HEADER = ["table", "row", "column", "note"]
 def notes_of(table: str) -> dict[tuple[str, str], str]:
     """Return the notes on a table's cells, by (row, column).
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing, or a line of it is not a note; the message names file and line.
+    Raises:
+        RefusedInput: The file is missing, or a line of it is not a note; the message names file and line.
     """
     found: dict[tuple[str, str], str] = {}
     for place, line in read_lines("notes.csv", _HEADER):

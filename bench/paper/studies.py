@@ -23,12 +23,9 @@ LAMBDAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 def component_variant(component: str, backbone: str) -> Variant:
     """Return the variant of a row of Table 5: this component and all before it.
 
-    Parameters
-    ----------
-    component
-        One of `COMPONENTS`.
-    backbone
-        One of ``bench.paper.variant.BACKBONES``.
+    Args:
+        component: One of `COMPONENTS`.
+        backbone: One of ``bench.paper.variant.BACKBONES``.
     """
     rank = COMPONENTS.index(component)
     return Variant(
@@ -79,22 +76,14 @@ PANELS = {
 class Study:
     """One table or figure of the paper.
 
-    Attributes
-    ----------
-    heading, caption
-        What it is and what it shows.
-    variants
-        Of a backbone, in the paper's order.
-    dataset, split
-        The paper's.
-    backbones
-        The paper's first; without runs of it, the first of the others that has some.
-    every
-        One panel for each backbone, as in Table 5.
-    best
-        Label of the variant that the paper finds best; None where each row improves on the one before.
-    statement
-        What is checked.
+    Attributes:
+        heading, caption: What it is and what it shows.
+        variants: Of a backbone, in the paper's order.
+        dataset, split: The paper's.
+        backbones: The paper's first; without runs of it, the first of the others that has some.
+        every: One panel for each backbone, as in Table 5.
+        best: Label of the variant that the paper finds best; None where each row improves on the one before.
+        statement: What is checked.
     """
 
     heading: str

@@ -23,27 +23,18 @@ class Impossible(UsageError):  # noqa: N818
 class Variant:
     """Which components of CARNet a network has and what its loss is.
 
-    Attributes
-    ----------
-    backbone
-        One of `BACKBONES`.
-    modules
-        N of Fig. 8, the number of CARModules, 0 to 4.
-    crp
-        Whether chained residual pooling follows each fusion.
-    scloss
-        Terms of SCLoss in Eq. 3, on the first so many modules (Fig. 9).
-    scloss_weight
-        lambda of Eq. 3 (Fig. 10).
-    scloss_form
-        ``paper`` (Eq. 5 as printed) or ``bce`` (a term for absent classes too).
-    between_convs
-        ``linear`` or ``relu``: what stands between the cascaded convolutions of a ResNet's adjustment.
+    Attributes:
+        backbone: One of `BACKBONES`.
+        modules: N of Fig. 8, the number of CARModules, 0 to 4.
+        crp: Whether chained residual pooling follows each fusion.
+        scloss: Terms of SCLoss in Eq. 3, on the first so many modules (Fig. 9).
+        scloss_weight: lambda of Eq. 3 (Fig. 10).
+        scloss_form: ``paper`` (Eq. 5 as printed) or ``bce`` (a term for absent classes too).
+        between_convs: ``linear`` or ``relu``: what stands between the cascaded convolutions of a ResNet's
+            adjustment.
 
-    Raises
-    ------
-    Impossible
-        No network has these together; the message says why.
+    Raises:
+        Impossible: No network has these together; the message says why.
     """
 
     backbone: str
@@ -91,10 +82,8 @@ class Variant:
 
         Defaults are left out, so that the full CARNet is the run that the plain recipe trains.
 
-        Parameters
-        ----------
-        model_options
-            The recipe's; those that are no component (``padding``) are kept.
+        Args:
+            model_options: The recipe's; those that are no component (``padding``) are kept.
         """
         one = self.canonical()
         kept = {key: value for key, value in model_options.items() if key not in _OPTIONS}
@@ -157,10 +146,8 @@ def backbone_of(model: str) -> str | None:
 def variant_of(recipe: TrainsVariant) -> Variant | None:
     """Return the canonical variant that a recipe on record trained; None where its model is no CARNet.
 
-    Parameters
-    ----------
-    recipe
-        Its model and what it varies: a recipe, or that of a record.
+    Args:
+        recipe: Its model and what it varies: a recipe, or that of a record.
     """
     backbone = backbone_of(recipe.model)
     if backbone is None:

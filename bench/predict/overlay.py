@@ -57,16 +57,11 @@ def overlay(
 ) -> Image.Image:
     """Draw the classes' colours over the image, and below it what colour is which class and its share.
 
-    Parameters
-    ----------
-    image
-        RGB, 0..255.
-    prediction
-        Train ids; pixels of ``IGNORE`` show the image alone.
-    classes, palette
-        In the order of the train ids.
-    strength
-        Share of the class's colour in a pixel, 0..1.
+    Args:
+        image: RGB, 0..255.
+        prediction: Train ids; pixels of ``IGNORE`` show the image alone.
+        classes, palette: In the order of the train ids.
+        strength: Share of the class's colour in a pixel, 0..1.
     """
     colours = colour_label(prediction, tuple(palette))
     blended = torch.lerp(image.float(), colours.float(), strength).round().to(torch.uint8)

@@ -45,11 +45,9 @@ def results_of(image: Path, out: Path) -> tuple[Path, Path]:
 def require_free(images: Sequence[Path], out: Path, overwrite: bool) -> None:
     """Refuse to write where something would be lost, before anything is computed.
 
-    Raises
-    ------
-    RefusedInput
-        The folder of the images itself, whose next prediction would take the results for images; or, without
-        ``overwrite``, a result that is there already.
+    Raises:
+        RefusedInput: The folder of the images itself, whose next prediction would take the results for
+            images; or, without ``overwrite``, a result that is there already.
     """
     if any(image.parent.resolve() == out.resolve() for image in images):
         raise RefusedInput(f"{out}: is the folder of the images", then="name another folder with --out")
@@ -77,24 +75,16 @@ def predict_files(
     The labels are a palette PNG of the image's size (upright): its stored values are train ids, its palette
     the data set's colours.
 
-    Parameters
-    ----------
-    network, statistics, device, sizes
-        As in ``bench.evaluate.evaluate.predictions``.
-    files
-        The images, with the classes that the network was trained on.
-    out
-        Folder of the results.
-    overwrite
-        Replace results that are there.
-    progress
-        Called with the number of images done.
+    Args:
+        network, statistics, device, sizes: As in ``bench.evaluate.evaluate.predictions``.
+        files: The images, with the classes that the network was trained on.
+        out: Folder of the results.
+        overwrite: Replace results that are there.
+        progress: Called with the number of images done.
 
-    Raises
-    ------
-    RefusedInput
-        As ``require_free``; an image that cannot be read (the results of those before it stay), or a disk
-        that refuses.
+    Raises:
+        RefusedInput: As ``require_free``; an image that cannot be read (the results of those before it stay),
+            or a disk that refuses.
     """
     require_free(files.files, out, overwrite)
     done: list[Predicted] = []

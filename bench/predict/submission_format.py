@@ -22,24 +22,15 @@ if TYPE_CHECKING:
 class SubmissionFormat:
     """The files of one server.
 
-    Attributes
-    ----------
-    data
-        Name of the data set.
-    stored_ids
-        Train id -> id in the files; never 255.
-    allowed_ids
-        What may stand in a file: more than is scored, where the server knows more ids.
-    ending
-        What is written behind a sample's name.
-    pattern
-        Of file names: ``frame`` names the image, ``group`` what it is counted by.
-    groups
-        {split: {group: images}}.
-    size_hw
-        Of every file, in pixels; None where it is that of its image.
-    example
-        A name that is right.
+    Attributes:
+        data: Name of the data set.
+        stored_ids: Train id -> id in the files; never 255.
+        allowed_ids: What may stand in a file: more than is scored, where the server knows more ids.
+        ending: What is written behind a sample's name.
+        pattern: Of file names: ``frame`` names the image, ``group`` what it is counted by.
+        groups: {split: {group: images}}.
+        size_hw: Of every file, in pixels; None where it is that of its image.
+        example: A name that is right.
     """
 
     data: str
@@ -89,10 +80,8 @@ FORMATS: dict[str, SubmissionFormat] = {
 def submission_format(data: str) -> SubmissionFormat:
     """Return the format of a data set's server.
 
-    Raises
-    ------
-    UsageError
-        No test server is known for this data set; those that are known are listed.
+    Raises:
+        UsageError: No test server is known for this data set; those that are known are listed.
     """
     if data not in FORMATS:
         raise UsageError(f"no test server is known for data set '{data}'; known for {', '.join(FORMATS)}")

@@ -45,10 +45,8 @@ class Problems:
 def members_of(archive: Path) -> list[zipfile.ZipInfo]:
     """Return what a zip says that is in it.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, not a zip, or more files than any submission has.
+    Raises:
+        RefusedInput: No such file, not a zip, or more files than any submission has.
     """
     if not archive.is_file():
         raise RefusedInput(f"{archive}: no such file")
@@ -65,10 +63,8 @@ def members_of(archive: Path) -> list[zipfile.ZipInfo]:
 def format_of(archive: Path) -> SubmissionFormat:
     """Return the format of which the first well-named file in a zip is.
 
-    Raises
-    ------
-    RefusedInput
-        Not a zip, or no file in it is named as any format wants.
+    Raises:
+        RefusedInput: Not a zip, or no file in it is named as any format wants.
     """
     members = members_of(archive)
     for info in members:

@@ -39,16 +39,11 @@ _DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip can name: the same files gi
 class Submission:
     """What was written.
 
-    Attributes
-    ----------
-    files
-        The label files, in the order of the samples.
-    kept
-        How many of them an interrupted call of the same submission had written before.
-    images
-        {name: None} of the samples, as ``validate_submission`` takes them.
-    archive
-        The zip of exactly these files.
+    Attributes:
+        files: The label files, in the order of the samples.
+        kept: How many of them an interrupted call of the same submission had written before.
+        images: {name: None} of the samples, as ``validate_submission`` takes them.
+        archive: The zip of exactly these files.
     """
 
     files: tuple[Path, ...]
@@ -72,27 +67,17 @@ def export_predictions(  # noqa: PLR0917 - a network with all that it needs, the
 ) -> list[Path]:
     """Write each image's predicted classes as an 8-bit grey PNG of the image's size, and return the files.
 
-    Parameters
-    ----------
-    network, statistics, device, sizes, views
-        As in ``bench.evaluate.evaluate.predictions``.
-    data
-        Only its images are read, so a split without labels will do.
-    folder
-        Where the files go, flat: ``NAME`` + ``ending``; a file of this name is replaced.
-    stored_ids
-        Train id -> id in the file.
-    ending
-        What follows a sample's name.
-    progress
-        Called with the number of images done.
+    Args:
+        network, statistics, device, sizes, views: As in ``bench.evaluate.evaluate.predictions``.
+        data: Only its images are read, so a split without labels will do.
+        folder: Where the files go, flat: ``NAME`` + ``ending``; a file of this name is replaced.
+        stored_ids: Train id -> id in the file.
+        ending: What follows a sample's name.
+        progress: Called with the number of images done.
 
-    Raises
-    ------
-    ValueError
-        Ids that are not one a class, or one that no file may hold (255).
-    RefusedInput
-        An image that cannot be read, or a disk that refuses.
+    Raises:
+        ValueError: Ids that are not one a class, or one that no file may hold (255).
+        RefusedInput: An image that cannot be read, or a disk that refuses.
     """
     if len(stored_ids) != len(data.classes) or not all(0 <= value < IGNORE for value in stored_ids):
         raise ValueError(
@@ -128,21 +113,16 @@ def write_submission(
 ) -> Submission:
     """Write the label files of a split and their zip; an interrupted call is resumed by the same call.
 
-    Parameters
-    ----------
-    folder
-        Gets the files, flat, the zip ``DATA-SPLIT.zip`` and ``submission.json``, which says what they are of.
-    wanted
-        The server's format.
-    identity
-        What defines the predictions, as JSON can hold it: files of another identity are never mixed in.
-    overwrite
-        Replace a submission of another identity.
+    Args:
+        folder: Gets the files, flat, the zip ``DATA-SPLIT.zip`` and ``submission.json``, which says what they
+            are of.
+        wanted: The server's format.
+        identity: What defines the predictions, as JSON can hold it: files of another identity are never mixed
+            in.
+        overwrite: Replace a submission of another identity.
 
-    Raises
-    ------
-    RefusedInput
-        The folder holds another submission, or files that no submission wrote.
+    Raises:
+        RefusedInput: The folder holds another submission, or files that no submission wrote.
     """
     names = [sample_name(data, index) for index in range(len(data))]
     files = [folder / f"{name}{wanted.ending}" for name in names]
@@ -196,10 +176,8 @@ def submission_identity(
 def require_whole(data: SegmentationData, wanted: SubmissionFormat) -> None:
     """Refuse to make a submission of a part of the test split, which the server would not take.
 
-    Raises
-    ------
-    RefusedInput
-        Another number of test images than the server has; both are named.
+    Raises:
+        RefusedInput: Another number of test images than the server has; both are named.
     """
     count = wanted.count(data.split) if data.split == "test" else None
     if count is not None and len(data) != count:

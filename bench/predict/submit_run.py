@@ -37,36 +37,22 @@ def submit_run(
 ) -> tuple[Submission, dict[str, Any]]:
     """Write a run's predictions as a test server wants them; return what was written and what defines it.
 
-    Parameters
-    ----------
-    source
-        A run folder, or a weights file that a run has written.
-    name
-        Data set of the server, which must be the run's.
-    split
-        ``test``, or another for scoring of one's own.
-    out
-        Folder of the label files and the zip.
-    settings
-        Home, data root, device, threads.
-    views
-        What of an image the network is shown.
-    progress
-        Called with images done and images in all.
-    model
-        ``path/to/file.py:build`` of a network that is not in the registry.
-    partial
-        Allow a part of the test split.
-    overwrite
-        Replace another submission's files in ``out``.
+    Args:
+        source: A run folder, or a weights file that a run has written.
+        name: Data set of the server, which must be the run's.
+        split: ``test``, or another for scoring of one's own.
+        out: Folder of the label files and the zip.
+        settings: Home, data root, device, threads.
+        views: What of an image the network is shown.
+        progress: Called with images done and images in all.
+        model: ``path/to/file.py:build`` of a network that is not in the registry.
+        partial: Allow a part of the test split.
+        overwrite: Replace another submission's files in ``out``.
 
-    Raises
-    ------
-    UsageError
-        A data set without a known server.
-    RefusedInput
-        Not a run's weights, weights of another data set, a part of the test split, images that cannot be
-        read, or a folder that holds something else.
+    Raises:
+        UsageError: A data set without a known server.
+        RefusedInput: Not a run's weights, weights of another data set, a part of the test split, images that
+            cannot be read, or a folder that holds something else.
     """
     wanted = submission_format(name)
     trained = open_weights(source)

@@ -35,22 +35,14 @@ _LISTED = 5  # ids of one file that are named
 class SubmissionReport:
     """What a look at a zip found.
 
-    Attributes
-    ----------
-    archive, sha256, size_bytes
-        The file.
-    data, split
-        What it was taken for.
-    files
-        Label files with a name of the format, and how many are wanted (None: not known).
-    groups
-        {city or split: files}.
-    pixels
-        {id: pixels}, over all files that could be read.
-    problems
-        Why the server would refuse it or score it wrongly; none is ready to upload.
-    notes
-        What is worth knowing and not wrong.
+    Attributes:
+        archive, sha256, size_bytes: The file.
+        data, split: What it was taken for.
+        files: Label files with a name of the format, and how many are wanted (None: not known).
+        groups: {city or split: files}.
+        pixels: {id: pixels}, over all files that could be read.
+        problems: Why the server would refuse it or score it wrongly; none is ready to upload.
+        notes: What is worth knowing and not wrong.
     """
 
     archive: str
@@ -76,25 +68,18 @@ def validate_submission(
 ) -> SubmissionReport:
     """Check names, count, sizes, kind and ids of the label files in a zip.
 
-    Parameters
-    ----------
-    archive
-        The zip.
-    wanted
-        The server's format; None finds it from the names in the zip.
-    split
-        Whose images are labelled.
-    images
-        {name: (height, width)} of exactly the images whose labels must be there (None: the size is not
-        compared), where they are at hand; without it names are checked by their pattern and number by city.
-    progress
-        Called with files done and files in all.
+    Args:
+        archive: The zip.
+        wanted: The server's format; None finds it from the names in the zip.
+        split: Whose images are labelled.
+        images: {name: (height, width)} of exactly the images whose labels must be there (None: the size is
+            not compared), where they are at hand; without it names are checked by their pattern and number by
+            city.
+        progress: Called with files done and files in all.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, not a zip, or nothing in it that is named as any format wants. Everything else that is
-        wrong is listed in the report.
+    Raises:
+        RefusedInput: No such file, not a zip, or nothing in it that is named as any format wants. Everything
+            else that is wrong is listed in the report.
     """
     members = members_of(archive)
     wanted = wanted or format_of(archive)

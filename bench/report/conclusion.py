@@ -16,14 +16,10 @@ _NAMED = 3
 def conclusion(found: Reproduction, home: Path, trained: AccuracyRecord | None = None) -> list[str]:
     """Return at most four lines; none where nothing was measured and nothing is left to measure.
 
-    Parameters
-    ----------
-    found
-        The judged table.
-    home
-        Project folder, for the command to run next.
-    trained
-        The accuracy record of a training by this command.
+    Args:
+        found: The judged table.
+        home: Project folder, for the command to run next.
+        trained: The accuracy record of a training by this command.
     """
     times = {row: result for (row, column), result in found.results.items() if column == "time"}
     invalid = {row: why for row, result in times.items() if (why := _why_invalid(result))}

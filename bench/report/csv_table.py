@@ -27,10 +27,8 @@ def as_text(text: str) -> str:
 def to_csv(frame: pd.DataFrame, origin: Origin) -> str:
     """Return a frame as CSV with all digits, commit and machine behind; a missing value is an empty field.
 
-    Raises
-    ------
-    ValueError
-        An infinite number.
+    Raises:
+        ValueError: An infinite number.
     """
     for column in frame.select_dtypes("number"):
         if frame[column].map(math.isinf).any():

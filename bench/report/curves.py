@@ -26,10 +26,8 @@ _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[Path]:
     """Write ``reports/curves-DATA.*``: the curves of the training records of a data set, and the caption.
 
-    Raises
-    ------
-    NotMeasured
-        No record of a finished run on this data set may be shown.
+    Raises:
+        NotMeasured: No record of a finished run on this data set may be shown.
     """
     records = training_records(data, home)
     if not records:

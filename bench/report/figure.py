@@ -58,16 +58,11 @@ def render(
 ) -> dict[str, str | bytes]:
     """Return a figure as ``png``, ``svg`` and ``pdf``, and its caption as ``caption.md``.
 
-    Parameters
-    ----------
-    height_in
-        Height in inches; the width is that of a column.
-    title
-        First words of the caption, stored in the files too.
-    remarks
-        Sentences of the caption, without a full stop.
-    fill
-        Draws into the figure.
+    Args:
+        height_in: Height in inches; the width is that of a column.
+        title: First words of the caption, stored in the files too.
+        remarks: Sentences of the caption, without a full stop.
+        fill: Draws into the figure.
     """
     import matplotlib as mpl  # noqa: PLC0415 - costs a second that a table does not need
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415

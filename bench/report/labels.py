@@ -30,12 +30,9 @@ _OUTSIDE = 1000
 class Label:
     """A text beside a point.
 
-    Attributes
-    ----------
-    at
-        The point, in data coordinates.
-    text, colour
-        What to write.
+    Attributes:
+        at: The point, in data coordinates.
+        text, colour: What to write.
     """
 
     at: Point
@@ -49,14 +46,10 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     The longest is placed first. One that stands away from its point is joined to it. Where no place is free,
     the one that covers least is taken.
 
-    Parameters
-    ----------
-    axes
-        Axes of matplotlib, with limits set and the points drawn.
-    labels
-        Texts and their points.
-    lines
-        Pieces of lines to leave free, in data coordinates.
+    Args:
+        axes: Axes of matplotlib, with limits set and the points drawn.
+        labels: Texts and their points.
+        lines: Pieces of lines to leave free, in data coordinates.
     """
     axes.figure.canvas.draw()
     axes.figure.set_layout_engine("none")  # the labels may not move what they are placed by

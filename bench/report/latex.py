@@ -31,16 +31,11 @@ def escaped(text: str) -> str:
 def to_latex(frame: pd.DataFrame, titles: Mapping[str, str], caption: str, origin: Origin) -> str:
     """Return a ``tabular`` with the printed and the measured number of each column, and the verdicts below.
 
-    Parameters
-    ----------
-    frame
-        As `bench.reproduce.frames` makes it, with the paper's digits as text.
-    titles
-        Title of each row by its name; a row without one is left out.
-    caption
-        First words of the comment at the head of the file.
-    origin
-        Commit and machine that make the file.
+    Args:
+        frame: As `bench.reproduce.frames` makes it, with the paper's digits as text.
+        titles: Title of each row by its name; a row without one is left out.
+        caption: First words of the comment at the head of the file.
+        origin: Commit and machine that make the file.
     """
     columns = list(dict.fromkeys(frame["column"]))
     kinds = dict.fromkeys(frame["verdict"].dropna())

@@ -34,10 +34,8 @@ class Footnotes:
     A note is a list of parts separated by ``;``. Where two notes share a part and differ elsewhere only in
     numbers (a mean and its deviation), the common part is written once and the rest by row.
 
-    Parameters
-    ----------
-    notes
-        Title of the row and note, in the order in which they are shown; None is no note.
+    Args:
+        notes: Title of the row and note, in the order in which they are shown; None is no note.
     """
 
     def __init__(self, notes: Iterable[tuple[str, str | None]]) -> None:

@@ -11,13 +11,10 @@ from bench.results.provenance import machine, package_root, repository_state, ve
 class Origin:
     """Where something generated comes from.
 
-    Attributes
-    ----------
-    commit
-        Of the code, ``+`` behind it when the code had uncommitted changes; the package's version where there
-        is no repository.
-    machine
-        Processor, cores, GPU and system; never a host or user name.
+    Attributes:
+        commit: Of the code, ``+`` behind it when the code had uncommitted changes; the package's version
+            where there is no repository.
+        machine: Processor, cores, GPU and system; never a host or user name.
     """
 
     commit: str

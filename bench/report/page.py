@@ -86,14 +86,10 @@ def to_markdown(reproduction: Reproduction, origin: Origin, plot: str | None = N
     Each cell shows the printed number, below it the measured one with its unit, and the verdict; remarks on
     cells are numbered notes below the table.
 
-    Parameters
-    ----------
-    reproduction
-        The judged table.
-    origin
-        Commit and machine that make the page.
-    plot
-        File name of a plot to show below, or None.
+    Args:
+        reproduction: The judged table.
+        origin: Commit and machine that make the page.
+        plot: File name of a plot to show below, or None.
     """
     source = reproduction.table
     notes = Footnotes(_notes(reproduction))

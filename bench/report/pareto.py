@@ -27,18 +27,14 @@ _TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 class Mark:
     """One point of the plot.
 
-    Attributes
-    ----------
-    x_params_m, y_miou_percent
-        Place; the printed "Params (M)" for a printed point, even where it is no count.
-    label
-        Text beside it.
-    kind
-        ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's table.
-    hollow
-        Printed: the number is no count of parameters; measured: on synthetic images.
-    true_params_m
-        The counted parameters where the printed number is no count; else None.
+    Attributes:
+        x_params_m, y_miou_percent: Place; the printed "Params (M)" for a printed point, even where it is no
+            count.
+        label: Text beside it.
+        kind: ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's
+            table.
+        hollow: Printed: the number is no count of parameters; measured: on synthetic images.
+        true_params_m: The counted parameters where the printed number is no count; else None.
     """
 
     x_params_m: float

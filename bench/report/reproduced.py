@@ -30,17 +30,12 @@ def write_reproduced(home: Path) -> Path:
 def reproduced_page(home: Path) -> str:
     """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
 
-    Parameters
-    ----------
-    home
-        Folder of ``results/``.
+    Args:
+        home: Folder of ``results/``.
 
-    Raises
-    ------
-    NotMeasured
-        A table or the runs of Table 5 are missing; the message names them.
-    RefusedInput
-        A damaged record.
+    Raises:
+        NotMeasured: A table or the runs of Table 5 are missing; the message names them.
+        RefusedInput: A damaged record.
     """
     tables = {name: _judged(name, home) for name in REPRODUCIBLE}
     graphs = _judged("table2", home, "cudagraphs")

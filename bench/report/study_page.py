@@ -20,14 +20,10 @@ from bench.reproduce.study_result import JudgedStudy, Panel
 def study_to_markdown(study: JudgedStudy, origin: Origin, plot: str) -> str:
     """Return the page of a study.
 
-    Parameters
-    ----------
-    study
-        A judged study.
-    origin
-        Commit and machine that make the page.
-    plot
-        File name of its figure.
+    Args:
+        study: A judged study.
+        origin: Commit and machine that make the page.
+        plot: File name of its figure.
     """
     rows = {panel.title: rows_of(study, panel) for panel in study.panels}
     every = [row for of_panel in rows.values() for row in of_panel]

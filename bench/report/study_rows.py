@@ -22,18 +22,14 @@ NO_NUMBERS = "The figure's numbers are not in the paper's text, so only its stat
 class StudyRow:
     """One variant: its mIoU, and the difference that its row shows.
 
-    Attributes
-    ----------
-    label
-        Name of the variant.
-    printed, measured, interval, seeds, verdict
-        Its mIoU in percent; the verdict is empty where nothing is printed.
-    note
-        Note on the mIoU, or None.
-    gain_printed, gain, gain_interval, gain_verdict
-        The difference in points; `NOTHING` where the row has none.
-    gain_note
-        Note on the difference, or None.
+    Attributes:
+        label: Name of the variant.
+        printed, measured, interval, seeds, verdict: Its mIoU in percent; the verdict is empty where nothing
+            is printed.
+        note: Note on the mIoU, or None.
+        gain_printed, gain, gain_interval, gain_verdict: The difference in points; `NOTHING` where the row has
+            none.
+        gain_note: Note on the difference, or None.
     """
 
     label: str

@@ -23,23 +23,16 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
     A study's figure bears its name, Table 1's is ``reports/pareto.*``. A table with times of another form
     than eager fp32 has files of its own, ``table2-cudagraphs.md`` for example, and no figure.
 
-    Parameters
-    ----------
-    judged
-        A judged table or study.
-    home
-        Folder of ``reports/`` and ``results/``.
-    made_by
-        Commit and machine; None finds them out.
+    Args:
+        judged: A judged table or study.
+        home: Folder of ``reports/`` and ``results/``.
+        made_by: Commit and machine; None finds them out.
 
-    Returns
-    -------
-    The files written, the page first.
+    Returns:
+        The files written, the page first.
 
-    Raises
-    ------
-    RefusedInput
-        The disk refuses; the message names the file.
+    Raises:
+        RefusedInput: The disk refuses; the message names the file.
     """
     made_by = made_by or origin()
     # matplotlib, which a table without a figure does not need, is imported late

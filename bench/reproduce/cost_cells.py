@@ -38,12 +38,9 @@ _WITHOUT_CRF, _CRF = "network", "crf"
 class RowCosts:
     """The counts of one method at its row's size.
 
-    Attributes
-    ----------
-    total
-        Of the whole network and of its components.
-    reference_gmacs
-        1e9 multiply-adds at 360x640, for a print that was scaled from there; else None.
+    Attributes:
+        total: Of the whole network and of its components.
+        reference_gmacs: 1e9 multiply-adds at 360x640, for a print that was scaled from there; else None.
     """
 
     total: Costs
@@ -125,10 +122,8 @@ class RowCosts:
 def count_row(row: Row, method: Method) -> RowCosts:
     """Count what the cells of a row need, at the size and with the classes that they name.
 
-    Raises
-    ------
-    NotMeasured, RefusedInput
-        The network cannot be counted or built.
+    Raises:
+        NotMeasured, RefusedInput: The network cannot be counted or built.
     """
     from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch, which a table of dashes does not need
 
@@ -156,10 +151,9 @@ def count_row(row: Row, method: Method) -> RowCosts:
 def count_beside(method: Method, table: Table) -> tuple[list[Measured], float | None]:
     """Count a method that is not in the table, under the table's columns, at its size and classes.
 
-    Returns
-    -------
-    The numbers, each with the reason where there is none; and the parameters in 1e6, also of a method that
-    does not take the table's size.
+    Returns:
+        The numbers, each with the reason where there is none; and the parameters in 1e6, also of a method
+        that does not take the table's size.
     """
     wanted = [
         (column, unit)

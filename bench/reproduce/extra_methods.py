@@ -25,21 +25,14 @@ def methods_beside(table: str, named: Sequence[str], *, peers: bool) -> list[Met
 
     Installed networks (entry points) are always among them.
 
-    Parameters
-    ----------
-    table
-        Of ``bench.paper.TABLES``.
-    named
-        Names of ``carnet-bench models``, or ``path/to/file.py:build``.
-    peers
-        Whether all modern peers of the registry are wanted.
+    Args:
+        table: Of ``bench.paper.TABLES``.
+        named: Names of ``carnet-bench models``, or ``path/to/file.py:build``.
+        peers: Whether all modern peers of the registry are wanted.
 
-    Raises
-    ------
-    UsageError
-        An unknown name, one that the table has a row of, or two networks under one name.
-    RefusedInput
-        A named file does not exist, cannot be run, or does not have what is named.
+    Raises:
+        UsageError: An unknown name, one that the table has a row of, or two networks under one name.
+        RefusedInput: A named file does not exist, cannot be run, or does not have what is named.
     """
     from bench.models import available, resolve  # noqa: PLC0415 - only a command line has names to resolve
 

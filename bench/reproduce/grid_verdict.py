@@ -18,12 +18,9 @@ from bench.reproduce.verdict.accuracy import judge_difference
 class PrintedDifference:
     """A printed difference and the verdict on its sign.
 
-    Attributes
-    ----------
-    percent
-        In points of percent.
-    verdict, note
-        As `bench.reproduce.verdict.accuracy.judge_difference` gives them.
+    Attributes:
+        percent: In points of percent.
+        verdict, note: As `bench.reproduce.verdict.accuracy.judge_difference` gives them.
     """
 
     percent: Decimal

@@ -26,14 +26,10 @@ Judged = tuple[float | None, str, str | None, str | None]
 class Found:
     """What the records chosen for a cell say.
 
-    Attributes
-    ----------
-    value
-        mIoU in percent, time in ms or rate in fps; None when there is nothing that may be shown.
-    note
-        On which data or machine; why there is nothing.
-    record
-        Id of the (first) record.
+    Attributes:
+        value: mIoU in percent, time in ms or rate in fps; None when there is nothing that may be shown.
+        note: On which data or machine; why there is nothing.
+        record: Id of the (first) record.
     """
 
     value: float | None
@@ -53,14 +49,10 @@ def found_miou(choice: Choice[AccuracyRecord]) -> Found:
 def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = False) -> Found:
     """Return the median time (ms), or the rate (fps), with the machine and the roofline bound.
 
-    Parameters
-    ----------
-    column
-        ``time`` or ``fps``.
-    choice
-        The record chosen.
-    with_std
-        Name mean and standard deviation too: the paper prints them.
+    Args:
+        column: ``time`` or ``fps``.
+        choice: The record chosen.
+        with_std: Name mean and standard deviation too: the paper prints them.
     """
     if not choice.records:
         reasons = "; ".join(dict.fromkeys(choice.refused))

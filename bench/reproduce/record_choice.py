@@ -25,14 +25,10 @@ _FULL: dict[str, Any] = {"modules": 4, "scloss": 4, "crp": True}
 class Choice(Generic[R]):
     """The records of one cell.
 
-    Attributes
-    ----------
-    records
-        One a seed, in the order of the seeds; empty when nothing may be tabulated.
-    refused
-        Why records of this row are left out, one reason each.
-    others
-        Other runs that were scored on the same images in the same way, the nearest first.
+    Attributes:
+        records: One a seed, in the order of the seeds; empty when nothing may be tabulated.
+        refused: Why records of this row are left out, one reason each.
+        others: Other runs that were scored on the same images in the same way, the nearest first.
     """
 
     records: tuple[R, ...] = ()
@@ -49,14 +45,10 @@ def nearness(
     photographs before synthetic images, enough seeds for a verdict, an encoder with ImageNet weights, the
     paper's lambda, more epochs, the latest. A score decides nothing.
 
-    Parameters
-    ----------
-    run
-        At least one record.
-    dataset, split
-        The paper's.
-    seeds
-        What stands for "enough seeds": more is better.
+    Args:
+        run: At least one record.
+        dataset, split: The paper's.
+        seeds: What stands for "enough seeds": more is better.
     """
     first = run[0]
     data, recipe = first.identity.data, first.identity.run.recipe
@@ -76,19 +68,13 @@ def nearness(
 class Records:
     """The accuracy records below a home folder, sorted into what may be tabulated and what not.
 
-    Parameters
-    ----------
-    home
-        Holds ``results/records``.
-    methods
-        By registry name.
-    prefer
-        Ids of records that come before all others: those that this very command has made.
+    Args:
+        home: Holds ``results/records``.
+        methods: By registry name.
+        prefer: Ids of records that come before all others: those that this very command has made.
 
-    Raises
-    ------
-    RefusedInput
-        A record is damaged; the message names its file.
+    Raises:
+        RefusedInput: A record is damaged; the message names its file.
     """
 
     def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:

@@ -24,21 +24,14 @@ from bench.results.select import is_synthetic
 def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHODS) -> JudgedStudy:
     """Judge a study from the accuracy records there are.
 
-    Parameters
-    ----------
-    name
-        A key of `STUDIES`.
-    home
-        Holds ``results/records``.
-    methods
-        By registry name.
+    Args:
+        name: A key of `STUDIES`.
+        home: Holds ``results/records``.
+        methods: By registry name.
 
-    Raises
-    ------
-    UsageError
-        No such study; the message lists the choices.
-    RefusedInput
-        A damaged record; the message names its file.
+    Raises:
+        UsageError: No such study; the message lists the choices.
+        RefusedInput: A damaged record; the message names its file.
     """
     if name not in STUDIES:
         raise unknown("study", name, list(STUDIES))

@@ -38,12 +38,9 @@ class MeasuredRun:
 class Comparable:
     """Runs of several variants of one backbone under one recipe, on one data set, by one protocol.
 
-    Attributes
-    ----------
-    home
-        Holds ``results/records``.
-    runs
-        At least one; at most one of each variant and seed.
+    Attributes:
+        home: Holds ``results/records``.
+        runs: At least one; at most one of each variant and seed.
     """
 
     home: Path
@@ -73,17 +70,12 @@ class Comparable:
 class AblationRecords:
     """The accuracy records of CARNets below a home folder, sorted into what may be compared and what not.
 
-    Parameters
-    ----------
-    home
-        Holds ``results/records``.
-    methods
-        By registry name.
+    Args:
+        home: Holds ``results/records``.
+        methods: By registry name.
 
-    Raises
-    ------
-    RefusedInput
-        A record is damaged; the message names its file.
+    Raises:
+        RefusedInput: A record is damaged; the message names its file.
     """
 
     def __init__(self, home: Path, methods: Mapping[str, Method]) -> None:
@@ -110,12 +102,9 @@ class AblationRecords:
 
         The order is that of `nearness`, where enough seeds are most variants of three seeds, then most runs.
 
-        Parameters
-        ----------
-        variants
-            Of the study.
-        dataset, split
-            The paper's.
+        Args:
+            variants: Of the study.
+            dataset, split: The paper's.
         """
         wanted = {variant.canonical() for variant in variants}
         kept = [

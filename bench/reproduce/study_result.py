@@ -16,22 +16,14 @@ from bench.reproduce.verdict import words as v
 class Level:
     """One variant of a study, measured.
 
-    Attributes
-    ----------
-    label
-        As the paper calls it, e.g. ``BS+CARModule`` or ``N = 4``.
-    cell
-        The printed mIoU; None in a figure, whose numbers the text does not have.
-    interval
-        Mean mIoU over the seeds, as fractions; None is "not measured".
-    seeds, by_seed
-        Those measured, and the mIoU of each as a fraction.
-    records
-        Ids of their records.
-    verdict
-        On the printed number where there is one, else ``not measured`` or None.
-    note
-        What the verdict leaves unsaid, or None.
+    Attributes:
+        label: As the paper calls it, e.g. ``BS+CARModule`` or ``N = 4``.
+        cell: The printed mIoU; None in a figure, whose numbers the text does not have.
+        interval: Mean mIoU over the seeds, as fractions; None is "not measured".
+        seeds, by_seed: Those measured, and the mIoU of each as a fraction.
+        records: Ids of their records.
+        verdict: On the printed number where there is one, else ``not measured`` or None.
+        note: What the verdict leaves unsaid, or None.
     """
 
     label: str
@@ -69,18 +61,13 @@ class Level:
 class Gain:
     """By how much one variant's mIoU exceeds another's.
 
-    Attributes
-    ----------
-    label, over
-        Labels of both.
-    printed
-        The paper's, in points of percent, with its sign; None where only the sign is stated, which is then +.
-    difference
-        As measured; None is "not measured".
-    verdict
-        ``reproduced``, ``contradicted``, ``not distinguishable`` or ``not measured``.
-    note
-        What the verdict leaves unsaid, or None.
+    Attributes:
+        label, over: Labels of both.
+        printed: The paper's, in points of percent, with its sign; None where only the sign is stated, which
+            is then +.
+        difference: As measured; None is "not measured".
+        verdict: ``reproduced``, ``contradicted``, ``not distinguishable`` or ``not measured``.
+        note: What the verdict leaves unsaid, or None.
     """
 
     label: str
@@ -106,14 +93,10 @@ class Gain:
 class Statement:
     """What the paper says of a study.
 
-    Attributes
-    ----------
-    text
-        In our words.
-    verdict
-        Of all the differences it rests on, see `combined`.
-    note
-        Which of them decided, or None.
+    Attributes:
+        text: In our words.
+        verdict: Of all the differences it rests on, see `combined`.
+        note: Which of them decided, or None.
     """
 
     text: str
@@ -129,18 +112,12 @@ class Statement:
 class Panel:
     """The part of a study with one backbone.
 
-    Attributes
-    ----------
-    title
-        E.g. ``MobileNet-based model``.
-    about
-        On which data and under which recipe it was measured; what the paper measured on.
-    levels, gains
-        In the paper's order.
-    statement
-        What the paper says of it.
-    notes
-        What the records say besides.
+    Attributes:
+        title: E.g. ``MobileNet-based model``.
+        about: On which data and under which recipe it was measured; what the paper measured on.
+        levels, gains: In the paper's order.
+        statement: What the paper says of it.
+        notes: What the records say besides.
     """
 
     title: str
@@ -155,18 +132,12 @@ class Panel:
 class JudgedStudy:
     """A study, judged.
 
-    Attributes
-    ----------
-    name
-        ``table5``, ``fig8``, ``fig9`` or ``fig10``.
-    heading
-        E.g. ``Table 5``.
-    caption
-        What it shows, in our words.
-    improves
-        Each gain is over the row before (Table 5), not of the claimed best over every other.
-    panels
-        One a backbone.
+    Attributes:
+        name: ``table5``, ``fig8``, ``fig9`` or ``fig10``.
+        heading: E.g. ``Table 5``.
+        caption: What it shows, in our words.
+        improves: Each gain is over the row before (Table 5), not of the claimed best over every other.
+        panels: One a backbone.
     """
 
     name: str

@@ -53,33 +53,21 @@ def reproduce(
 ) -> Reproduction:
     """Judge every printed cell of a table: costs are counted now, times and accuracies come from records.
 
-    Parameters
-    ----------
-    name
-        One of `REPRODUCIBLE`.
-    home
-        Holds ``results/records``.
-    methods
-        By registry name.
-    progress
-        Told the row in work, the rows done and the rows in all.
-    prefer
-        Ids of records to show before all others.
-    beside
-        Methods that are not in the table, to be measured as its rows are.
-    form
-        Engine and precision of the times to show, as `SpeedIdentity.form` names them; empty is eager
-        fp32.
-    machine
-        Part of the name of the machine whose times are shown; None is the one that made the preferred
-        records, else this one.
+    Args:
+        name: One of `REPRODUCIBLE`.
+        home: Holds ``results/records``.
+        methods: By registry name.
+        progress: Told the row in work, the rows done and the rows in all.
+        prefer: Ids of records to show before all others.
+        beside: Methods that are not in the table, to be measured as its rows are.
+        form: Engine and precision of the times to show, as `SpeedIdentity.form` names them; empty is eager
+            fp32.
+        machine: Part of the name of the machine whose times are shown; None is the one that made the
+            preferred records, else this one.
 
-    Raises
-    ------
-    UsageError
-        No such table, or no time of such a machine; the message lists the choices.
-    RefusedInput
-        A damaged record; the message names its file.
+    Raises:
+        UsageError: No such table, or no time of such a machine; the message lists the choices.
+        RefusedInput: A damaged record; the message names its file.
     """
     check_name(name)
     table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)

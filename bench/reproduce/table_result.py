@@ -19,20 +19,14 @@ FITTED_SHORT = "a constraint of the architecture search, no independent confirma
 class Result:
     """One printed cell beside what was found.
 
-    Attributes
-    ----------
-    cell
-        As printed.
-    measured
-        In the printed unit, unrounded; None is "not measured".
-    verdict
-        One of `bench.reproduce.verdict.words.ALL`.
-    note
-        What the verdict leaves unsaid, or None.
-    record
-        Id of the record; None for a count.
-    fitted
-        The printed number was a constraint of the architecture search (see `bench.reproduce.table.FITTED`).
+    Attributes:
+        cell: As printed.
+        measured: In the printed unit, unrounded; None is "not measured".
+        verdict: One of `bench.reproduce.verdict.words.ALL`.
+        note: What the verdict leaves unsaid, or None.
+        record: Id of the record; None for a count.
+        fitted: The printed number was a constraint of the architecture search (see
+            `bench.reproduce.table.FITTED`).
     """
 
     cell: Cell
@@ -60,19 +54,13 @@ class Result:
 class Measured:
     """One number of a row that is not in the paper's table, under one of its columns.
 
-    Attributes
-    ----------
-    row, column
-        The method's name and the table's column. Under ``flops`` there are two: the paper's rule and
-        multiply-adds.
-    unit
-        What the number counts.
-    value
-        Unrounded, in ``unit``; None is "not measured".
-    note
-        Why there is none, or what the number leaves unsaid; or None.
-    record
-        Id of the record; None for a count.
+    Attributes:
+        row, column: The method's name and the table's column. Under ``flops`` there are two: the paper's rule
+            and multiply-adds.
+        unit: What the number counts.
+        value: Unrounded, in ``unit``; None is "not measured".
+        note: Why there is none, or what the number leaves unsaid; or None.
+        record: Id of the record; None for a count.
     """
 
     row: str
@@ -98,16 +86,11 @@ class Measured:
 class Beside:
     """A method that is not in the paper's table, measured at its size and classes: no print, no verdict.
 
-    Attributes
-    ----------
-    name, title
-        As for a row of the table.
-    kind
-        What it is, in words: a peer from a library, the user's own, another method of the paper.
-    numbers
-        In the order of the table's columns; none where the column does not apply.
-    params_m
-        The parameters in 1e6, if they could be counted.
+    Attributes:
+        name, title: As for a row of the table.
+        kind: What it is, in words: a peer from a library, the user's own, another method of the paper.
+        numbers: In the order of the table's columns; none where the column does not apply.
+        params_m: The parameters in 1e6, if they could be counted.
     """
 
     name: str
@@ -125,24 +108,15 @@ class Beside:
 class Point:
     """An accuracy measured here, on whatever data.
 
-    Attributes
-    ----------
-    row
-        Registry name.
-    title
-        Of the method, for the plot.
-    data
-        Data set and split, e.g. ``camvid test``.
-    params_m
-        Learnable numbers in 1e6, with the table's classes.
-    miou_percent
-        Mean over the seeds.
-    synthetic
-        Measured on drawn images.
-    notes
-        What the records say besides, e.g. where the initial weights come from.
-    in_table
-        The method has a row in the paper's table; one that has none is shown for context.
+    Attributes:
+        row: Registry name.
+        title: Of the method, for the plot.
+        data: Data set and split, e.g. ``camvid test``.
+        params_m: Learnable numbers in 1e6, with the table's classes.
+        miou_percent: Mean over the seeds.
+        synthetic: Measured on drawn images.
+        notes: What the records say besides, e.g. where the initial weights come from.
+        in_table: The method has a row in the paper's table; one that has none is shown for context.
     """
 
     row: str
@@ -159,14 +133,10 @@ class Point:
 class OtherTimes:
     """A table's times on a machine that is not the table's own.
 
-    Attributes
-    ----------
-    machine
-        In words.
-    cells
-        Measured times and rates, by (row, column).
-    ranks
-        Their order against the printed one.
+    Attributes:
+        machine: In words.
+        cells: Measured times and rates, by (row, column).
+        ranks: Their order against the printed one.
     """
 
     machine: str
@@ -183,37 +153,22 @@ class OtherTimes:
 class Reproduction:
     """One table of the paper, judged.
 
-    Attributes
-    ----------
-    table
-        The paper's.
-    rows
-        All of its rows, in its order.
-    results
-        By (row, column); every printed cell has one.
-    notes
-        What holds for the table as a whole.
-    params_m
-        True parameter counts in 1e6 of the rows that were counted.
-    points
-        Accuracies to plot: of each method on each data set and split there is a record of.
-    reconstructions
-        Rows whose method is our reconstruction; they say so wherever they are shown.
-    beside
-        What is not in the paper's table.
-    ranks
-        Whether the times stand in the printed order; None where the table has no times.
-    claims
-        Ratios of times that the table claims.
-    plausibility
-        What the printed times ask of the card that the paper names.
-    form
-        Engine and precision of the times shown, as `SpeedIdentity.form` names them; empty is eager
-        fp32.
-    machine
-        Machine whose times the table shows, in words; this one where there is no time to show.
-    elsewhere
-        The times of other machines.
+    Attributes:
+        table: The paper's.
+        rows: All of its rows, in its order.
+        results: By (row, column); every printed cell has one.
+        notes: What holds for the table as a whole.
+        params_m: True parameter counts in 1e6 of the rows that were counted.
+        points: Accuracies to plot: of each method on each data set and split there is a record of.
+        reconstructions: Rows whose method is our reconstruction; they say so wherever they are shown.
+        beside: What is not in the paper's table.
+        ranks: Whether the times stand in the printed order; None where the table has no times.
+        claims: Ratios of times that the table claims.
+        plausibility: What the printed times ask of the card that the paper names.
+        form: Engine and precision of the times shown, as `SpeedIdentity.form` names them; empty is eager
+            fp32.
+        machine: Machine whose times the table shows, in words; this one where there is no time to show.
+        elsewhere: The times of other machines.
     """
 
     table: Table

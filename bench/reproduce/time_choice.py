@@ -26,12 +26,9 @@ TimedRow = tuple[str, tuple[int, int] | None, int | None]
 class Machine:
     """The hardware that a time belongs to; neither its kernel nor its memory decides a time.
 
-    Attributes
-    ----------
-    cpu, cores
-        Model of the processor and its logical cores.
-    gpu
-        Model of the accelerator that computed; None for a time of the processor.
+    Attributes:
+        cpu, cores: Model of the processor and its logical cores.
+        gpu: Model of the accelerator that computed; None for a time of the processor.
     """
 
     cpu: str | None
@@ -53,29 +50,19 @@ class Machine:
 class Times:
     """The times below a home folder, by machine.
 
-    Parameters
-    ----------
-    home
-        Holds ``results/records``.
-    methods
-        By registry name.
-    rows
-        Rows whose times are shown together.
-    prefer
-        Ids of records that come before all others: those that this very command has made.
-    form
-        Engine and precision of the times, as `SpeedIdentity.form` names them; empty is eager fp32 in
-        the device's own layout, not deployed.
-    machine
-        Part of the name of the machine whose times are shown. None: that of the preferred records, else this
-        machine.
+    Args:
+        home: Holds ``results/records``.
+        methods: By registry name.
+        rows: Rows whose times are shown together.
+        prefer: Ids of records that come before all others: those that this very command has made.
+        form: Engine and precision of the times, as `SpeedIdentity.form` names them; empty is eager fp32 in
+            the device's own layout, not deployed.
+        machine: Part of the name of the machine whose times are shown. None: that of the preferred records,
+            else this machine.
 
-    Raises
-    ------
-    UsageError
-        No time on record is of a machine of this name.
-    RefusedInput
-        A record is damaged; the message names its file.
+    Raises:
+        UsageError: No time on record is of a machine of this name.
+        RefusedInput: A record is damaged; the message names its file.
     """
 
     def __init__(

@@ -34,28 +34,20 @@ def records_frame(
 ) -> pd.DataFrame:
     """Return a row per record, the latest first within each kind.
 
-    Parameters
-    ----------
-    home
-        Holds ``results/records``.
-    methods
-        By registry name; their code decides what is stale.
-    kind, model, data
-        Only records of this kind, model and data set; None for any.
+    Args:
+        home: Holds ``results/records``.
+        methods: By registry name; their code decides what is stale.
+        kind, model, data: Only records of this kind, model and data set; None for any.
 
-    Returns
-    -------
-    Columns ``COLUMNS``. ``data`` is the data set and split, or the height and width of a timed input;
-    ``value`` the mIoU in percent, the validation mIoU of the kept weights, or the median in ms, NaN where
-    not measured; ``detail`` the recipe, a degraded CARNet's components, seed and epochs, or engine, precision
-    and batch; ``why_not`` is None where ``tabulated`` is true.
+    Returns:
+        Columns ``COLUMNS``. ``data`` is the data set and split, or the height and width of a timed input;
+        ``value`` the mIoU in percent, the validation mIoU of the kept weights, or the median in ms, NaN where
+        not measured; ``detail`` the recipe, a degraded CARNet's components, seed and epochs, or engine,
+        precision and batch; ``why_not`` is None where ``tabulated`` is true.
 
-    Raises
-    ------
-    UsageError
-        No such kind.
-    RefusedInput
-        A record is damaged; the message names its file.
+    Raises:
+        UsageError: No such kind.
+        RefusedInput: A record is damaged; the message names its file.
     """
     import pandas as pd  # noqa: PLC0415
 

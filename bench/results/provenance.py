@@ -43,22 +43,16 @@ def gather(
 ) -> dict[str, Any]:
     """Return the provenance of a measurement that starts now.
 
-    Parameters
-    ----------
-    command
-        The command line; folders are cut from it, so that data is named by name.
-    method
-        What is measured.
-    started
-        When it started, with its time zone; None means now.
-    deployed
-        Whether the network is folded for inference: then ``carnet.fast`` decides too.
+    Args:
+        command: The command line; folders are cut from it, so that data is named by name.
+        method: What is measured.
+        started: When it started, with its time zone; None means now.
+        deployed: Whether the network is folded for inference: then ``carnet.fast`` decides too.
 
-    Returns
-    -------
-    ``command``, ``commit`` and ``dirty`` (None when the code is in no repository), ``source`` (see
-    `current_sources`), ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
-    that ran or waited, mean over the last minute), ``started_utc``.
+    Returns:
+        ``command``, ``commit`` and ``dirty`` (None when the code is in no repository), ``source`` (see
+        `current_sources`), ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
+        that ran or waited, mean over the last minute), ``started_utc``.
     """
     import torch  # noqa: PLC0415 - the rest of this module is wanted without torch
 
@@ -98,10 +92,8 @@ def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]
 def source_digest(paths: Sequence[Path]) -> str:
     """Return the SHA-256 over the names and syntax trees of Python files; of C, the bytes.
 
-    Raises
-    ------
-    RefusedInput
-        A file is missing or is not Python.
+    Raises:
+        RefusedInput: A file is missing or is not Python.
     """
     digest = hashlib.sha256()
     for path in paths:

@@ -25,27 +25,17 @@ class Record(BaseModel):
     Ids and digests are those of ``stored``, the document as it was written: the typed attributes are a view
     of it, in which 1 may have become 1.0 and an absent key its default.
 
-    Attributes
-    ----------
-    id
-        SHA-256 of the identity, see `record_id`.
-    identity
-        What defines the measurement; for times the machine too; and ``take``, which counts repetitions of
-        the same measurement from 0.
-    values
-        What was measured; numbers carry their unit in their name, None is "not measured".
-    provenance
-        How it came about: command, commit, source digests, machine, versions, load.
-    valid
-        False when the measurement is kept but must not be tabulated.
-    reasons
-        Why it is not valid; empty exactly when it is valid.
-    smoke
-        True for a run that only shows that the parts fit together; never tabulated.
-    notes
-        Remarks to print next to the values.
-    sidecar
-        Arrays that belong to the record; None without any.
+    Attributes:
+        id: SHA-256 of the identity, see `record_id`.
+        identity: What defines the measurement; for times the machine too; and ``take``, which counts
+            repetitions of the same measurement from 0.
+        values: What was measured; numbers carry their unit in their name, None is "not measured".
+        provenance: How it came about: command, commit, source digests, machine, versions, load.
+        valid: False when the measurement is kept but must not be tabulated.
+        reasons: Why it is not valid; empty exactly when it is valid.
+        smoke: True for a run that only shows that the parts fit together; never tabulated.
+        notes: Remarks to print next to the values.
+        sidecar: Arrays that belong to the record; None without any.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
@@ -85,11 +75,9 @@ class Record(BaseModel):
         ``identity["take"]`` is 0 when not given. Tuples become lists and numpy's scalars plain numbers, so
         that the record equals what is read back from its file.
 
-        Raises
-        ------
-        RefusedInput
-            NaN, infinity or an object JSON cannot hold; a missing or unknown key, a wrong type; ``valid``
-            that contradicts ``reasons``.
+        Raises:
+            RefusedInput: NaN, infinity or an object JSON cannot hold; a missing or unknown key, a wrong type;
+                ``valid`` that contradicts ``reasons``.
         """
         reasons = list(reasons)
         identity = _plain({"take": 0, **identity}, "identity")
@@ -173,10 +161,8 @@ KINDS = tuple(RECORD_TYPES)
 def record_id(identity: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the identity's canonical JSON (sorted keys, no spaces, no NaN) as hex.
 
-    Raises
-    ------
-    RefusedInput
-        The identity holds something that JSON cannot (NaN, an object), named by its key.
+    Raises:
+        RefusedInput: The identity holds something that JSON cannot (NaN, an object), named by its key.
     """
     return hashlib.sha256(_canonical(_plain(identity, "identity"))).hexdigest()
 
@@ -190,18 +176,13 @@ def to_json(record: Record) -> str:
 def from_json(text: str | bytes, source: object) -> Record:
     """Read a record strictly.
 
-    Parameters
-    ----------
-    text
-        The file's content.
-    source
-        The file, for the message.
+    Args:
+        text: The file's content.
+        source: The file, for the message.
 
-    Raises
-    ------
-    RefusedInput
-        Not JSON, a duplicate, unknown or missing key, a wrong type, NaN or infinity, another schema, an id
-        that is not its identity's, or content that was changed after it was written.
+    Raises:
+        RefusedInput: Not JSON, a duplicate, unknown or missing key, a wrong type, NaN or infinity, another
+            schema, an id that is not its identity's, or content that was changed after it was written.
     """
     try:
         document = strict_json(text)

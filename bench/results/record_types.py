@@ -141,14 +141,10 @@ class Images(_Identity):
 class SpeedIdentity(_Identity):
     """What defines a time, see `bench.speed.identity.speed_identity`.
 
-    Attributes
-    ----------
-    size
-        Height and width of the input, pixels.
-    weights
-        ``random``, or the SHA-256 of trained ones.
-    measured
-        Quantity timed where it is not the network alone: the whole pipeline from file to classes.
+    Attributes:
+        size: Height and width of the input, pixels.
+        weights: ``random``, or the SHA-256 of trained ones.
+        measured: Quantity timed where it is not the network alone: the whole pipeline from file to classes.
     """
 
     model: str

@@ -52,16 +52,11 @@ def is_time_of(
 ) -> bool:
     """Say whether a record is the time of one image through a row's network alone.
 
-    Parameters
-    ----------
-    record
-        Any time.
-    model, size_hw, num_classes
-        The row, the height and width of its input in pixels, and its classes.
-    form
-        Engine, layout, precision and folding, as `SpeedIdentity.form` names them; empty is plain eager.
-    options
-        The builder's, where they matter; None for any.
+    Args:
+        record: Any time.
+        model, size_hw, num_classes: The row, the height and width of its input in pixels, and its classes.
+        form: Engine, layout, precision and folding, as `SpeedIdentity.form` names them; empty is plain eager.
+        options: The builder's, where they matter; None for any.
     """
     found = record.identity
     return (
@@ -84,11 +79,9 @@ def in_one_run(
 class Tabulated:
     """Whether records may stand in a table: valid, no smoke run, of committed code that is still the same.
 
-    Parameters
-    ----------
-    methods
-        By registry name, or a function from a model's name to its method; the digests of a method's code are
-        computed once, when they are first needed.
+    Args:
+        methods: By registry name, or a function from a model's name to its method; the digests of a method's
+            code are computed once, when they are first needed.
     """
 
     def __init__(self, methods: Mapping[str, Method] | Callable[[str], Method | None]) -> None:
@@ -121,13 +114,10 @@ class Tabulated:
 def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str | None:
     """Return why a record may not enter a table, or None when it may.
 
-    Parameters
-    ----------
-    record
-        The measurement.
-    sources
-        Digests of the code that decides it, as it is now (`bench.results.provenance.current_sources`); None
-        when the method no longer exists.
+    Args:
+        record: The measurement.
+        sources: Digests of the code that decides it, as it is now
+            (`bench.results.provenance.current_sources`); None when the method no longer exists.
     """
     if record.smoke:
         return "smoke run"

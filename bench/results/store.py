@@ -45,16 +45,12 @@ def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Pa
     Nothing is ever overwritten: rewriting the same record does nothing. A kill between the two files
     leaves an ``.npz`` without a record, which no reader looks at and `next_take` steps over.
 
-    Returns
-    -------
-    The path of the JSON file.
+    Returns:
+        The path of the JSON file.
 
-    Raises
-    ------
-    TakenError
-        The id is taken by another measurement; see `add_record`.
-    RefusedInput
-        The disk refuses, or an array holds Python objects.
+    Raises:
+        TakenError: The id is taken by another measurement; see `add_record`.
+        RefusedInput: The disk refuses, or an array holds Python objects.
     """
     folder = records_folder(home, record.kind)
     if arrays is not None:
@@ -72,9 +68,8 @@ def write_record(record: Record, home: Path, arrays: Arrays | None = None) -> Pa
 def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, Path]:
     """Write a measurement under its first free take, safe against concurrent writers.
 
-    Returns
-    -------
-    The record as written (with its take and sidecar) and its path.
+    Returns:
+        The record as written (with its take and sidecar) and its path.
     """
     take = next_take(home, record.kind, record.stored["identity"])
     while True:
@@ -92,10 +87,8 @@ def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, 
 def read_record(path: Path) -> Record:
     """Read one record and check its name, its content and its sidecar's digest.
 
-    Raises
-    ------
-    RefusedInput
-        Naming the file, what was found and what was expected.
+    Raises:
+        RefusedInput: Naming the file, what was found and what was expected.
     """
     try:
         content = path.read_bytes()
@@ -122,10 +115,8 @@ def read_records(home: Path, kind: str) -> list[Record]: ...
 def read_records(home: Path, kind: str) -> Sequence[Record]:
     """Return every record of a kind, sorted by id; none when there is no folder.
 
-    Raises
-    ------
-    RefusedInput
-        Any of them is damaged, naming its file: nothing is skipped.
+    Raises:
+        RefusedInput: Any of them is damaged, naming its file: nothing is skipped.
     """
     folder = records_folder(home, kind)
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
@@ -139,10 +130,8 @@ def takes_of(records: Iterable[R], identity: Mapping[str, Any]) -> list[R]:
 def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return the arrays of a record's sidecar, its digest checked first; empty when it has none.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing, has another digest, or holds anything but plain arrays.
+    Raises:
+        RefusedInput: The file is missing, has another digest, or holds anything but plain arrays.
     """
     if record.sidecar is None:
         return {}
@@ -169,10 +158,8 @@ def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
 def npz_bytes(arrays: Arrays) -> bytes:
     """Return an ``.npz`` archive of the arrays; the same arrays give the same bytes.
 
-    Raises
-    ------
-    RefusedInput
-        An array of Python objects, which would have to be pickled.
+    Raises:
+        RefusedInput: An array of Python objects, which would have to be pickled.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -115,14 +115,10 @@ class SpeedValues(Times):
 class Provenance(Part):
     """How a measurement came about, see `bench.results.provenance.gather`.
 
-    Attributes
-    ----------
-    dirty
-        Whether the code differed from the commit; None outside a repository.
-    source
-        Digests of the code that decided the measurement; None where they are not known.
-    run
-        Shared by the times of one interleaved run: only these are set into ratios.
+    Attributes:
+        dirty: Whether the code differed from the commit; None outside a repository.
+        source: Digests of the code that decided the measurement; None where they are not known.
+        run: Shared by the times of one interleaved run: only these are set into ratios.
     """
 
     command: Texts = ()

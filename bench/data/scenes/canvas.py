@@ -51,12 +51,9 @@ class Camera:
 class Canvas:
     """Colour and label of one scene; every shape is painted without smoothing into both.
 
-    Parameters
-    ----------
-    height, width
-        Size in pixels.
-    haze, haze_per_m
-        The colour of the distance, and how much of it a metre adds.
+    Args:
+        height, width: Size in pixels.
+        haze, haze_per_m: The colour of the distance, and how much of it a metre adds.
     """
 
     def __init__(self, height: int, width: int, haze: Colour, haze_per_m: float) -> None:

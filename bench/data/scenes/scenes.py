@@ -54,19 +54,15 @@ _DIGESTS: dict[tuple[int, int, int, tuple[int, int]], tuple[str, str]] = {}
 def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[Bytes, Bytes]:
     """Draw one synthetic street scene.
 
-    Parameters
-    ----------
-    rng
-        A generator on PCG64. Only its raw stream is used, which NumPy keeps stable between versions.
-    size_hw
-        Height and width, pixels.
+    Args:
+        rng: A generator on PCG64. Only its raw stream is used, which NumPy keeps stable between versions.
+        size_hw: Height and width, pixels.
 
-    Returns
-    -------
-    image
-        RGB, uint8 (h, w, 3).
-    label
-        Train ids 0..18, and 255 for void; uint8 (h, w), drawn without smoothing.
+    Returns:
+        image
+            RGB, uint8 (h, w, 3).
+        label
+            Train ids 0..18, and 255 for void; uint8 (h, w), drawn without smoothing.
     """
     return paint_street(draw_street(rng), size_hw, rng)
 
@@ -78,23 +74,15 @@ class Scenes:
     about 10 ms at 128x256 on one core; drawn samples are kept in memory up to 256 MiB a process and object
     (h * w * 4 bytes each: 25 MiB for 200 at 128x256) and drawn again beyond that.
 
-    Parameters
-    ----------
-    split
-        ``train``, ``val`` or ``test``; they draw from disjoint streams of seeds.
-    count
-        Number of images; by default 200, 40 and 60.
-    size_hw
-        Height and width, pixels, each at least 32.
-    seed
-        Another seed (0 or more) gives another set.
+    Args:
+        split: ``train``, ``val`` or ``test``; they draw from disjoint streams of seeds.
+        count: Number of images; by default 200, 40 and 60.
+        size_hw: Height and width, pixels, each at least 32.
+        seed: Another seed (0 or more) gives another set.
 
-    Raises
-    ------
-    UsageError
-        Another split.
-    RefusedInput
-        Count, size or seed is out of range.
+    Raises:
+        UsageError: Another split.
+        RefusedInput: Count, size or seed is out of range.
     """
 
     name = "scenes"
@@ -134,10 +122,8 @@ class Scenes:
     def read(self, index: int) -> Sample:
         """Return the synthetic sample at `index`; its tensors are the caller's own.
 
-        Raises
-        ------
-        RefusedInput
-            There is no such sample.
+        Raises:
+            RefusedInput: There is no such sample.
         """
         image, label = self._arrays(index)
         return Sample(torch.from_numpy(image.copy()), torch.from_numpy(label.copy()), self.sample_name(index))

@@ -25,15 +25,11 @@ def accuracy_interval(
 ) -> Interval | None:
     """Return mean and 95 % interval of a run's seeds; None for one seed without its images.
 
-    Parameters
-    ----------
-    mious
-        mIoU of each seed, as fractions.
-    matrices
-        The confusion matrices of its images, per seed; where one is empty, or too few images say how they
-        vary, the interval is of the seeds alone.
-    blocks
-        Block of neighbours that each image is in.
+    Args:
+        mious: mIoU of each seed, as fractions.
+        matrices: The confusion matrices of its images, per seed; where one is empty, or too few images say
+            how they vary, the interval is of the seeds alone.
+        blocks: Block of neighbours that each image is in.
     """
     if matrices and all(matrices):
         try:

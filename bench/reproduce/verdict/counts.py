@@ -24,10 +24,8 @@ _FOREIGN_UNITS = {"2xMAC G": "two operations per multiply-add", "GiMAC": "multip
 def exact(value: float | Decimal) -> Decimal:
     """Return a measured number as the decimal that a reader sees (0.285, not 0.28499999...).
 
-    Raises
-    ------
-    ValueError
-        NaN or infinity, which is no measurement.
+    Raises:
+        ValueError: NaN or infinity, which is no measurement.
     """
     number = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     if not number.is_finite():
@@ -48,15 +46,11 @@ def round_as(value: float | Decimal, printed: str) -> Decimal:
 def judge_count(value: float | Decimal, printed: str, unit: str) -> Verdict:
     """Judge a count, given in the printed unit.
 
-    Parameters
-    ----------
-    value
-        Unrounded, in ``unit``.
-    printed
-        The paper's digits.
-    unit
-        Of the printed number. In a unit that is not the column's own (2xMAC, GiMAC) equality is
-        ``equal in the source's unit``.
+    Args:
+        value: Unrounded, in ``unit``.
+        printed: The paper's digits.
+        unit: Of the printed number. In a unit that is not the column's own (2xMAC, GiMAC) equality is ``equal
+            in the source's unit``.
     """
     number, target = exact(value), Decimal(printed)
     foreign = _FOREIGN_UNITS.get(unit)
@@ -84,14 +78,10 @@ def judge_scaled_count(gimacs_at_reference: float, area_ratio: Decimal, printed:
 
     BiSeNet's 14.8 is 2.9 (2.855 GiMAC at 360x640) times 5.12.
 
-    Parameters
-    ----------
-    gimacs_at_reference
-        Multiply-adds at the reference size, in units of 2^30.
-    area_ratio
-        Area of the table's size over the reference's.
-    printed
-        The paper's digits.
+    Args:
+        gimacs_at_reference: Multiply-adds at the reference size, in units of 2^30.
+        area_ratio: Area of the table's size over the reference's.
+        printed: The paper's digits.
     """
     once = round_as(gimacs_at_reference, "0.0")
     scaled = once * area_ratio
@@ -104,12 +94,9 @@ def judge_scaled_count(gimacs_at_reference: float, area_ratio: Decimal, printed:
 def judge_file_size(params_m: float, printed: str) -> Verdict:
     """Judge a "parameter count" that looks like a file size (float32 bytes in MiB or MB).
 
-    Parameters
-    ----------
-    params_m
-        The learnable numbers that the file holds, in 1e6.
-    printed
-        The paper's digits, headed "Params (M)".
+    Args:
+        params_m: The learnable numbers that the file holds, in 1e6.
+        printed: The paper's digits, headed "Params (M)".
     """
     count = exact(params_m)
     megabytes = 4 * count

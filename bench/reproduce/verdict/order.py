@@ -36,20 +36,15 @@ _CONDITIONS = (
 class Ranks:
     """The order of a table's times here beside the printed one.
 
-    Attributes
-    ----------
-    rows
-        Rows that have both times, measured under one set of conditions.
-    left_out
-        Rows measured elsewhere or otherwise, which no order can hold together with the others.
-    tau_b
-        Kendall's tau-b: 1 the same order, -1 the opposite one; None below two rows or when all are tied.
-    p
-        Two-sided and exact, that an order by chance agrees or disagrees as much; None when there is no tau or
-        both sides have ties.
-    verdict
-        ``reproduced`` when the orders agree more than by chance (p < 0.05), ``contradicted`` when they
-        disagree more, else ``not distinguishable``; ``not measured`` without a tau.
+    Attributes:
+        rows: Rows that have both times, measured under one set of conditions.
+        left_out: Rows measured elsewhere or otherwise, which no order can hold together with the others.
+        tau_b: Kendall's tau-b: 1 the same order, -1 the opposite one; None below two rows or when all are
+            tied.
+        p: Two-sided and exact, that an order by chance agrees or disagrees as much; None when there is no tau
+            or both sides have ties.
+        verdict: ``reproduced`` when the orders agree more than by chance (p < 0.05), ``contradicted`` when
+            they disagree more, else ``not distinguishable``; ``not measured`` without a tau.
     """
 
     rows: tuple[str, ...]
@@ -92,13 +87,10 @@ class Ranks:
 def judge_ranks(printed: Mapping[str, float], measured: Mapping[str, tuple[float, SpeedRecord]]) -> Ranks:
     """Judge the order of times.
 
-    Parameters
-    ----------
-    printed
-        The paper's times by row, ms.
-    measured
-        Times by row, ms, each with its record. Those of the conditions (machine, threads, engine) that most
-        rows share are compared.
+    Args:
+        printed: The paper's times by row, ms.
+        measured: Times by row, ms, each with its record. Those of the conditions (machine, threads, engine)
+            that most rows share are compared.
     """
     conditions = {row: conditions_of(record) for row, (_, record) in measured.items() if row in printed}
     most = Counter(conditions.values()).most_common(1)

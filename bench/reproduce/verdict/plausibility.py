@@ -30,16 +30,11 @@ _BYTES = 4  # float32
 class Share:
     """How much of one card a printed time asks for.
 
-    Attributes
-    ----------
-    card
-        The card; a name in the paper may fit several.
-    bound_ms
-        The longer of operations at the peak and bytes at the bandwidth.
-    bound_by
-        ``operations`` or ``bytes``.
-    fraction
-        ``bound_ms`` over the printed time; above 1 is not possible as counted.
+    Attributes:
+        card: The card; a name in the paper may fit several.
+        bound_ms: The longer of operations at the peak and bytes at the bandwidth.
+        bound_by: ``operations`` or ``bytes``.
+        fraction: ``bound_ms`` over the printed time; above 1 is not possible as counted.
     """
 
     card: Card
@@ -57,17 +52,12 @@ class Share:
 class Plausibility:
     """A printed time and what it asks of the card that the paper names.
 
-    Attributes
-    ----------
-    row, title
-        Of the table.
-    printed
-        The time as printed, ms.
-    gmacs
-        1e9 multiply-adds counted here at the printed size, without a conditional random field; None where
-        they are not counted.
-    shares
-        One a card; none without a count.
+    Attributes:
+        row, title: Of the table.
+        printed: The time as printed, ms.
+        gmacs: 1e9 multiply-adds counted here at the printed size, without a conditional random field; None
+            where they are not counted.
+        shares: One a card; none without a count.
     """
 
     row: str
@@ -110,12 +100,9 @@ class Plausibility:
 class Work:
     """What a row's network has to do for one image.
 
-    Attributes
-    ----------
-    gmacs
-        1e9 multiply-adds.
-    params_m
-        1e6 parameters; None is not counted, and then they are not in the bound.
+    Attributes:
+        gmacs: 1e9 multiply-adds.
+        params_m: 1e6 parameters; None is not counted, and then they are not in the bound.
     """
 
     gmacs: float
@@ -125,14 +112,10 @@ class Work:
 def judge_times(table: Table, times: Iterable[Cell], work: Mapping[str, Work]) -> tuple[Plausibility, ...]:
     """Set the printed times beside the least that the named card needs.
 
-    Parameters
-    ----------
-    table
-        Names the card.
-    times
-        The table's cells of time, ms.
-    work
-        By row; a row that is missing was not counted.
+    Args:
+        table: Names the card.
+        times: The table's cells of time, ms.
+        work: By row; a row that is missing was not counted.
     """
     named = cards(table.device)
     return tuple(

@@ -25,27 +25,17 @@ _FEWEST_ROUNDS = 3
 class Claim:
     """One printed ratio of times beside the measured one.
 
-    Attributes
-    ----------
-    slower, faster
-        Rows; the ratio is the first one's time over the second one's.
-    printed
-        Ratio of the printed times.
-    ratio
-        Geometric mean over the rounds of one run; None when it is not measured.
-    low, high
-        Its 95 % interval, of Student's t over the logarithms of the rounds' ratios.
-    rounds
-        Rounds in which both were timed.
-    verdict
-        On the claim that the one is slower than the other: ``reproduced`` when the interval lies above 1,
-        ``contradicted`` below 1, ``not distinguishable`` when it holds 1, or ``not measured``.
-    note
-        What the verdict leaves unsaid.
-    records
-        Ids of both records; none when it is not measured.
-    where
-        The device in words; empty when it is not measured.
+    Attributes:
+        slower, faster: Rows; the ratio is the first one's time over the second one's.
+        printed: Ratio of the printed times.
+        ratio: Geometric mean over the rounds of one run; None when it is not measured.
+        low, high: Its 95 % interval, of Student's t over the logarithms of the rounds' ratios.
+        rounds: Rounds in which both were timed.
+        verdict: On the claim that the one is slower than the other: ``reproduced`` when the interval lies
+            above 1, ``contradicted`` below 1, ``not distinguishable`` when it holds 1, or ``not measured``.
+        note: What the verdict leaves unsaid.
+        records: Ids of both records; none when it is not measured.
+        where: The device in words; empty when it is not measured.
     """
 
     slower: str
@@ -102,16 +92,11 @@ def judge_claims(
 ) -> tuple[Claim, ...]:
     """Judge the ratios that a table's times claim, once for each kind of device that timed both rows.
 
-    Parameters
-    ----------
-    table
-        Of ``bench.paper.TABLES``.
-    records
-        Speed records, of any row and size.
-    tabulated
-        Those of them that a table may hold.
-    form
-        Engine and precision, as `SpeedIdentity.form` names them; empty is eager fp32.
+    Args:
+        table: Of ``bench.paper.TABLES``.
+        records: Speed records, of any row and size.
+        tabulated: Those of them that a table may hold.
+        form: Engine and precision, as `SpeedIdentity.form` names them; empty is eager fp32.
     """
     times = {cell.row: cell for cell in load_table(table) if cell.column == "time"}
     usable = [record for record in records if record in tabulated]

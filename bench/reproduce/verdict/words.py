@@ -86,12 +86,9 @@ ALL = tuple(Word)
 class Verdict:
     """What was found.
 
-    Attributes
-    ----------
-    verdict
-        The verdict in words.
-    note
-        What the word leaves unsaid, or None.
+    Attributes:
+        verdict: The verdict in words.
+        note: What the word leaves unsaid, or None.
     """
 
     verdict: Word
