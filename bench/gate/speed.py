@@ -1,4 +1,4 @@
-"""Speed beside the baseline's: two trees in turns, or one tree's ratio to the reference workload."""
+"""Speed vs the baseline's: two trees in turns, or one tree's ratio to the reference workload."""
 
 from __future__ import annotations
 

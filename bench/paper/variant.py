@@ -53,7 +53,7 @@ class Variant:
             ("between_convs", self.between_convs, ("linear", "relu")),
         ):
             if value not in allowed:
-                raise UsageError(f"no {name} '{value}'; have {', '.join(allowed)}")
+                raise UsageError(f"no {name} '{value}'; choose from {', '.join(allowed)}")
         if not 0 <= self.modules <= 4:
             raise UsageError(f"modules is {self.modules}; a CARNet has 0 to 4 CARModules")
         if not 0 <= self.scloss <= 4:

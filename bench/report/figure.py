@@ -1,4 +1,4 @@
-"""Figures for print: one column wide, letters of 6 points or more, the remarks in a caption file beside it.
+"""Figures for print: one column wide, letters of 6 points or more, the remarks in a caption file.
 
 The same input gives the same bytes. Colours are those of Okabe and Ito, told apart with any colour vision;
 markers and line styles differ too.

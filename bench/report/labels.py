@@ -13,7 +13,7 @@ Point = tuple[float, float]
 Place = tuple[int, int]
 
 _MARK_RADIUS_PT = 3.2
-# where a label may stand, in points from its mark: beside it, then above and below, then further away
+# where a label may stand, in points from its mark: next to it, then above and below, then further away
 _BESIDE = [(5, 0), (-5, 0), (0, 4), (0, -4), (4, 3), (4, -3), (-4, 3), (-4, -3)]
 _DIRECTIONS = [
     (right, up)
@@ -28,7 +28,7 @@ _OUTSIDE = 1000
 
 @dataclass(frozen=True)
 class Label:
-    """A text beside a point.
+    """A text next to a point.
 
     Attributes:
         at: The point, in data coordinates.

@@ -30,7 +30,7 @@ class Mark:
     Attributes:
         x_params_m, y_miou_percent: Place; the printed "Params (M)" for a printed point, even where it is no
             count.
-        label: Text beside it.
+        label: Text next to it.
         kind: ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's
             table.
         hollow: Printed: the number is no count of parameters; measured: on synthetic images.

@@ -1,1 +1,1 @@
-"""From records and counts to verdicts: the paper's tables, printed beside measured."""
+"""From records and counts to verdicts: the paper's tables, printed vs measured."""

@@ -21,7 +21,7 @@ _KINDS = {"peer": "peer from a library", "own": "own model", "paper": "another m
 
 
 def methods_beside(table: str, named: Sequence[str], *, peers: bool) -> list[Method]:
-    """Return the methods to set beside a table: those named, installed ones, and the modern peers.
+    """Return the methods to add below a table: those named, installed ones, and the modern peers.
 
     Installed networks (entry points) are always among them.
 
@@ -99,7 +99,7 @@ def points_of(
 
 
 def with_these(methods: Mapping[str, Method], beside: Sequence[Method]) -> dict[str, Method]:
-    """Return the methods by name, those beside the table among them."""
+    """Return the methods by name, with those added below the table."""
     return {**methods, **{method.name: method for method in beside}}
 
 

@@ -53,7 +53,7 @@ def as_json(judged: PrintedDifference | None) -> dict[str, Any]:
 
 
 def printed_difference(first: Variant, second: Variant) -> Decimal | None:
-    """Return by how many points of percent Table 5 prints the second above the first; None where not."""
+    """Return the points of percent by which Table 5 prints the second above the first, or None."""
     printed = _printed(first.backbone) if first.backbone == second.backbone else {}
     if first not in printed or second not in printed:
         return None

@@ -63,7 +63,7 @@ def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = Fa
     if value is None:
         return Found(None, "the clock could not resolve this call", record.id)
     bound_ms = values.gemm_bound_ms
-    bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(column, bound_ms)}"
+    bound = "no roofline bound" if bound_ms is None else _bound(column, bound_ms)
     folded = " deployed" if identity.deploy else ""
     engine = f"{identity.engine} {identity.precision}{folded}"
     parts = [f"{identity.where}, {engine}"]
@@ -120,7 +120,7 @@ def also_on_record(others: Sequence[Sequence[AccuracyRecord]]) -> str | None:
 
 
 def judge_speed(cell: Cell, table: Table, choice: Choice[SpeedRecord]) -> Judged:
-    """Set a printed time (ms) or rate (fps) beside the one measured here, with the roofline bound."""
+    """Compare a printed time (ms) or rate (fps) with the one measured here, with the roofline bound."""
     found = found_speed(cell.column, choice, with_std=cell.std is not None)
     if found.value is None:
         return None, v.NOT_MEASURED, found.note, found.record
@@ -169,7 +169,9 @@ def _nothing(choice: Choice[AccuracyRecord]) -> str:
 
 
 def _bound(column: str, bound_ms: float) -> str:
-    return f"{bound_ms:.3g} ms" if column == "time" else f"{1000 / bound_ms:.3g} fps"
+    if column == "time":
+        return f"lower bound from the GEMM rate: {bound_ms:.3g} ms"
+    return f"upper bound from the GEMM rate: {1000 / bound_ms:.3g} fps"
 
 
 def _many(count: int, what: str) -> str:

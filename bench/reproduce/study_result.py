@@ -37,7 +37,7 @@ class Level:
 
     @property
     def result(self) -> Result | None:
-        """The printed cell beside what was found, in percent; None where nothing is printed."""
+        """The printed cell next to what was found, in percent; None where nothing is printed."""
         if self.cell is None or self.verdict is None:
             return None
         measured = None if self.interval is None else 100 * self.interval.mean

@@ -1,4 +1,4 @@
-"""Tables 1 to 4 of the paper again: every printed cell beside what is counted or measured here."""
+"""Tables 1 to 4 of the paper: every printed cell next to what is counted or measured here."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _judge(cell: Cell, work: _Work) -> Result:
 
 
 def _remainder_note(cell: Cell, row: Row, costs: RowCosts) -> str | None:
-    """Explain Others where the print is what the row's other cells, rounded, leave of the total."""
+    """Explain Others where the printed value is what the row's other cells, rounded, leave of the total."""
     if costs.total.thop2019_gops is None:
         return None
     total = round_as(costs.total.thop2019_gops, cell.printed)

@@ -1,4 +1,4 @@
-"""A judged table as data: each printed cell beside what was found, and what stands beside the table."""
+"""A judged table as data: each printed cell next to what was found, and the methods that the paper's table does not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FITTED_SHORT = "a constraint of the architecture search, no independent confirma
 
 @dataclass(frozen=True)
 class Result:
-    """One printed cell beside what was found.
+    """One printed cell next to what was found.
 
     Attributes:
         cell: As printed.
@@ -114,7 +114,7 @@ class Point:
         data: Data set and split, e.g. ``camvid test``.
         params_m: Learnable numbers in 1e6, with the table's classes.
         miou_percent: Mean over the seeds.
-        synthetic: Measured on drawn images.
+        synthetic: Measured on synthetic images.
         notes: What the records say besides, e.g. where the initial weights come from.
         in_table: The method has a row in the paper's table; one that has none is shown for context.
     """
@@ -164,7 +164,7 @@ class Reproduction:
         beside: What is not in the paper's table.
         ranks: Whether the times stand in the printed order; None where the table has no times.
         claims: Ratios of times that the table claims.
-        plausibility: What the printed times ask of the card that the paper names.
+        plausibility: Share of the paper's GPU that each printed time needs.
         form: Engine and precision of the times shown, as `SpeedIdentity.form` names them; empty is eager
             fp32.
         machine: Machine whose times the table shows, in words; this one where there is no time to show.

@@ -20,7 +20,7 @@ from bench.speed.repeats import FreshInputs, Subject
 from bench.speed.variant import Variant
 
 DEPLOY = "carnet.fast.deploy:deploy"
-_SHIFT = 0.01  # small beside a random network's maps, or they would be all shift and no image
+_SHIFT = 0.01  # small next to a random network's maps, or they would be all shift and no image
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ _CONDITIONS = (
 
 @dataclass(frozen=True)
 class Ranks:
-    """The order of a table's times here beside the printed one.
+    """The order of a table's times here vs the printed one.
 
     Attributes:
         rows: Rows that have both times, measured under one set of conditions.
@@ -65,7 +65,7 @@ class Ranks:
             )
             said = (
                 f"order of the times: Kendall's tau-b {self.tau_b:+.3f} over {count} ({chance}): "
-                f"{self.verdict}; the verdict is on the order, never on a time"
+                f"order {self.verdict} (absolute times are not judged)"
             )
         if self.left_out:
             said += f"; left out, measured under other conditions: {', '.join(self.left_out)}"

@@ -1,4 +1,4 @@
-"""Whether the printed times can be: what the named card can do at most, beside what they ask of it.
+"""Whether the printed times are possible: the least time of the paper's GPU vs the printed one.
 
 The roofline (Williams, Waterman, Patterson: Roofline. CACM 52(4), 2009): no network takes less than its
 operations take at the card's peak, nor less than its weights, image and logits take to move once.
@@ -110,7 +110,7 @@ class Work:
 
 
 def judge_times(table: Table, times: Iterable[Cell], work: Mapping[str, Work]) -> tuple[Plausibility, ...]:
-    """Set the printed times beside the least that the named card needs.
+    """Compare the printed times with the least that the named card needs.
 
     Args:
         table: Names the card.

@@ -23,7 +23,7 @@ _FEWEST_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Claim:
-    """One printed ratio of times beside the measured one.
+    """One printed ratio of times and the measured one.
 
     Attributes:
         slower, faster: Rows; the ratio is the first one's time over the second one's.
