@@ -18,16 +18,7 @@ from bench.errors import BenchError
 from bench.gate.exactly import unlike
 from bench.gate.findings import Finding, verdict_of
 from bench.gate.processes import Worker, worker
-from bench.gate.ratios import (
-    Pair,
-    Ratio,
-    Rules,
-    Sample,
-    interval,
-    interval_between,
-    take_pairs,
-    valid_logs,
-)
+from bench.gate.ratios import Pair, Ratio, Rules, Sample, interval, interval_between, take_pairs, valid_logs
 
 CLASSES = 19
 _SAMPLE_MS = 10.0
