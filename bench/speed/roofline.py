@@ -15,10 +15,6 @@ import torch
 from bench.clock.clock import Clock
 from bench.speed.device import Device
 
-_GEMM_SIDE = {"cpu": 1024}
-_GEMM_SIDE_ACCELERATOR = 8192
-_COPY_MIB = {"cpu": 64}  # well above the last cache of most CPUs
-_COPY_MIB_ACCELERATOR = 1024
 _MOST_REPETITIONS = 1000
 
 
@@ -68,8 +64,9 @@ def measure_rates(
     clock
         Monotonic nanoseconds.
     """
-    side = gemm_side or _GEMM_SIDE.get(device.kind, _GEMM_SIDE_ACCELERATOR)
-    mib = copy_mib or _COPY_MIB.get(device.kind, _COPY_MIB_ACCELERATOR)
+    # 64 MiB are well above the last cache of most CPUs
+    usual_side, usual_mib = (1024, 64) if device.kind == "cpu" else (8192, 1024)
+    side, mib = gemm_side or usual_side, copy_mib or usual_mib
     left = torch.ones(side, side, device=device.torch_device)
     right, product = torch.ones_like(left), torch.empty_like(left)
     gemm_s = _shortest_s(lambda: torch.mm(left, right, out=product), device, seconds, clock)

@@ -104,11 +104,6 @@ class Trainer:
         self._stop_request = StopRequest()
 
     @property
-    def total_steps(self) -> int:
-        """Steps of the whole run."""
-        return self.recipe.epochs * self.epoch_steps
-
-    @property
     def evaluated(self) -> nn.Module:
         """The network that is validated: with the mean of the weights, where the recipe keeps one."""
         return self.network if self.mean is None else self.mean.network
@@ -208,7 +203,7 @@ class Trainer:
         saved_at = time.monotonic()
         for batch in self._batches(epoch, done):
             loss = self.one_step(batch)
-            progress(self.state.step, self.total_steps, loss)
+            progress(self.state.step, self.recipe.epochs * self.epoch_steps, loss)
             self._stop_if_asked()
             is_last = self.state.step % self.epoch_steps == 0
             is_due = float(time.monotonic() - saved_at > self.recipe.checkpoint_every_s)
