@@ -25,9 +25,7 @@ def ablate(
     components: Annotated[
         Values,
         typer.Option(
-            "--components",
-            metavar="bs|car|scloss|crp...",
-            help="Rows of Table 5, each with all before it.",
+            "--components", metavar="bs|car|scloss|crp...", help="Rows of Table 5, each with all before it."
         ),
     ] = None,
     modules: Annotated[
@@ -71,8 +69,7 @@ def ablate(
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,
     seeds: Annotated[
-        int,
-        typer.Option("--seeds", min=1, help="Number of seeds (3: 0, 1, 2); fewer get no verdict."),
+        int, typer.Option("--seeds", min=1, help="Number of seeds (3: 0, 1, 2); fewer get no verdict.")
     ] = 3,
     budget: Budget = None,
     dry_run: Annotated[

@@ -42,8 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def cost(
     models: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION."),
+        list[str] | None, typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION.")
     ] = None,
     own: Annotated[
         list[str] | None,

@@ -5,18 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import (
-    DataRoot,
-    Device,
-    Home,
-    Json,
-    Msc,
-    Out,
-    Overwrite,
-    OwnModel,
-    Partial,
-    Threads,
-)
+from bench.cli.options import DataRoot, Device, Home, Json, Msc, Out, Overwrite, OwnModel, Partial, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
@@ -42,8 +31,7 @@ def submit(
     out: Out = None,
     msc: Msc = False,
     validate: Annotated[
-        Path | None,
-        typer.Option("--validate", help="Check this zip instead of writing one."),
+        Path | None, typer.Option("--validate", help="Check this zip instead of writing one.")
     ] = None,
     partial: Partial = False,
     overwrite: Overwrite = False,

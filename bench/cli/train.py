@@ -49,12 +49,7 @@ def train(
     weights_file: WeightsFile = None,
     device: Device = "auto",
     devices: Annotated[
-        int,
-        typer.Option(
-            "--devices",
-            min=1,
-            help="Devices that share each batch, one process per device.",
-        ),
+        int, typer.Option("--devices", min=1, help="Devices that share each batch, one process per device.")
     ] = 1,
     strategy: Annotated[
         Literal["auto", "ddp"], typer.Option("--strategy", help="auto is ddp for several devices.")
