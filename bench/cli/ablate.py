@@ -11,14 +11,8 @@ from bench.cli.options import Budget, DataRoot, Device, Home, Json, Threads, Wei
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import watching
-from bench.cli.spread import SpreadCommand
 
 Values = list[str] | None
-
-
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("ablate", cls=SpreadCommand)(ablate)
 
 
 def ablate(

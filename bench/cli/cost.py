@@ -35,11 +35,6 @@ _COLUMNS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add `cost` to the command line."""
-    app.command("cost")(cost)
-
-
 def cost(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION.")

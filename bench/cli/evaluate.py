@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from bench.evaluate.views import Views
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("evaluate")(evaluate)
-
-
 def evaluate(
     source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
     split: Annotated[

@@ -11,11 +11,6 @@ from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("submit")(submit)
-
-
 def submit(
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="cityscapes or ade20k.", show_default=False)

@@ -15,11 +15,6 @@ from bench.cli.progress import watching
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("train")(train)
-
-
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Recipe name, or a .toml file.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Further overrides.")] = None,
