@@ -53,8 +53,19 @@ def launch_fabric(
         have = ["cpu", *(name for name, found in there.items() if found)]
         raise UsageError(f"device '{device}' is not on this machine; choose from {', '.join(have)}")
     chosen = device if device != "auto" else next((name for name, found in there.items() if found), "cpu")
-    _require_precision(chosen, precision)
-    _require_devices(chosen, devices)
+    if precision not in PRECISIONS.values():
+        raise unknown("precision", precision, list(PRECISIONS.values()))
+    # Fabric would take bf16 instead, with no more than a warning
+    if precision == "16-mixed" and chosen != "cuda":
+        raise UsageError(
+            f"precision fp16 (16-mixed) on {chosen}; expected a cuda device",
+            then="take --precision bf16 or fp32, or --device cuda",
+        )
+    most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(chosen)
+    if devices < 1 or (most is not None and devices > most):
+        raise UsageError(
+            f"{devices} {chosen} devices; available: {most if most is not None else 'one or more'}"
+        )
     if chosen == "cpu":
         keep_heap()
     from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a run needs it
@@ -65,25 +76,6 @@ def launch_fabric(
     if strategy == "ddp":
         fabric.launch()
     return fabric
-
-
-def _require_precision(device: str, precision: str) -> None:
-    if precision not in PRECISIONS.values():
-        raise unknown("precision", precision, list(PRECISIONS.values()))
-    # Fabric would take bf16 instead, with no more than a warning
-    if precision == "16-mixed" and device != "cuda":
-        raise UsageError(
-            f"precision fp16 (16-mixed) on {device}; expected a cuda device",
-            then="take --precision bf16 or fp32, or --device cuda",
-        )
-
-
-def _require_devices(device: str, devices: int) -> None:
-    most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device)
-    if devices < 1 or (most is not None and devices > most):
-        raise UsageError(
-            f"{devices} {device} devices; available: {most if most is not None else 'one or more'}"
-        )
 
 
 def leave(fabric: Fabric) -> None:

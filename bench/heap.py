@@ -34,9 +34,8 @@ def keep_heap() -> Heap:
     UsageError
         `VARIABLE` is neither ``kept`` nor ``system``.
     """
-    wanted = chosen(VARIABLE, "kept", "system")
     mallopt = _of_glibc("mallopt")
-    if wanted == "system" or mallopt is None:
+    if chosen(VARIABLE, "kept", "system") == "system" or mallopt is None:
         return "system"
     is_kept = mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _NEVER)
     return "kept" if is_kept else "system"

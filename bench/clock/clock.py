@@ -16,6 +16,8 @@ from bench.clock.protocol import Protocol, reasons_against
 from bench.clock.statistics import Summary, quantile, summarise
 
 Call = Callable[[], None]
+Clock = Callable[[], int]
+Counters = Callable[[], CpuReading]
 Progress = Callable[[str, float], None]
 
 _NS_PER_MS = 1e6
@@ -81,9 +83,9 @@ def time_models(
     synchronise: Call,
     *,
     protocol: Protocol | None = None,
-    prepare: Callable[[str], None] | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    counters: Callable[[], CpuReading] = read_cpu,
+    prepare: Callable[[str], None] = lambda name: None,
+    clock: Clock = time.perf_counter_ns,
+    counters: Counters = read_cpu,
     progress: Progress | None = None,
 ) -> dict[str, Samples]:
     """Time several calls against each other: warm-up, then rounds A B C A B C, then a verdict on each.
@@ -117,7 +119,8 @@ def time_models(
     """
     if not calls:
         raise ValueError("nothing to time: give at least one call")
-    run = _Run(calls, synchronise, protocol or Protocol(), prepare, clock, counters, progress)
+    shown = progress or (lambda stage, share: None)
+    run = _Run(calls, synchronise, protocol or Protocol(), prepare, clock, counters, shown)
     with _no_garbage_collection():
         warm = run.warm_up()
         attempts = run.attempt_until_valid()
@@ -138,10 +141,10 @@ class _Run:
     calls: Mapping[str, Call]
     synchronise: Call
     protocol: Protocol
-    prepare: Callable[[str], None] | None
-    clock: Callable[[], int]
-    counters: Callable[[], CpuReading]
-    progress: Progress | None
+    prepare: Callable[[str], None]
+    clock: Clock
+    counters: Counters
+    progress: Progress
 
     def __post_init__(self) -> None:
         self.start_ns = self.clock()
@@ -150,12 +153,10 @@ class _Run:
         return (self.clock() - self.start_ns) / _NS_PER_S
 
     def report(self, stage: str, share: float) -> None:
-        if self.progress is not None:
-            self.progress(stage, min(1.0, share))
+        self.progress(stage, min(1.0, share))
 
     def sample_ms(self, name: str) -> float:
-        if self.prepare is not None:
-            self.prepare(name)
+        self.prepare(name)
         call = self.calls[name]
         self.synchronise()
         start_ns = self.clock()

@@ -25,9 +25,7 @@ CRF = "crf"
 # CARNet-Mobile's fusions share one ReLU6 there as here, so its count needs nothing.
 _RESNET_CALLS_AS: CallsAs = {
     ("activation", 0): "encoder.relu",
-    ("activation", 1): None,
-    ("activation", 2): None,
-    ("activation", 3): None,
+    **{("activation", call): None for call in (1, 2, 3)},
 }
 
 

@@ -86,11 +86,7 @@ def count_costs(
     if components and total.gmacs is not None:
         notes.extend(_curve(method, num_classes, size_hw))
     return Costs(
-        total.thop2019_gops,
-        total.thop0022_gops,
-        total.gmacs,
-        total.ptflops_gmacs,
-        total.params_m,
+        **vars(total),
         method=method.name,
         num_classes=num_classes,
         size_hw=size_hw,
@@ -137,15 +133,12 @@ def _count(
         with global_feature_broadcast(module):
             return thop2019_ops(module, inputs, attribution)
 
-    def released(module: nn.Module, inputs: tuple[Any, ...]) -> int:
-        return thop2019_ops(module, inputs)
-
     def macs(module: nn.Module, inputs: tuple[Any, ...]) -> int:
         return agreed_macs(flop_counter_macs(module, inputs), aten_macs(module, inputs), notes)
 
     return Counts(
         thop2019_gops=giga(thop) if "thop2019_gops" in which else None,
-        thop0022_gops=giga(released) if "thop0022_gops" in which else None,
+        thop0022_gops=giga(thop2019_ops) if "thop0022_gops" in which else None,
         gmacs=giga(macs) if "gmacs" in which or "gflops" in which else None,
         ptflops_gmacs=giga(ptflops_macs) if "ptflops_gmacs" in which else None,
         params_m=params(owned) / 1e6 if "params_m" in which else None,
@@ -212,7 +205,7 @@ def _remainder(total: Counts, counted: list[Counts]) -> Counts:
 
 def _remarks(model: nn.Module, total: Counts) -> list[str]:
     remarks = []
-    released = total.thop0022_gops
+    released, gmacs, by_ptflops = total.thop0022_gops, total.gmacs, total.ptflops_gmacs
     if released is not None and total.thop2019_gops not in (None, released):
         remarks.append(
             f"thop 0.0.22 itself returns {released:.3f} G on these modules; "
@@ -220,13 +213,9 @@ def _remarks(model: nn.Module, total: Counts) -> list[str]:
         )
     if total.params_m is not None and (only := sum(one.numel() for one in training_only(model))):
         remarks.append(f"params hold {only / 1e6:.3f} M that run in training only")
-    if total.ptflops_gmacs is not None and _has_shared_modules(model):
+    if by_ptflops is not None and _has_shared_modules(model):
         remarks.append("ptflops_gmacs: modules registered under two parents are counted once for each")
-    if (
-        total.ptflops_gmacs is not None
-        and total.gmacs is not None
-        and total.ptflops_gmacs < 0.98 * total.gmacs
-    ):
+    if by_ptflops is not None and gmacs is not None and by_ptflops < 0.98 * gmacs:
         remarks.append(
             "ptflops_gmacs misses products that gmacs has (@, einsum, functional layers, attention)"
         )

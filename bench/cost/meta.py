@@ -45,21 +45,33 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
     notes: list[str] = []
     try:
         with torch.device("meta"), _ShapesOnly():  # type: ignore[no-untyped-call]
-            model: Any = method.build(num_classes)
-    except Exception as first:
-        try:
-            model = method.build(num_classes)
-        except Exception as error:
-            raise RefusedInput(
-                f"{method.name}: its builder failed for num_classes={num_classes}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        notes.append(f"built on the CPU: {type(first).__name__} on the meta device")
+            model = build_checked(method, num_classes)
+    except RefusedInput as first:
+        model = build_checked(method, num_classes)
+        notes.append(f"built on the CPU: {type(first.__cause__ or first).__name__} on the meta device")
+    return model.to("meta").eval(), notes
+
+
+def build_checked(method: Method, num_classes: int) -> nn.Module:
+    """Build a method on the device in force.
+
+    Raises
+    ------
+    RefusedInput
+        The builder fails, or does not return a module.
+    """
+    try:
+        model: Any = method.build(num_classes)
+    except Exception as error:
+        raise RefusedInput(
+            f"{method.name}: its builder failed for num_classes={num_classes}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if not isinstance(model, nn.Module):
         raise RefusedInput(
             f"{method.name}: its builder returned a {type(model).__name__}, not a torch module"
         )
-    return model.to("meta").eval(), notes
+    return model
 
 
 class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -82,7 +94,7 @@ class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
         shortcut = _SHORTCUTS.get(func)
         if shortcut is not None and isinstance(first, Tensor) and first.is_meta and not kwargs:
             return shortcut(args)
-        if "device" in kwargs or _makes_a_tensor(func, first):
+        if "device" in kwargs or (not isinstance(first, Tensor) and _takes_device(func)):
             kwargs = {**kwargs, "device": "meta"}
         return func(*args, **kwargs)
 
@@ -90,10 +102,6 @@ class _ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @cache
 def _takes_device(func: Any) -> bool:
     return any(argument.name == "device" for argument in func._schema.arguments)
-
-
-def _makes_a_tensor(func: Any, first: Any) -> bool:
-    return not isinstance(first, Tensor) and _takes_device(func)
 
 
 def _same(args: tuple[Any, ...]) -> Tensor:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RefusedInput
 from bench.files import write_atomic
 from bench.gate.fingerprint import from_dict
-from bench.results.record import strict_json
+from bench.results.record import fault, strict_json
 
 SCHEMA = 1
 NAME = Path("results") / "baseline.json"
 """Path of the committed file below the home folder."""
 
+_STRICT = ConfigDict(strict=True, extra="forbid")
 _WRITE = "write one with `carnet-bench check --update`"
 
 
@@ -41,6 +44,23 @@ class Baseline:
     commit: str | None
     conditions: dict[str, Any]
     methods: dict[str, dict[str, Any]]
+    accuracy: dict[str, dict[str, Any]]
+    speed: dict[str, Any] | None
+
+
+class _Measured(BaseModel):
+    model_config = _STRICT
+    counts: dict[str, int | None] = {}
+    golden: Annotated[dict[str, Any], AfterValidator(from_dict)] = {}
+    failed: dict[str, str] = {}
+
+
+class _Document(BaseModel):
+    model_config = _STRICT
+    version: int = Field(alias="schema")
+    commit: str | None
+    conditions: dict[str, Any]
+    methods: dict[str, _Measured]
     accuracy: dict[str, dict[str, Any]]
     speed: dict[str, Any] | None
 
@@ -73,47 +93,15 @@ def read_baseline(path: Path) -> Baseline:
         raise RefusedInput(f"{path}: cannot read ({said})", then=_WRITE) from error
     try:
         document = strict_json(text)
+        _Document.model_validate(document)
+    except ValidationError as error:
+        raise RefusedInput(f"{path}: not a baseline: {fault(error)}", then=_WRITE) from error
     except (ValueError, RecursionError) as error:
         raise RefusedInput(f"{path}: not a baseline ({error})", then=_WRITE) from error
-    wanted: dict[str, type | tuple[type, ...]] = {
-        "schema": int,
-        "commit": (str, type(None)),
-        "conditions": dict,
-        "methods": dict,
-        "accuracy": dict,
-        "speed": (dict, type(None)),
-    }
-    keys = sorted(document) if isinstance(document, dict) else type(document).__name__
-    if keys != sorted(wanted):
-        raise RefusedInput(f"{path}: not a baseline: keys {keys}, expected {sorted(wanted)}", then=_WRITE)
     if document["schema"] != SCHEMA:
         raise RefusedInput(f"{path}: schema {document['schema']!r}; this version reads {SCHEMA}", then=_WRITE)
-    for name, kind in wanted.items():
-        if not isinstance(document[name], kind):
-            raise RefusedInput(f"{path}: {name} is a {type(document[name]).__name__}", then=_WRITE)
-    for name, method in document["methods"].items():
-        _check_method(path, name, method)
-    for identifier, record in document["accuracy"].items():
-        if not isinstance(record, dict):
-            raise RefusedInput(f"{path}: accuracy {identifier} is a {type(record).__name__}", then=_WRITE)
     del document["schema"]
     return Baseline(**document)
-
-
-def _check_method(path: Path, name: str, method: Any) -> None:
-    if not isinstance(method, dict) or not set(method) <= {"counts", "golden", "failed"}:
-        raise RefusedInput(f"{path}: {name} is not the measurements of a method", then=_WRITE)
-    counts = method.get("counts", {})
-    wrong = [key for key, value in counts.items() if not isinstance(value, int | None)]
-    if wrong:
-        raise RefusedInput(f"{path}: {name}: {wrong[0]} is {counts[wrong[0]]!r}; expected a whole number")
-    if "golden" in method:
-        try:
-            from_dict(method["golden"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise RefusedInput(
-                f"{path}: {name}: golden is not a fingerprint ({error})", then=_WRITE
-            ) from error
 
 
 def _pretty(value: Any, depth: int) -> str:

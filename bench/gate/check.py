@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def check(
 
 def updated(settings: Settings, progress: Progress = lambda *_: None) -> Baseline:
     """Return a baseline of this tree; speed that is not requested is kept from the existing file."""
-    measured = dict(_measured_here(METHODS, list(METHODS), MEASURED, progress))
+    measured = dict(_measured_here(METHODS, (), MEASURED, progress))
     commit, dirty = repository_state(package_root())
     path = settings.home / NAME
     speed = read_baseline(path).speed if path.is_file() and "speed" not in settings.kinds else None
@@ -127,8 +127,7 @@ def _check_file(path: Path, settings: Settings, progress: Progress, methods: Map
     findings = []
     if settings.measured:
         before = _chosen(known.methods, methods, settings.names)
-        names = [name for name in methods if not settings.names or name in settings.names]
-        now = dict(_measured_here(methods, names, settings.measured, progress))
+        now = dict(_measured_here(methods, settings.names, settings.measured, progress))
         findings += compare_methods(before, now, settings.measured, (known.conditions, conditions()))
     if "accuracy" in settings.kinds:
         # the records of the tree that the file lies in, HOME/results/baseline.json
@@ -151,8 +150,7 @@ def _check_revision(
         if settings.measured:
             before = dict(_measured_there(tree, title, settings, progress))
             before = _chosen(before, methods, settings.names)
-            names = [name for name in methods if not settings.names or name in settings.names]
-            now = dict(_measured_here(methods, names, settings.measured, progress))
+            now = dict(_measured_here(methods, settings.names, settings.measured, progress))
             # one machine, one torch, one moment: golden outputs must be bit-identical
             findings += compare_methods(before, now, settings.measured, ({}, {}))
         if "accuracy" in settings.kinds:
@@ -173,8 +171,9 @@ def _chosen(
 
 
 def _measured_here(
-    methods: Mapping[str, Method], names: list[str], kinds: Iterable[str], progress: Progress
+    methods: Mapping[str, Method], wanted: Sequence[str], kinds: Iterable[str], progress: Progress
 ) -> Iterator[tuple[str, Measured]]:
+    names = [name for name in methods if not wanted or name in wanted]
     for number, pair in enumerate(measurements(methods, names, kinds), start=1):
         progress("methods, here", number / len(names))
         yield pair

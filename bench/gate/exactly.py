@@ -10,13 +10,12 @@ from bench.gate.fingerprint import TOLERANCE, difference, from_dict
 
 Methods = Mapping[str, Mapping[str, Any]]
 """Measurements by method, see ``bench.gate.measuring``."""
+Conditions = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""Conditions of the golden outputs in the baseline and here."""
 
 
 def compare_methods(
-    before: Methods,
-    now: Methods,
-    kinds: Iterable[str],
-    conditions: tuple[Mapping[str, Any], Mapping[str, Any]],
+    before: Methods, now: Methods, kinds: Iterable[str], conditions: Conditions
 ) -> list[Finding]:
     """Compare each method with itself in the baseline; those on one side only are listed.
 
@@ -45,11 +44,7 @@ def compare_methods(
 
 
 def _compared(
-    kind: str,
-    name: str,
-    before: Mapping[str, Any],
-    now: Mapping[str, Any],
-    conditions: tuple[Mapping[str, Any], Mapping[str, Any]],
+    kind: str, name: str, before: Mapping[str, Any], now: Mapping[str, Any], conditions: Conditions
 ) -> Finding:
     if kind in now.get("failed", {}):
         if kind in before:
@@ -78,12 +73,7 @@ def _from_to(old: int | None, new: int | None) -> str:
     return f"{old:,} -> {new:,} ({new - old:+,})"
 
 
-def _golden(
-    name: str,
-    before: Mapping[str, Any],
-    now: Mapping[str, Any],
-    conditions: tuple[Mapping[str, Any], Mapping[str, Any]],
-) -> Finding:
+def _golden(name: str, before: Mapping[str, Any], now: Mapping[str, Any], conditions: Conditions) -> Finding:
     first, second = from_dict(before), from_dict(now)
     if first.shape != second.shape:
         return Finding("golden", name, "changed", f"shape {list(first.shape)} -> {list(second.shape)}")

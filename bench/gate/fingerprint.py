@@ -79,17 +79,16 @@ def fingerprint(output: Array) -> Fingerprint:
 
 def from_dict(document: Mapping[str, Any]) -> Fingerprint:
     """Return the fingerprint that ``Fingerprint.as_dict`` gave; a wrong key or type is a ValueError."""
-    numbers = {name: document[name] for name in ("projections", "samples")}
-    if set(document) != {"shape", "largest", *numbers}:
+    if set(document) != {"shape", "largest", "projections", "samples"}:
         raise ValueError(f"keys {sorted(document)}; expected largest, projections, samples, shape")
-    for name, values in {"largest": [document["largest"]], "shape": document["shape"], **numbers}.items():
+    for name, values in {**document, "largest": [document["largest"]]}.items():
         if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
             raise ValueError(f"{name} is {values!r}; expected numbers")
     return Fingerprint(
         tuple(document["shape"]),
         float(document["largest"]),
-        tuple(map(float, numbers["projections"])),
-        tuple(map(float, numbers["samples"])),
+        tuple(map(float, document["projections"])),
+        tuple(map(float, document["samples"])),
     )
 
 

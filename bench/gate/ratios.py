@@ -119,14 +119,11 @@ def take_pair(
     """Take the rounds of one pair, A B B A A B ..., and judge both sides."""
     first_ms: list[float] = []
     second_ms: list[float] = []
+    sides = [(first, first_ms), (second, second_ms)]
     before = counters()
     for number in range(rules.rounds):
-        if (number % 2 == 0) == first_leads:
-            first_ms.append(first())
-            second_ms.append(second())
-        else:
-            second_ms.append(second())
-            first_ms.append(first())
+        for sample, times_ms in sides if (number % 2 == 0) == first_leads else reversed(sides):
+            times_ms.append(sample())
     share = foreign_share(before, counters())
     reasons = (
         reason for times in (first_ms, second_ms) for reason in reasons_against(times, share, rules.sample)

@@ -97,13 +97,8 @@ def _sigterm_raises() -> Iterator[None]:
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # a hook sets GIT_DIR and the like, which would answer for another repository
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(repository), *arguments]
     try:
-        return subprocess.run(
-            ["git", "-C", str(repository), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError as error:
         raise RefusedInput(f"baseline: git cannot be run ({error.strerror})") from error

@@ -35,9 +35,8 @@ def serve_samples(
     """
     torch.set_num_threads(asked["threads"])
     with torch.inference_mode():
-        calls: dict[str, Call] = {
-            asked["model"]: network_call(asked["model"], asked["classes"], tuple(asked["size_hw"]))
-        }
+        model, size_hw = asked["model"], tuple(asked["size_hw"])
+        calls: dict[str, Call] = {model: network_call(model, asked["classes"], size_hw)}
         if asked["reference"]:
             calls[REFERENCE] = reference()
         say({"warm_ms": {name: _warm_ms(call) for name, call in calls.items()}})

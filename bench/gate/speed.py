@@ -18,16 +18,7 @@ from bench.errors import BenchError
 from bench.gate.exactly import unlike
 from bench.gate.findings import Finding, verdict_of
 from bench.gate.processes import Worker, worker
-from bench.gate.ratios import (
-    Pair,
-    Ratio,
-    Rules,
-    Sample,
-    interval,
-    interval_between,
-    take_pairs,
-    valid_logs,
-)
+from bench.gate.ratios import Pair, Ratio, Rules, Sample, interval, interval_between, take_pairs, valid_logs
 
 CLASSES = 19
 _SAMPLE_MS = 10.0
@@ -63,15 +54,8 @@ class Asked:
 
     def of(self, model: str, *, reference: bool) -> str:
         """Return a worker's task, see ``bench.gate.sampling``."""
-        return json.dumps(
-            {
-                "model": model,
-                "classes": CLASSES,
-                "size_hw": self.size_hw,
-                "threads": self.threads,
-                "reference": reference,
-            }
-        )
+        numbers = {"classes": CLASSES, "size_hw": self.size_hw, "threads": self.threads}
+        return json.dumps({"model": model, **numbers, "reference": reference})
 
 
 def compare_trees(
@@ -200,19 +184,13 @@ def _pairs(trees: Sequence[tuple[Path, str]], model: str, asked: Asked, progress
             alive[:] = [stack.enter_context(worker(*tree, task, asked.threads)) for tree in trees]
             warm_ms, *_ = [one.answer()["warm_ms"] for one in alive]
             first = model if len(trees) > 1 else _REFERENCE
-            yield (
-                _sampled(alive[0], first, _calls(warm_ms[first])),
-                _sampled(alive[-1], model, _calls(warm_ms[model])),
-            )
+            yield _sampled(alive[0], first, warm_ms), _sampled(alive[-1], model, warm_ms)
 
     return take_pairs(open_pair, lambda: _read_cpu_of(alive), asked.rules, partial(progress, model))
 
 
-def _calls(warm_ms: float) -> int:
-    return max(1, math.ceil(_SAMPLE_MS / warm_ms)) if warm_ms > 0 else 1
-
-
-def _sampled(one: Worker, name: str, calls: int) -> Sample:
+def _sampled(one: Worker, name: str, warm_ms: Mapping[str, float]) -> Sample:
+    calls = max(1, math.ceil(_SAMPLE_MS / warm_ms[name])) if warm_ms[name] > 0 else 1
     return lambda: float(one.ask(f"{name} {calls}")["ms"])
 
 

@@ -125,7 +125,7 @@ class Record(BaseModel):
         try:
             record = cls.model_validate({name: value for name, value in document.items() if name != "kind"})
         except ValidationError as error:
-            raise RefusedInput(f"{source}: {_fault(error)}") from error
+            raise RefusedInput(f"{source}: {fault(error)}") from error
         record._stored = document
         if record.valid == bool(record.reasons):
             raise RefusedInput(
@@ -227,7 +227,7 @@ def from_json(text: str | bytes, source: object) -> Record:
     return record
 
 
-def _fault(error: ValidationError) -> str:
+def fault(error: ValidationError) -> str:
     """Return the first fault in one line: key, what was found and what is expected."""
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
@@ -235,6 +235,8 @@ def _fault(error: ValidationError) -> str:
         return f"{key} is missing"
     if first["type"] == "extra_forbidden":
         return f"{key} is a key that this version does not know"
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
     found = first["input"]
     shown = repr(found) if isinstance(found, bool | int | float | str) else f"a {type(found).__name__}"
     return f"{key} is {shown[:80]}; expected {first['msg'].removeprefix('Input should be ')}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +42,6 @@ class Accuracy:
     miou: float
     loss: float
     max_loss: float
-
-    def as_values(self) -> dict[str, Any]:
-        """Return it as a record holds it."""
-        return dataclasses.asdict(self)
 
     def __str__(self) -> str:
         return (
@@ -133,16 +128,9 @@ class Judge:
         RefusedInput
             The loss is above ``max_loss``.
         """
-        found = Accuracy(
-            self.data.name,
-            self.data.split,
-            len(self.data),
-            manifest_digest(self.data),
-            eager_miou,
-            miou,
-            eager_miou - miou,
-            self.max_loss,
-        )
+        data, loss = self.data, eager_miou - miou
+        digest = manifest_digest(data)
+        found = Accuracy(data.name, data.split, len(data), digest, eager_miou, miou, loss, self.max_loss)
         if found.loss > self.max_loss:
             raise RefusedInput(
                 f"{name}: {found}",

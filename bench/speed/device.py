@@ -51,15 +51,8 @@ def open_device(name: str) -> Device:
     """
     device = launch_fabric(name).device
     heap = keep_heap() if device.type == "cpu" else "system"
-    return Device(device, _waiting_for(device), layout_of_device(device), heap)
-
-
-def _waiting_for(device: torch.device) -> Callable[[], None]:
-    if device.type == "cuda":
-        return lambda: torch.cuda.synchronize(device)
-    if device.type == "mps":
-        return torch.mps.synchronize
-    return lambda: None
+    waits = {"cuda": lambda: torch.cuda.synchronize(device), "mps": torch.mps.synchronize}
+    return Device(device, waits.get(device.type, lambda: None), layout_of_device(device), heap)
 
 
 def layout_of_device(device: torch.device) -> torch.memory_format:

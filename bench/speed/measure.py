@@ -5,19 +5,19 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from baselines.method import Method
-from bench.clock.clock import Progress, time_models
-from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.clock.clock import Clock, Counters, Progress, time_models
+from bench.clock.machine_state import cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
-from bench.speed.device import Device, measuring_conditions
-from bench.speed.plan import plan_speed
-from bench.speed.repeats import Repeat, Subject, time_repeats
+from bench.speed.device import measuring_conditions, open_device
+from bench.speed.plan import Plan
+from bench.speed.repeats import time_repeats
 from bench.speed.roofline import measure_rates
 from bench.speed.speed_record import Timed, speed_records
 from bench.speed.subjects import prepare_subjects
@@ -42,8 +42,8 @@ def measure_speed(
     protocol: Protocol | None = None,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    counters: Callable[[], CpuReading] = read_cpu,
+    clock: Clock = time.perf_counter_ns,
+    counters: Counters = read_cpu,
 ) -> list[SpeedRecord]:
     """Time methods against each other, each in every variant, on inputs that never repeat.
 
@@ -90,17 +90,11 @@ def measure_speed(
         A network cannot be built, fails on this input, or is another network in an engine.
     """
     protocol = protocol or Protocol()
-    plan = plan_speed(
-        methods,
-        size_hw,
-        num_classes=num_classes,
-        batch=batch,
-        device=device,
-        variants=variants,
-        trained=trained,
-        clock=clock,
-    )
-    began_ns = plan.began_ns
+    began_ns = clock()
+    plan = Plan(methods, variants, size_hw, num_classes, batch, open_device(device), trained)
+    plan.require()
+    # before the conditions: the counters see no operation in inference mode
+    gmacs = plan.gmacs()
     with measuring_conditions(threads) as threads_in_force:
         provenance = {
             (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
@@ -114,10 +108,12 @@ def measure_speed(
         subjects = {name: one.subject for name, one in ready.items()}
         rates = measure_rates(plan.device, seconds=min(0.5, protocol.budget_s / 40), clock=clock)
         share_s = protocol.budget_s * _REPEAT_BUDGET_SHARE / len(subjects)
-        watched = {
-            name: _watched(subject, plan.device, share_s, clock, counters)
-            for name, subject in subjects.items()
-        }
+        watched = {}
+        for name, subject in subjects.items():
+            # no sample counts here, and one network runs alone
+            with PeakMemory(plan.device.torch_device) as peak:
+                repeat = time_repeats(subject, plan.device, share_s, clock, counters)
+            watched[name] = (repeat, peak)
         spent_s = (clock() - began_ns) / 1e9
         samples = time_models(
             {name: subject.call for name, subject in subjects.items()},
@@ -129,18 +125,5 @@ def measure_speed(
             progress=progress,
         )
         run = secrets.token_hex(8)
-        timed = Timed(measurements, provenance, ready, watched, samples, rates, cpu_mhz(), run)
+        timed = Timed(measurements, gmacs, provenance, ready, watched, samples, rates, cpu_mhz(), run)
     return speed_records(plan, timed)
-
-
-def _watched(
-    subject: Subject,
-    device: Device,
-    budget_s: float,
-    clock: Callable[[], int],
-    counters: Callable[[], CpuReading],
-) -> tuple[Repeat, PeakMemory]:
-    """Time repeated inputs, and watch the memory: no sample counts here, and one network runs alone."""
-    with PeakMemory(device.torch_device) as peak:
-        repeat = time_repeats(subject, device, budget_s, clock, counters)
-    return repeat, peak

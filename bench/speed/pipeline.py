@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from baselines.method import Method
-from bench.clock.clock import Progress, time_models
-from bench.clock.machine_state import CpuReading, cpu_mhz, read_cpu
+from bench.clock.clock import Clock, Counters, Progress, time_models
+from bench.clock.machine_state import cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
@@ -112,8 +112,8 @@ def measure_end_to_end(
     protocol: Protocol | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
-    counters: Callable[[], CpuReading] = read_cpu,
+    clock: Clock = time.perf_counter_ns,
+    counters: Counters = read_cpu,
 ) -> SpeedRecord:
     """Time a network with random weights from image files to label maps, and each part by itself.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from baselines.method import Method
 from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.results.record_types import SpeedIdentity
-from bench.speed.device import Device, open_device
+from bench.speed.device import Device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
 from bench.speed.identity import speed_identity
@@ -34,15 +34,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every method in every variant; see `measure_speed` for the attributes.
-
-    Attributes
-    ----------
-    gmacs
-        Multiply-adds of one image in 10^9 by method's name; None with the reason when they cannot be counted.
-    began_ns
-        Start of the budget.
-    """
+    """Every method in every variant; see `measure_speed` for the attributes."""
 
     methods: Sequence[Method]
     variants: Sequence[Variant]
@@ -51,8 +43,36 @@ class Plan:
     batch: int
     device: Device
     trained: TrainedSubject | None = None
-    gmacs: Mapping[str, tuple[float | None, list[str]]] = field(default_factory=dict)
-    began_ns: int = 0
+
+    def require(self) -> None:
+        """Refuse what cannot be measured together.
+
+        Raises
+        ------
+        UsageError
+            See `measure_speed`.
+        """
+        names, trained = [method.name for method in self.methods], self.trained
+        if not names or len(set(names)) != len(names):
+            raise UsageError(f"models '{' '.join(names)}': name at least one, each once")
+        if self.batch < 1:
+            raise UsageError(f"batch {self.batch}: expected 1 or more")
+        if trained is not None and (len(names) != 1 or self.num_classes != trained.num_classes):
+            raise UsageError(
+                f"weights of one run for {len(names)} models and {self.num_classes} classes; expected one "
+                f"model and the weights' {trained.num_classes} classes"
+            )
+        for variant in self.variants:
+            ready = trained is not None and trained.judge is not None and trained.calibration is not None
+            if variant.precision == "int8" and "int8" in find_engine(variant.engine).precisions and not ready:
+                require_calibration(None, variant.engine)
+        wanted = [variant.identity(self.device) for variant in self.variants]
+        if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
+            raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
+
+    def gmacs(self) -> dict[str, tuple[float | None, list[str]]]:
+        """Return 10^9 multiply-adds of an image by method's name; None with the reason if not counted."""
+        return {method.name: _gmacs(method, self.num_classes, self.size_hw) for method in self.methods}
 
     def measurements(self, threads: int) -> list[Measurement]:
         """Return what is measured with this number of threads, method by method."""
@@ -63,58 +83,9 @@ class Plan:
         ]
 
     def _identity(self, method: Method, variant: Variant, threads: int) -> dict[str, Any]:
-        identity = speed_identity(
-            method,
-            variant,
-            self.size_hw,
-            self.device,
-            num_classes=self.num_classes,
-            batch=self.batch,
-            threads=threads,
-        )
+        numbers = {"num_classes": self.num_classes, "batch": self.batch, "threads": threads}
+        identity = speed_identity(method, variant, self.size_hw, self.device, **numbers)
         return identity if self.trained is None else identity | self.trained.identity(variant.precision)
-
-
-def plan_speed(
-    methods: Sequence[Method],
-    size_hw: tuple[int, int],
-    *,
-    num_classes: int,
-    batch: int,
-    device: str,
-    variants: Sequence[Variant],
-    trained: TrainedSubject | None,
-    clock: Callable[[], int],
-) -> Plan:
-    """Check what `measure_speed` was called with, open the device and count each method's operations.
-
-    Raises
-    ------
-    UsageError
-        See `measure_speed`.
-    """
-    names = [method.name for method in methods]
-    if not names or len(set(names)) != len(names):
-        raise UsageError(f"models '{' '.join(names)}': name at least one, each once")
-    if batch < 1:
-        raise UsageError(f"batch {batch}: expected 1 or more")
-    if trained is not None and (len(names) != 1 or num_classes != trained.num_classes):
-        raise UsageError(
-            f"weights of one run for {len(names)} models and {num_classes} classes; expected one model "
-            f"and the weights' {trained.num_classes} classes"
-        )
-    for variant in variants:
-        ready = trained is not None and trained.judge is not None and trained.calibration is not None
-        if variant.precision == "int8" and "int8" in find_engine(variant.engine).precisions and not ready:
-            require_calibration(None, variant.engine)
-    began_ns = clock()
-    there = open_device(device)
-    wanted = [variant.identity(there) for variant in variants]
-    if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
-        raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
-    # before the conditions: the counters see no operation in inference mode
-    gmacs = {method.name: _gmacs(method, num_classes, size_hw) for method in methods}
-    return Plan(methods, variants, size_hw, num_classes, batch, there, trained, gmacs, began_ns)
 
 
 def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.clock.clock import time_models
-from bench.clock.machine_state import CpuReading
+from bench.clock.clock import Clock, Counters, time_models
 from bench.clock.protocol import Protocol
 from bench.clock.statistics import quantile
 from bench.speed.device import Device
@@ -95,11 +94,7 @@ class Repeat:
 
 
 def time_repeats(
-    subject: Subject,
-    device: Device,
-    budget_s: float,
-    clock: Callable[[], int],
-    counters: Callable[[], CpuReading],
+    subject: Subject, device: Device, budget_s: float, clock: Clock, counters: Counters
 ) -> Repeat:
     """Time fresh and repeated inputs in turn; the input repeated has been answered once before."""
     timed = time_models(

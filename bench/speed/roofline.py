@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
+from bench.clock.clock import Clock
 from bench.speed.device import Device
 
-_GEMM_SIDE = {"cpu": 1024}
-_GEMM_SIDE_ACCELERATOR = 8192
-_COPY_MIB = {"cpu": 64}  # well above the last cache of most CPUs
-_COPY_MIB_ACCELERATOR = 1024
 _MOST_REPETITIONS = 1000
 
 
@@ -47,7 +44,7 @@ def measure_rates(
     seconds: float = 0.5,
     gemm_side: int | None = None,
     copy_mib: int | None = None,
-    clock: Callable[[], int] = time.perf_counter_ns,
+    clock: Clock = time.perf_counter_ns,
 ) -> Rates:
     """Measure the rate of `torch.mm` and of a copy on this device, with the threads in force.
 
@@ -67,8 +64,9 @@ def measure_rates(
     clock
         Monotonic nanoseconds.
     """
-    side = gemm_side or _GEMM_SIDE.get(device.kind, _GEMM_SIDE_ACCELERATOR)
-    mib = copy_mib or _COPY_MIB.get(device.kind, _COPY_MIB_ACCELERATOR)
+    # 64 MiB are well above the last cache of most CPUs
+    usual_side, usual_mib = (1024, 64) if device.kind == "cpu" else (8192, 1024)
+    side, mib = gemm_side or usual_side, copy_mib or usual_mib
     left = torch.ones(side, side, device=device.torch_device)
     right, product = torch.ones_like(left), torch.empty_like(left)
     gemm_s = _shortest_s(lambda: torch.mm(left, right, out=product), device, seconds, clock)
@@ -91,9 +89,7 @@ def gemm_bound_ms(gmacs: float, rates: Rates) -> float:
     return gmacs / rates.gemm_gmacs_per_s * 1000.0
 
 
-def _shortest_s(
-    call: Callable[[], object], device: Device, seconds: float, clock: Callable[[], int]
-) -> float:
+def _shortest_s(call: Callable[[], object], device: Device, seconds: float, clock: Clock) -> float:
     call()
     device.synchronise()
     times_ns: list[int] = []

@@ -24,6 +24,8 @@ class Timed:
 
     Attributes
     ----------
+    gmacs
+        As `Plan.gmacs`.
     provenance
         By the method's name, and whether it was deployed.
     run
@@ -33,6 +35,7 @@ class Timed:
     """
 
     measurements: list[Measurement]
+    gmacs: Mapping[str, tuple[float | None, list[str]]]
     provenance: Mapping[tuple[str, bool], Mapping[str, Any]]
     ready: Mapping[str, Ready]
     watched: Mapping[str, tuple[Repeat, PeakMemory]]
@@ -50,7 +53,7 @@ def speed_records(plan: Plan, timed: Timed) -> list[SpeedRecord]:
 def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
     name = one.title
     ready, samples, (repeat, peak) = timed.ready[name], timed.samples[name], timed.watched[name]
-    gmacs, notes = plan.gmacs[one.method.name]
+    gmacs, notes = timed.gmacs[one.method.name]
     if one.variant.precision != "fp32":
         gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
     if one.variant.deploy:
@@ -65,7 +68,7 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         "interleaved_with": [other for other in timed.ready if other != name],
         **_bound(samples, None if gmacs is None else gmacs * plan.batch, timed.rates),
         **({} if ready.parity is None else {"parity": as_values(ready.parity)}),
-        **({} if ready.accuracy is None else {"accuracy": ready.accuracy.as_values()}),
+        **({} if ready.accuracy is None else {"accuracy": dataclasses.asdict(ready.accuracy)}),
     }
     engine = {"engine_versions": dict(ready.versions)} if ready.versions else {}
     return SpeedRecord.make(
@@ -95,18 +98,12 @@ def chosen_values(samples: Samples, batch: int = 1) -> dict[str, Any]:
 
 
 def _other_samples(samples: Samples) -> dict[str, Any]:
-    return {
-        "warmup_ms": list(samples.warmup_ms),
-        "warmup_stable": samples.warmup_stable,
-        "discarded": [
-            {
-                "samples_ms": list(one.times_ms),
-                "foreign_share": one.foreign_share,
-                "reasons": list(one.reasons),
-            }
-            for one in samples.discarded
-        ],
-    }
+    discarded = [
+        {"samples_ms": list(one.times_ms), "foreign_share": one.foreign_share, "reasons": list(one.reasons)}
+        for one in samples.discarded
+    ]
+    warmup = {"warmup_ms": list(samples.warmup_ms), "warmup_stable": samples.warmup_stable}
+    return {**warmup, "discarded": discarded}
 
 
 def _bound(samples: Samples, gmacs: float | None, rates: Rates) -> Mapping[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
 
 from baselines.method import Method, import_named
+from bench.cost.meta import build_checked
 from bench.errors import BenchError, RefusedInput
 from bench.speed.accuracy import Accuracy
 from bench.speed.device import Device
@@ -53,24 +53,12 @@ def build_network(method: Method, num_classes: int, device: Device) -> nn.Module
     RefusedInput
         The builder fails, or returns something else.
     """
-    try:
-        # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
-        with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            network: Any = method.build(num_classes)
-            if not isinstance(network, nn.Module):
-                raise RefusedInput(
-                    f"{method.name}: its builder returned a {type(network).__name__}, not a torch module"
-                )
-            # one after the other: torch types no overload that takes both
-            return network.eval().to(device.torch_device).to(memory_format=device.memory_format)
-    except RefusedInput:
-        raise
-    except Exception as error:
-        raise RefusedInput(
-            f"{method.name}: its builder failed for num_classes={num_classes}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
+    with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_checked(method, num_classes).eval()
+        # one after the other: torch types no overload that takes both
+        return network.to(device.torch_device).to(memory_format=device.memory_format)
 
 
 def deployed(network: nn.Module, size_hw: tuple[int, int], name: str) -> nn.Module:

@@ -213,10 +213,6 @@ def _read(
             digest.update(sample.image.contiguous().numpy().tobytes())
         found.append(images)
         progress("reading images", min(1.0, (number + 1) * shape[0] / count))
-    source: dict[str, Any] = {
-        "data": data.name,
-        "split": data.split,
-        "images": count,
-        "images_sha256": digest.hexdigest(),
-    }
+    read = {"images": count, "images_sha256": digest.hexdigest()}
+    source: dict[str, Any] = {"data": data.name, "split": data.split, **read}
     return Calibration(found, source, wanted.method, wanted.fp32_convolutions, progress)

@@ -48,7 +48,10 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Pa
     path = folder / f"step-{step:08d}.ckpt"
     if path.exists() or marker_of(path).exists():
         _make_way(path)
-    content = _serialised(state, path)
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)  # noqa: TID251 - into memory; write_new puts it on disk
+    content = buffer.getvalue()
+    _parsed(content, path)  # so that it can be loaded without running code
     digest = hashlib.sha256(content).hexdigest()
     try:
         _write(path, content)
@@ -162,15 +165,6 @@ def _write(path: Path, content: bytes) -> None:
         raise RefusedInput(
             f"{path}: another run has written it", then="give each run a folder of its own"
         ) from None
-
-
-def _serialised(state: Mapping[str, Any], path: Path) -> bytes:
-    """Return the state's bytes, and make sure that they can be loaded without running code."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)  # noqa: TID251 - into memory; write_new puts it on disk
-    content = buffer.getvalue()
-    _parsed(content, path)
-    return content
 
 
 def _parsed(content: bytes, path: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _PEER = "model."
 _STREAM = re.compile(r"\w+_stream\.")
 # a ResNet's, a MobileNet's or VGG16's, as an encoder names it
 _STAGE = re.compile(r"(?:model\.|\w+_stream\.)?(layer[1-4]|blocks\.\d+|conv\d_\d|fc[67])\.")
-_FIRST_EXPANSION = ("blocks.0.0.conv_pw.", "blocks.0.0.bn1.")
+_FIRST_EXPANSION = re.compile(r"blocks\.0\.0\.(conv_pw|bn1)\.")
 _SEGNET_NORM = re.compile(r"bn\d_\d\.")
 
 
@@ -66,7 +66,8 @@ def placed(encoder: nn.Module, tensors: Tensors) -> tuple[dict[str, Tensor], tup
             for name, tensor in tensors.items()
             for place in [stream + name for stream in streams if stream + name in own] or [name]
         }
-    kept = {name: tensor for name, tensor in own.items() if _keeps_its_start(encoder, name)}
+    starts = _FIRST_EXPANSION if isinstance(encoder, MobileNetV2) else _SEGNET_NORM
+    kept = {name: tensor for name, tensor in own.items() if starts.match(name)}
     stages = {_stage(name) for name in own}
     left = {stage for name in renamed if (stage := _stage(name)) is not None and stage not in stages}
     fitting = {name: tensor for name, tensor in renamed.items() if _stage(name) not in left}
@@ -76,12 +77,6 @@ def placed(encoder: nn.Module, tensors: Tensors) -> tuple[dict[str, Tensor], tup
 def _stage(name: str) -> str | None:
     match = _STAGE.match(name)
     return match[1] if match else None
-
-
-def _keeps_its_start(encoder: nn.Module, name: str) -> bool:
-    if isinstance(encoder, MobileNetV2):
-        return name.startswith(_FIRST_EXPANSION)
-    return _SEGNET_NORM.match(name) is not None
 
 
 def _carnet_name(name: str) -> str:

@@ -32,8 +32,7 @@ def choose_kernels(
     UsageError
         `VARIABLE` is neither ``fast`` nor ``torch``.
     """
-    wanted = chosen(VARIABLE, "fast", "torch")
-    if wanted == "torch" or device != "cpu" or precision != "32-true":
+    if chosen(VARIABLE, "fast", "torch") == "torch" or device != "cpu" or precision != "32-true":
         return None
     use_fast_training(network, criterion)
     return compiler_in_use(network)

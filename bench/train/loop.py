@@ -93,13 +93,8 @@ class Trainer:
         self.model, self.optimiser = fabric.setup(self.network, build_optimiser(self.network, recipe))
         self.mean = WeightsMean(self.network, recipe.ema_decay) if recipe.ema_decay else None
         self.update = Update(recipe, self.model, self.optimiser, criterion, statistics, fabric)
-        self.transform = TrainTransform(
-            recipe.crop,
-            recipe.scale,
-            recipe.flip,
-            fill=statistics.mean_colour(),
-            short_side_least=recipe.short_side_least,
-        )
+        fill, least = statistics.mean_colour(), recipe.short_side_least
+        self.transform = TrainTransform(recipe.crop, recipe.scale, recipe.flip, fill, least)
         self.step_images = recipe.batch * recipe.accumulate
         self.epoch_steps = steps_per_epoch(len(data), self.step_images)
         self.state = State()
@@ -107,11 +102,6 @@ class Trainer:
         self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean)
         self.journal: Journal = Journals(())
         self._stop_request = StopRequest()
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole run."""
-        return self.recipe.epochs * self.epoch_steps
 
     @property
     def evaluated(self) -> nn.Module:
@@ -213,10 +203,12 @@ class Trainer:
         saved_at = time.monotonic()
         for batch in self._batches(epoch, done):
             loss = self.one_step(batch)
-            progress(self.state.step, self.total_steps, loss)
+            progress(self.state.step, self.recipe.epochs * self.epoch_steps, loss)
             self._stop_if_asked()
             is_last = self.state.step % self.epoch_steps == 0
-            if not is_last and self._is_due(time.monotonic() - saved_at > self.recipe.checkpoint_every_s):
+            is_due = float(time.monotonic() - saved_at > self.recipe.checkpoint_every_s)
+            # every process takes part in a checkpoint, and their clocks differ
+            if not is_last and agreed(self.fabric, is_due, "max") > 0:
                 self.save()
                 saved_at = time.monotonic()
 
@@ -261,10 +253,6 @@ class Trainer:
         self.model.train()
         if self.recipe.freeze_encoder_bn:
             freeze_encoder(self.network)
-
-    def _is_due(self, here: bool) -> bool:
-        # every process takes part in a checkpoint, and their clocks differ
-        return agreed(self.fabric, float(here), "max") > 0
 
     def _stop_if_asked(self) -> None:
         number = int(agreed(self.fabric, float(self._stop_request.number or 0), "max"))

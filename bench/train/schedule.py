@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -38,22 +37,19 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         The network has no part named ``encoder`` while the two rates differ.
     """
     encoder = getattr(network, "encoder", None)
-    if encoder is None:
-        if recipe.encoder_lr != recipe.decoder_lr:
-            raise RefusedInput(
-                f"{recipe.model} has no 'encoder', so encoder_lr = {recipe.encoder_lr} and decoder_lr = "
-                f"{recipe.decoder_lr}: expected equal rates"
-            )
-        encoder_parameters: list[nn.Parameter] = []
-    else:
-        encoder_parameters = list(trained(encoder.parameters()))
-    taken = {id(parameter) for parameter in encoder_parameters}
-    rest = [parameter for parameter in trained(network.parameters()) if id(parameter) not in taken]
+    if encoder is None and recipe.encoder_lr != recipe.decoder_lr:
+        raise RefusedInput(
+            f"{recipe.model} has no 'encoder', so encoder_lr = {recipe.encoder_lr} and decoder_lr = "
+            f"{recipe.decoder_lr}: expected equal rates"
+        )
+    of_encoder = [] if encoder is None else [one for one in encoder.parameters() if one.requires_grad]
+    taken = {id(parameter) for parameter in of_encoder}
+    rest = [one for one in network.parameters() if one.requires_grad and id(one) not in taken]
     groups = [
-        {"params": encoder_parameters, "lr": recipe.encoder_lr, "initial_lr": recipe.encoder_lr},
-        {"params": rest, "lr": recipe.decoder_lr, "initial_lr": recipe.decoder_lr},
+        {"params": parameters, "lr": rate, "initial_lr": rate}
+        for parameters, rate in ((of_encoder, recipe.encoder_lr), (rest, recipe.decoder_lr))
+        if parameters
     ]
-    groups = [group for group in groups if group["params"]]
     return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 
@@ -61,8 +57,3 @@ def set_rates(optimiser: torch.optim.Optimizer, scale: float) -> None:
     """Set each group's rate to its initial rate times ``scale``."""
     for group in optimiser.param_groups:
         group["lr"] = group["initial_lr"] * scale
-
-
-def trained(parameters: Iterable[nn.Parameter]) -> Iterable[nn.Parameter]:
-    """Return the trainable parameters."""
-    return (parameter for parameter in parameters if parameter.requires_grad)

@@ -100,12 +100,19 @@ def evaluate_run(
         padded_to=None if method.sizes == ANY else str(method.sizes),
         data_options=None if data.synthetic or not recipe.data_options else dict(recipe.data_options),
     )
+    # what a reader of the scores must know of the data, the views and doubtful scores
+    remarks = [
+        *(["synthetic data"] if data.synthetic else []),
+        *data_notes(data),
+        *([] if views.single else [str(views)]),
+        *doubts(data.name, values["miou"]),
+    ]
     record = AccuracyRecord.make(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
         provenance,
         smoke=recipe.smoke,
-        notes=list(dict.fromkeys([*trained.notes, *_remarks(data, values, views)])),
+        notes=list(dict.fromkeys([*trained.notes, *remarks])),
     )
     earlier = _same_outcome(record, outcome, settings.home)
     if earlier is not None:
@@ -133,16 +140,6 @@ def evaluation_identity(
         "size": "native",
         "threads": torch.get_num_threads(),
     }
-
-
-def _remarks(data: SegmentationData, values: dict[str, Any], views: Views) -> list[str]:
-    """Return what a reader of the scores must know of the data, the views and doubtful scores."""
-    return [
-        *(["synthetic data"] if data.synthetic else []),
-        *data_notes(data),
-        *([] if views.single else [str(views)]),
-        *doubts(data.name, values["miou"]),
-    ]
 
 
 def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:

@@ -134,7 +134,9 @@ def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]
         The file is missing or has another digest, or the hub cannot be reached; the message says which file
         to put where.
     """
-    places = [file] if file else _places(weights)
+    parent = os.environ.get("CARNET_DATA")
+    folders = [*([Path(parent) / "weights"] if parent else []), Path("data") / "weights"]
+    places = [file] if file else [folder / weights.file_name for folder in folders]
     for place in places:
         if place.is_file():
             return load_weights(place, weights.sha256)
@@ -176,12 +178,6 @@ def load_encoder(
     own, left = placed(encoder, standard(weights.architecture, stored))
     fit(encoder, own, f"weights '{weights.name}'")
     return left
-
-
-def _places(weights: EncoderWeights) -> list[Path]:
-    parent = os.environ.get("CARNET_DATA")
-    folders = [Path(parent) / "weights"] if parent else []
-    return [folder / weights.file_name for folder in (*folders, Path("data") / "weights")]
 
 
 def _from_hub(weights: EncoderWeights) -> dict[str, Tensor]:

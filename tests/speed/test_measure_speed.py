@@ -119,6 +119,8 @@ class Bench:
         return Method(function, function, "test", 2020, f"{self.module.__name__}:{function}")
 
     def clock(self) -> int:
+        if self.module is None:  # before any network
+            return 0
         self.module.now_ns += 1_000
         return int(self.module.now_ns)
 

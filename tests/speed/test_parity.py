@@ -74,7 +74,7 @@ def test_inputs_are_noise_and_something_as_smooth_and_wide_as_a_photo() -> None:
 
 def test_what_is_not_one_tensor_of_logits_is_refused() -> None:
     inputs = parity_inputs((1, 3, 8, 8))
-    with pytest.raises(RefusedInput, match="net: returns a tuple"):
+    with pytest.raises(RefusedInput, match="net: returned a tuple"):
         outputs_on(lambda image: (image, image), inputs, torch.contiguous_format, "net")
 
 

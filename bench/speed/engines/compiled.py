@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +10,6 @@ from torch import Tensor, nn
 from bench.errors import RefusedInput
 from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions, c_code_of
-
-
-def frozen() -> AbstractContextManager[Any]:
-    """Return the context in which a compilation takes the weights as constants."""
-    import torch._inductor.config as inductor  # noqa: PLC0415 - takes a second, and only this engine needs it
-
-    context: AbstractContextManager[Any] = inductor.patch(freezing=True)
-    return context
 
 
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
@@ -30,6 +20,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
     RefusedInput
         The compiler fails, e.g. without a C++ compiler.
     """
+    import torch._inductor.config as inductor  # noqa: PLC0415 - takes a second, and only this engine needs it
+
     dtype = DTYPES[conditions.precision]
     own = as_conditions(network, example, conditions)
     compiled = torch.compile(own, dynamic=False)
@@ -42,7 +34,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
         warnings.simplefilter("ignore")  # of the compiler about itself
         try:
             # not by torch.compile's own options: those come too late to lay the weights out
-            with torch.inference_mode(), frozen():
+            with torch.inference_mode(), inductor.patch(freezing=True):
                 infer(example)
         except Exception as error:
             said = str(error).strip().partition("\n")[0]

@@ -38,8 +38,7 @@ def onnx_bytes(network: nn.Module, example: Tensor, metadata: Mapping[str, str] 
     """
     for module in ("onnx", "onnxscript"):
         import_extra(module, "engines")
-    said = io.StringIO()  # stdout is for one JSON document
-    with torch.inference_mode(False), torch.no_grad(), _quiet(), contextlib.redirect_stdout(said):
+    with torch.inference_mode(False), torch.no_grad(), quiet():
         try:
             # an image made in inference mode cannot be traced
             program = torch.onnx.export(
@@ -66,16 +65,13 @@ def onnx_bytes(network: nn.Module, example: Tensor, metadata: Mapping[str, str] 
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks on its own deprecations to itself; its errors are raised."""
-    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
-    before = {name: logging.getLogger(name).level for name in names}
-    with warnings.catch_warnings():
+def quiet() -> Iterator[None]:
+    """Keep what a library prints and warns of from stdout and the log; its errors are raised."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
         try:
-            for name in names:
-                logging.getLogger(name).setLevel(logging.ERROR)
             yield
         finally:
-            for name, level in before.items():
-                logging.getLogger(name).setLevel(level)
+            logging.disable(before)

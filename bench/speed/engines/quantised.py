@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +10,15 @@ from bench.errors import RefusedInput
 from bench.extras import import_extra
 from bench.files import write_atomic
 from bench.speed.engines.calibration import PERCENTILE, Calibration, require_method
-from bench.speed.engines.onnx_graph import INPUT
+from bench.speed.engines.onnx_graph import INPUT, quiet
 
 # all that the networks are made of: a map that is brought back to fp32 between two of them costs more than
 # the arithmetic saves
 _OPERATIONS = (
-    "Add",
-    "AveragePool",
-    "Clip",
-    "Concat",
-    "Conv",
-    "ConvTranspose",
-    "Gemm",
-    "GlobalAveragePool",
-    "MatMul",
-    "MaxPool",
-    "Mul",
-    "ReduceMean",
-    "Relu",
-    "Reshape",
-    "Resize",
-    "Sigmoid",
+    *("Conv", "ConvTranspose", "Gemm", "MatMul"),
+    *("AveragePool", "GlobalAveragePool", "MaxPool", "ReduceMean"),
+    *("Add", "Clip", "Mul", "Relu", "Sigmoid"),
+    *("Concat", "Reshape", "Resize"),
 )
 
 
@@ -68,7 +51,7 @@ def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, di
     model = onnx.load_model_from_string(content)
     in_fp32 = _first_nodes(model, calibration.fp32_convolutions)
     try:
-        with _quiet():
+        with quiet():
             ranges = _ranges(content, calibration)
             in_eight_bits = quantizer.QDQQuantizer(
                 model,
@@ -147,16 +130,3 @@ class _Reader:
 
     def get_next(self) -> dict[str, Any] | None:
         return {INPUT: self._left.pop()} if self._left else None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the library prints and warns of from stdout and the log; its errors are raised."""
-    before = logging.root.manager.disable
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
