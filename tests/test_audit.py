@@ -70,7 +70,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(home: Path, *arguments: str) -> Any:
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    command.register(app)
+    app.command("audit")(command.audit_home)
     return CliRunner().invoke(app, ["audit", "--home", str(home), *arguments])
 
 

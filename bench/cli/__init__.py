@@ -24,6 +24,7 @@ from bench.cli import (
     time,
     train,
 )
+from bench.cli.spread import SpreadCommand
 from bench.errors import BenchError
 
 HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
@@ -60,25 +61,22 @@ def _options(
     """Take the options that precede any command."""
 
 
-for group in (
-    reproduce,
-    ablate,
-    audit,
-    check,
-    train,
-    evaluate,
-    curves,
-    records,
-    publish,
-    predict,
-    submit,
-    time,
-    export,
-    cost,
-    models,
-    data,
-):
-    group.register(app)
+app.command("reproduce")(reproduce.reproduce)
+app.command("ablate", cls=SpreadCommand)(ablate.ablate)
+app.command("audit")(audit.audit_home)
+app.command("check")(check.check)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("curves")(curves.curves)
+app.command("records")(records.records)
+app.command("publish")(publish.publish)
+app.command("predict")(predict.predict)
+app.command("submit")(submit.submit)
+app.command("time")(time.time_networks)
+app.command("export")(export.export)
+app.command("cost")(cost.cost)
+app.command("models")(models.models)
+app.add_typer(data.group)
 
 
 def main() -> None:

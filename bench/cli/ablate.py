@@ -11,23 +11,15 @@ from bench.cli.options import Budget, DataRoot, Device, Home, Json, Threads, Wei
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import watching
-from bench.cli.spread import SpreadCommand
 
 Values = list[str] | None
-
-
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("ablate", cls=SpreadCommand)(ablate)
 
 
 def ablate(
     components: Annotated[
         Values,
         typer.Option(
-            "--components",
-            metavar="bs|car|scloss|crp...",
-            help="Rows of Table 5, each with all before it.",
+            "--components", metavar="bs|car|scloss|crp...", help="Rows of Table 5, each with all before it."
         ),
     ] = None,
     modules: Annotated[
@@ -71,8 +63,7 @@ def ablate(
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,
     seeds: Annotated[
-        int,
-        typer.Option("--seeds", min=1, help="Number of seeds (3: 0, 1, 2); fewer get no verdict."),
+        int, typer.Option("--seeds", min=1, help="Number of seeds (3: 0, 1, 2); fewer get no verdict.")
     ] = 3,
     budget: Budget = None,
     dry_run: Annotated[

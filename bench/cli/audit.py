@@ -12,11 +12,6 @@ from bench.cli.progress import showing
 from bench.errors import RefusedInput
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("audit")(audit_home)
-
-
 def audit_home(home: Home = Path(), as_json: Json = False) -> None:
     """Check the published records, tables and figures.
 

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 Kind = StrEnum("Kind", ["counts", "golden", "accuracy", "speed"])
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("check")(check)
-
-
 def check(
     baseline: Annotated[
         str | None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.models import GROUPS
-from bench.cli.options import Classes, Json, SizeOrOwn
+from bench.cli.options import RANDOM_CLASSES, Classes, Json, SizeOrOwn
 from bench.cli.output import log, print_json
 from bench.cli.parsing import parse_size
 from bench.cli.progress import showing
@@ -17,13 +17,10 @@ from bench.errors import NotMeasured, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rich.table import Table
-
     from baselines.method import Method
     from bench.cost.costs import Costs, Counts
 
 _SIZE_HW = (512, 1024)
-_CLASSES = 19
 
 _COLUMNS = {
     "thop2019_gops": "thop\n2019\n(Gop)",
@@ -35,15 +32,9 @@ _COLUMNS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add `cost` to the command line."""
-    app.command("cost")(cost)
-
-
 def cost(
     models: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION."),
+        list[str] | None, typer.Argument(metavar="MODEL", help="Name of `models`, or FILE.py:FUNCTION.")
     ] = None,
     own: Annotated[
         list[str] | None,
@@ -82,7 +73,7 @@ def cost(
 
     methods = [resolve(name) for name in names]
     with _tracked(methods) as each:
-        counted = [count_costs(method, classes or _CLASSES, size_hw or _SIZE_HW) for method in each]
+        counted = [count_costs(method, classes or RANDOM_CLASSES, size_hw or _SIZE_HW) for method in each]
     if as_json:
         _print_document(counted)
     else:
@@ -140,45 +131,39 @@ def _require_every_count(counted: list[Costs]) -> None:
 def _print_document(counted: list[Costs]) -> None:
     from bench.cost.costs import UNITS
 
-    print_json({"units": UNITS, "models": [_as_document(costs) for costs in counted]})
-
-
-def _as_document(costs: Costs) -> dict[str, Any]:
-    return {
-        "name": costs.method,
-        "classes": costs.num_classes,
-        "height": costs.size_hw[0],
-        "width": costs.size_hw[1],
-        "counts": costs.values(),
-        "components": {name: counts.values() for name, counts in costs.components.items()},
-        "notes": list(costs.notes),
-    }
+    models = [
+        {
+            "name": costs.method,
+            "classes": costs.num_classes,
+            "height": costs.size_hw[0],
+            "width": costs.size_hw[1],
+            "counts": costs.values(),
+            "components": {name: counts.values() for name, counts in costs.components.items()},
+            "notes": list(costs.notes),
+        }
+        for costs in counted
+    ]
+    print_json({"units": UNITS, "models": models})
 
 
 def _show(counted: list[Costs]) -> None:
     from rich.console import Console
+    from rich.table import Table
 
     from bench.report.terminal import print_whole
 
     console = Console()
     for costs in counted:
-        print_whole(console, _table(costs))
+        height, width = costs.size_hw
+        table = Table(title=f"{costs.method}: one image of {height}x{width}, {costs.num_classes} classes")
+        table.add_column("component")
+        for heading in _COLUMNS.values():
+            table.add_column(heading, justify="right")
+        for name, counts in costs.components.items():
+            table.add_row(name, *_cells(counts, digits=4))
+        print_whole(console, table)
         for note in costs.notes:
             log(f"note: {costs.method}: {note}")
-
-
-def _table(costs: Costs) -> Table:
-    from rich.table import Table
-
-    height, width = costs.size_hw
-    table = Table(title=f"{costs.method}: one image of {height}x{width}, {costs.num_classes} classes")
-    table.add_column("component")
-    for heading in _COLUMNS.values():
-        table.add_column(heading, justify="right")
-    for name, counts in costs.components.items():
-        values = counts.values()
-        table.add_row(name, *(_number(values[column]) for column in _COLUMNS))
-    return table
 
 
 def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
@@ -218,10 +203,6 @@ def _show_together(counted: list[Costs], groups: dict[str, str]) -> None:
                 log(f"note: {costs.method}: {note}")
 
 
-def _cells(counts: Counts) -> list[str]:
+def _cells(counts: Counts, digits: int = 3) -> list[str]:
     values = counts.values()
-    return [_number(values[column], digits=3) for column in _COLUMNS]
-
-
-def _number(value: float | None, digits: int = 4) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    return ["-" if values[column] is None else f"{values[column]:.{digits}f}" for column in _COLUMNS]

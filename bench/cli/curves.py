@@ -11,11 +11,6 @@ from bench.cli.options import Home, Json
 from bench.cli.output import print_json
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("curves")(curves)
-
-
 def curves(
     data: Annotated[str, typer.Option("--data", help="Data set, e.g. camvid.")],
     home: Home = Path(),

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from bench.evaluate.views import Views
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("evaluate")(evaluate)
-
-
 def evaluate(
     source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
     split: Annotated[
@@ -29,14 +24,12 @@ def evaluate(
     ] = "test",
     model: OwnModel = None,
     scales: Annotated[
-        list[str] | None,
-        typer.Option("--scales", metavar="FACTORS", help="Input scales, e.g. 0.5,1,1.5."),
+        list[str] | None, typer.Option("--scales", metavar="FACTORS", help="Input scales, e.g. 0.5,1,1.5.")
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Also mirror each scale.")] = False,
     msc: Msc = False,
     window: Annotated[
-        str | None,
-        typer.Option("--window", metavar="HEIGHTxWIDTH", help="Size of a sliding window."),
+        str | None, typer.Option("--window", metavar="HEIGHTxWIDTH", help="Size of a sliding window.")
     ] = None,
     stride: Annotated[
         str | None,

@@ -34,11 +34,6 @@ if TYPE_CHECKING:
     from bench.speed.trained_subject import TrainedSubject
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("export")(export)
-
-
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`, or FILE.py:FUNCTION.")],
     *,

@@ -6,8 +6,6 @@ import shutil
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from bench.cli.options import Json
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
@@ -21,11 +19,6 @@ GROUPS = {
     "own": "Your own",
 }
 """Groups of methods in the order of every list, with their headings."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add `models` to the command line."""
-    app.command("models")(models)
 
 
 def models(as_json: Json = False) -> None:

@@ -23,16 +23,7 @@ Calibrator = Literal["minmax", "percentile", "entropy"]
 # typer takes no list of literals
 EngineName = StrEnum(
     "EngineName",
-    [
-        "eager",
-        "nchw",
-        "channels_last",
-        "compile",
-        "cudagraphs",
-        "onnxruntime",
-        "openvino",
-        "tensorrt",
-    ],
+    ["eager", "nchw", "channels_last", "compile", "cudagraphs", "onnxruntime", "openvino", "tensorrt"],
 )
 
 RANDOM_CLASSES = 19
@@ -110,9 +101,7 @@ ScoredData = Annotated[
 Calibrate = Annotated[
     str | None,
     typer.Option(
-        "--calibrate",
-        metavar="DATA[:COUNT]",
-        help="Calibrate int8 on COUNT training images (default 32).",
+        "--calibrate", metavar="DATA[:COUNT]", help="Calibrate int8 on COUNT training images (default 32)."
     ),
 ]
 CalibrationMethod = Annotated[

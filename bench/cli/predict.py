@@ -12,11 +12,6 @@ from bench.cli.progress import showing
 _MOST_CLASSES = 6  # per image on a line of text
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("predict")(predict)
-
-
 def predict(
     weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
     source: Annotated[Path, typer.Argument(metavar="IMAGES", help="PNG or JPEG file, or a folder of them.")],

@@ -11,11 +11,6 @@ from bench.cli.options import Home, Json
 from bench.cli.output import print_json
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("publish")(publish)
-
-
 def publish(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
     home: Home = Path(),

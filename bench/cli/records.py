@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def register(app: typer.Typer) -> None:
-    """Add `records` to the command line."""
-    app.command("records")(records)
-
-
 def records(
     *,
     kind: OfKind = None,

@@ -45,11 +45,6 @@ _TIMED_SHARE = 0.2
 """Share of the rest of the budget for a table with times; more training tells more than more samples."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("reproduce")(reproduce)
-
-
 def reproduce(
     table: Annotated[
         TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9, fig10 or summary.")

@@ -48,11 +48,6 @@ if TYPE_CHECKING:
 _BUDGET = "60s"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("time")(time_networks)
-
-
 def time_networks(
     *,
     models: Models,

@@ -15,11 +15,6 @@ from bench.cli.progress import watching
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
 
-def register(app: typer.Typer) -> None:
-    """Add this file's command."""
-    app.command("train")(train)
-
-
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Recipe name, or a .toml file.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Further overrides.")] = None,
@@ -49,12 +44,7 @@ def train(
     weights_file: WeightsFile = None,
     device: Device = "auto",
     devices: Annotated[
-        int,
-        typer.Option(
-            "--devices",
-            min=1,
-            help="Devices that share each batch, one process per device.",
-        ),
+        int, typer.Option("--devices", min=1, help="Devices that share each batch, one process per device.")
     ] = 1,
     strategy: Annotated[
         Literal["auto", "ddp"], typer.Option("--strategy", help="auto is ddp for several devices.")

@@ -79,11 +79,7 @@ def name_of(variant: Variant) -> str:
 
 
 def experiment_of(
-    axes: Axes,
-    *,
-    name_or_path: str | None = None,
-    data: str | None = None,
-    seeds: int = 3,
+    axes: Axes, *, name_or_path: str | None = None, data: str | None = None, seeds: int = 3
 ) -> Experiment:
     """Return the requested experiment.
 

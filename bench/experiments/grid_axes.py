@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from bench.errors import UsageError
@@ -136,7 +136,7 @@ def grid_of(axes: Axes, backbone: str) -> Grid:
 
 
 class _Asked(NamedTuple):
-    """A value of each axis; None for an empty one."""
+    """A value of each of the `Axes`, in their order; None for an empty one."""
 
     backbone: str
     component: str | None
@@ -149,18 +149,9 @@ class _Asked(NamedTuple):
 
 def _all_asked(axes: Axes, backbone: str) -> list[_Asked]:
     """Return the product of the axes, the last one varying fastest."""
-    return [
-        _Asked(name, component, modules, scloss, weight, form, between)
-        for name, component, modules in itertools.product(
-            axes.backbones or (backbone,), axes.components or (None,), axes.modules or (None,)
-        )
-        for scloss, weight, form, between in itertools.product(
-            axes.scloss or (None,),
-            axes.lambdas or (None,),
-            axes.forms or (None,),
-            axes.between_convs or (None,),
-        )
-    ]
+    whole = replace(axes, backbones=axes.backbones or (backbone,))
+    values = (getattr(whole, axis.name) or (None,) for axis in fields(whole))
+    return [_Asked(*place) for place in itertools.product(*values)]
 
 
 def _variant(asked: _Asked, component: str) -> Variant:

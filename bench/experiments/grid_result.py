@@ -54,7 +54,7 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the variant as ``ablate --json`` prints it; mIoU as fractions."""
-        found = self.difference
+        found, shown = self.difference, ("mean", "low", "high", "level", "covers", "paired")
         return {
             "name": name_of(self.variant),
             "places": list(self.places),
@@ -62,16 +62,7 @@ class Outcome:
             "records": [record.id for record in self.accuracy.values()],
             "miou_mean": self.mean,
             "miou_std": self.std,
-            "difference": None
-            if found is None
-            else {
-                "mean": found.mean,
-                "low": found.low,
-                "high": found.high,
-                "level": found.level,
-                "covers": found.covers,
-                "paired": found.paired,
-            },
+            "difference": None if found is None else {key: getattr(found, key) for key in shown},
             "note": self.note,
         }
 

@@ -105,7 +105,7 @@ class Ledger:
         if accuracy is not None:
             remark = self._tabulated.why_not(accuracy)
             return State(DONE, steps, steps, training, accuracy, remark)
-        if training is not None and self._weights(training, run.recipe) is not None:
+        if training is not None and self.weights(run, training) is not None:
             return State(TRAINED, steps, steps, training)
         remark = "a record is stale: the code has changed" if stale else None
         failed = newest([one for one in trained if not one.valid and one not in stale])
@@ -119,7 +119,13 @@ class Ledger:
 
     def weights(self, run: GridRun, training: TrainingRecord) -> Path | None:
         """Return the file of a run's final weights, in its folder or published; None when it is missing."""
-        return self._weights(training, run.recipe)
+        folder = self.folder(run.recipe)
+        published = f"{training.identity.model}-{training.id[:12]}.safetensors"
+        places = [
+            *([folder / "final.safetensors"] if folder else []),
+            self.settings.home / "results" / "weights" / published,
+        ]
+        return next((place for place in places if place.is_file()), None)
 
     def folder(self, recipe: Recipe) -> Path | None:
         """Return the folder of a run that was started here, or None."""
@@ -157,15 +163,6 @@ class Ledger:
     def _is_stale(self, record: Record) -> bool:
         source = record.provenance.source
         return source is not None and source != self._tabulated.sources(record)
-
-    def _weights(self, training: TrainingRecord, recipe: Recipe) -> Path | None:
-        folder = self.folder(recipe)
-        published = f"{training.identity.model}-{training.id[:12]}.safetensors"
-        places = [
-            *([folder / "final.safetensors"] if folder else []),
-            self.settings.home / "results" / "weights" / published,
-        ]
-        return next((place for place in places if place.is_file()), None)
 
     def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has

@@ -47,12 +47,7 @@ def plan_document(progress: Progress, estimates: Estimates) -> dict[str, Any]:
     for variant in progress.experiment.grid.variants:
         cost = estimates.cost(next(run for run in progress.states if run.variant == variant))
         costs.append(
-            {
-                "name": name_of(variant),
-                "step_s": cost.step_s,
-                "image_s": cost.image_s,
-                "source": cost.source,
-            }
+            {"name": name_of(variant), "step_s": cost.step_s, "image_s": cost.image_s, "source": cost.source}
         )
     return {**document, "costs": costs, "left_s": total_s(left)}
 

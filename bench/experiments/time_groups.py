@@ -45,13 +45,7 @@ def rows_to_time(table: str) -> tuple[list[Candidate], list[Candidate]]:
 
 
 def kept_times(
-    table: str,
-    rows: Iterable[Candidate],
-    home: Path,
-    *,
-    device: Device,
-    variant: Variant,
-    threads: int,
+    table: str, rows: Iterable[Candidate], home: Path, *, device: Device, variant: Variant, threads: int
 ) -> dict[str, SpeedRecord]:
     """Return the valid record of each row that has one and need not be timed again.
 

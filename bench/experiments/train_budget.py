@@ -20,7 +20,6 @@ from bench.experiments.duration import budget_for
 from bench.files import write_atomic
 from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
-from bench.train.recipe import Recipe
 from bench.train.run import Prepared, Settings, Watch, prepare, train, trainer_of
 from bench.train.score import evaluate_run
 
@@ -123,7 +122,8 @@ def run_within_budget(
             )
         log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
-    run = train(_with_epochs(recipe, epochs), settings, watch)
+    fitted = replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
+    run = train(fitted, settings, watch)
     record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
     plan.unlink()
     return record
@@ -146,10 +146,6 @@ def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:
         started = time.perf_counter()
         next(images)
         return StepCost(step_s, time.perf_counter() - started)
-
-
-def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    return replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
 
 
 def _planned(plan: Path) -> int | None:

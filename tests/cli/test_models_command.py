@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from baselines.method import Method
 from baselines.registry import METHODS
-from bench.cli.models import register
+from bench.cli.models import models
 from bench.cost.brief import brief
 from bench.train.weights import KNOWN
 
@@ -28,7 +28,7 @@ TRAINED_PARAMS_M = {
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-    register(app)
+    app.command("models")(models)
 
     def call(names: list[str], *words: str, own: Method | None = None, columns: int = 100):
         methods = {name: METHODS[name] for name in names}

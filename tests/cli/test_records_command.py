@@ -29,7 +29,7 @@ def home(tmp_path):
 def run(home, *arguments):
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    command.register(app)
+    app.command("records")(command.records)
     return CliRunner().invoke(app, ["records", "--home", str(home), *arguments])
 
 

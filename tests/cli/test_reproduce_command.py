@@ -16,7 +16,7 @@ from bench.reproduce import table as tables
 def app() -> typer.Typer:
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    command.register(app)
+    app.command("reproduce")(command.reproduce)
     return app
 
 

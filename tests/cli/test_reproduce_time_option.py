@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def run(home: Path, *arguments: str) -> Any:
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    command.register(app)
+    app.command("reproduce")(command.reproduce)
     return CliRunner().invoke(app, ["reproduce", *arguments, "--home", str(home)])
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import bench.models
 from baselines.registry import METHODS
 from bench.cli.cost import _show_together as show_together
-from bench.cli.cost import register as register_cost
+from bench.cli.cost import cost
 from bench.cost.costs import Costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 
@@ -36,7 +36,7 @@ def app() -> typer.Typer:
     @app.command()
     def nothing() -> None: ...
 
-    register_cost(app)
+    app.command("cost")(cost)
     return app
 
 

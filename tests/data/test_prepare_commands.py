@@ -22,7 +22,7 @@ from bench.errors import RefusedInput, UsageError
 def run(monkeypatch):
     monkeypatch.delenv("CARNET_DATA", raising=False)
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    commands.register(app)
+    app.add_typer(commands.group)
     return lambda *words: CliRunner().invoke(app, ["data", *map(str, words)])
 
 

@@ -5,15 +5,11 @@ import typer
 from bench.cli.data import check, fetch, prepare, show
 from bench.cli.data import list as list_
 
-
-def register(app: typer.Typer) -> None:
-    """Add the group and its subcommands."""
-    group = typer.Typer(
-        name="data",
-        help="List, check and show the data sets.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-    )
-    for command in (list_, check, prepare, fetch, show):
-        command.register(group)
-    app.add_typer(group)
+group = typer.Typer(
+    name="data", help="List, check and show the data sets.", no_args_is_help=True, rich_markup_mode=None
+)
+group.command("list")(list_.list_data)
+group.command("check")(check.check)
+group.command("prepare")(prepare.prepare)
+group.command("fetch")(fetch.fetch)
+group.command("show")(show.show)

@@ -18,11 +18,6 @@ from bench.cli.options import DataRoot, Home, Json, Partial
 from bench.cli.output import print_json
 
 
-def register(group: typer.Typer) -> None:
-    """Add this file's command."""
-    group.command("check")(check)
-
-
 def check(
     name: Name,
     data_root: DataRoot = None,

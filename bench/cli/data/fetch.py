@@ -11,11 +11,6 @@ from bench.cli.progress import showing
 from bench.errors import UsageError
 
 
-def register(group: typer.Typer) -> None:
-    """Add this file's command."""
-    group.command("fetch")(fetch)
-
-
 def fetch(name: Name, *, out: Out = None, home: Home = Path(), as_json: Json = False) -> None:
     """Download the files that need no registration.
 

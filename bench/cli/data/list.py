@@ -9,11 +9,6 @@ from bench.cli.options import Home, Json
 from bench.cli.output import print_json
 
 
-def register(group: typer.Typer) -> None:
-    """Add this file's command."""
-    group.command("list")(list_data)
-
-
 def list_data(home: Home = Path(), as_json: Json = False) -> None:
     """List the data sets: what is here, where, and how to get the rest.
 

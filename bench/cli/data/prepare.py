@@ -12,11 +12,6 @@ from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 
 
-def register(group: typer.Typer) -> None:
-    """Add this file's command."""
-    group.command("prepare")(prepare)
-
-
 def prepare(
     name: Name,
     files: Annotated[

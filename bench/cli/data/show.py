@@ -9,11 +9,6 @@ from bench.cli.data.report import Name, require_png, write_sheet
 from bench.cli.options import DataRoot, Home
 
 
-def register(group: typer.Typer) -> None:
-    """Add this file's command."""
-    group.command("show")(show)
-
-
 def show(
     name: Name,
     *,
