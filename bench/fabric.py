@@ -27,22 +27,16 @@ def launch_fabric(
 
     With ``ddp`` this process starts the others, which rerun the same command up to this line.
 
-    Parameters
-    ----------
-    device
-        One of `DEVICES`.
-    precision
-        As Fabric names it, one of `PRECISIONS`' values.
-    devices
-        Training processes, one per device (on the CPU they share it).
-    strategy
-        ``ddp`` is one process per device with averaged gradients; ``auto`` takes it for several devices.
+    Args:
+        device: One of `DEVICES`.
+        precision: As Fabric names it, one of `PRECISIONS`' values.
+        devices: Training processes, one per device (on the CPU they share it).
+        strategy: ``ddp`` is one process per device with averaged gradients; ``auto`` takes it for several
+            devices.
 
-    Raises
-    ------
-    UsageError
-        No such name, no such device on this machine, fewer devices than requested, or 16-bit floats on a
-        device that has no training in them; an unknown heap.
+    Raises:
+        UsageError: No such name, no such device on this machine, fewer devices than requested, or 16-bit
+            floats on a device that has no training in them; an unknown heap.
     """
     if device not in DEVICES:
         raise unknown("device", device, list(DEVICES))

@@ -22,10 +22,8 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 def tell_kernel(path: Path, text: str) -> None:
     """Write to a file of the kernel's, below /proc: a message, which has no content and cannot be renamed.
 
-    Raises
-    ------
-    OSError
-        There is no such file, or it may not be written.
+    Raises:
+        OSError: There is no such file, or it may not be written.
     """
     path.write_text(text, encoding="ascii")
 
@@ -33,17 +31,13 @@ def tell_kernel(path: Path, text: str) -> None:
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file whole or not at all: temporary name, fsync, rename, fsync of the folder.
 
-    Parameters
-    ----------
-    path
-        The final name; its folder is created when missing. A file of this name is replaced.
-    data
-        The content; text is written as UTF-8.
+    Args:
+        path: The final name; its folder is created when missing. A file of this name is replaced.
+        data: The content; text is written as UTF-8.
 
-    Raises
-    ------
-    RefusedInput
-        When the disk refuses, naming the path and the bytes needed; an existing file is left as it was.
+    Raises:
+        RefusedInput: When the disk refuses, naming the path and the bytes needed; an existing file is left as
+            it was.
     """
     with _temporary(path, data) as temporary:
         temporary.replace(path)
@@ -52,10 +46,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 def append_text(path: Path, text: str) -> None:
     """Add text at the end of another program's file, e.g. a CI server's summary; it is created when missing.
 
-    Raises
-    ------
-    RefusedInput
-        The file cannot be written.
+    Raises:
+        RefusedInput: The file cannot be written.
     """
     try:
         with path.open("a", encoding="utf-8") as stream:
@@ -70,12 +62,9 @@ def write_new(path: Path, data: bytes | str) -> None:
     Of several processes that write the same name at once exactly one succeeds. Without hard links the name
     is first claimed with an empty file, so that a reader may see it empty for a moment.
 
-    Raises
-    ------
-    FileExistsError
-        When the name is taken; the file there is left as it was.
-    RefusedInput
-        When the disk refuses, naming the path and the bytes needed.
+    Raises:
+        FileExistsError: When the name is taken; the file there is left as it was.
+        RefusedInput: When the disk refuses, naming the path and the bytes needed.
     """
     with _temporary(path, data) as temporary:
         try:
@@ -91,17 +80,12 @@ class GrowingFile:
 
     Used as a context; whatever leaves it before ``finish`` leaves no file behind.
 
-    Parameters
-    ----------
-    path
-        The final name; its folder is created when missing.
+    Args:
+        path: The final name; its folder is created when missing.
 
-    Attributes
-    ----------
-    temporary
-        Where the bytes are, to be read after ``flush``.
-    size
-        Bytes so far.
+    Attributes:
+        temporary: Where the bytes are, to be read after ``flush``.
+        size: Bytes so far.
     """
 
     def __init__(self, path: Path) -> None:

@@ -29,10 +29,8 @@ def keep_heap() -> Heap:
     glibc alone has this setting. Elsewhere, and where `VARIABLE` says so, the heap stays the system's. The
     process's resident memory then never falls by itself: `release_free_memory` gives back what is free.
 
-    Raises
-    ------
-    UsageError
-        `VARIABLE` is neither ``kept`` nor ``system``.
+    Raises:
+        UsageError: `VARIABLE` is neither ``kept`` nor ``system``.
     """
     mallopt = _of_glibc("mallopt")
     if chosen(VARIABLE, "kept", "system") == "system" or mallopt is None:

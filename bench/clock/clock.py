@@ -28,15 +28,11 @@ _NS_PER_S = 1e9
 class Attempt:
     """One model's samples of one attempt.
 
-    Attributes
-    ----------
-    times_ms
-        The raw samples in the order taken, ms; never empty.
-    foreign_share
-        Share of the cores that other processes took while these samples were taken; None when the system
-        does not tell.
-    reasons
-        Why this is not valid, one sentence each; empty when it is valid.
+    Attributes:
+        times_ms: The raw samples in the order taken, ms; never empty.
+        foreign_share: Share of the cores that other processes took while these samples were taken; None when
+            the system does not tell.
+        reasons: Why this is not valid, one sentence each; empty when it is valid.
     """
 
     times_ms: tuple[float, ...]
@@ -48,18 +44,13 @@ class Attempt:
 class Samples:
     """The result of timing one model.
 
-    Attributes
-    ----------
-    chosen
-        The attempt that counts: the first in which every model was valid, else the first of those with the
-        most valid models. It is one attempt for all models, so that they stay comparable, and it is chosen
-        by validity only, never by speed.
-    discarded
-        The other attempts, in the order made.
-    warmup_ms
-        The calls made for warm-up, ms.
-    warmup_stable
-        Whether they had become stable when warm-up ended.
+    Attributes:
+        chosen: The attempt that counts: the first in which every model was valid, else the first of those
+            with the most valid models. It is one attempt for all models, so that they stay comparable, and it
+            is chosen by validity only, never by speed.
+        discarded: The other attempts, in the order made.
+        warmup_ms: The calls made for warm-up, ms.
+        warmup_stable: Whether they had become stable when warm-up ended.
     """
 
     chosen: Attempt
@@ -90,32 +81,20 @@ def time_models(
 ) -> dict[str, Samples]:
     """Time several calls against each other: warm-up, then rounds A B C A B C, then a verdict on each.
 
-    Parameters
-    ----------
-    calls
-        What to time, by name.
-    synchronise
-        Waits until the device has nothing left to do; called before both readings of the clock.
-    protocol
-        Duration and validity rules.
-    prepare
-        Called with the name before each sample and outside its time, e.g. to make a fresh input.
-    clock
-        Monotonic nanoseconds.
-    counters
-        Reads the system's CPU counters.
-    progress
-        Called between samples with the stage and the share done, 0 to 1.
+    Args:
+        calls: What to time, by name.
+        synchronise: Waits until the device has nothing left to do; called before both readings of the clock.
+        protocol: Duration and validity rules.
+        prepare: Called with the name before each sample and outside its time, e.g. to make a fresh input.
+        clock: Monotonic nanoseconds.
+        counters: Reads the system's CPU counters.
+        progress: Called between samples with the stage and the share done, 0 to 1.
 
-    Returns
-    -------
-    dict[str, Samples]
+    Returns:
         By name, in the order of ``calls``.
 
-    Raises
-    ------
-    ValueError
-        Nothing to time.
+    Raises:
+        ValueError: Nothing to time.
     """
     if not calls:
         raise ValueError("nothing to time: give at least one call")

@@ -18,18 +18,12 @@ _WORK = ("user", "nice", "system", "irq", "softirq", "steal")
 class CpuReading:
     """The system's CPU counters at one moment, all in seconds since some fixed start.
 
-    Attributes
-    ----------
-    busy_s
-        CPU time of all processes on all cores, time stolen by the hypervisor included.
-    idle_s
-        Idle time of all cores; it tells counters that stand still from a machine that is idle.
-    own_s
-        CPU time of this process, all its threads.
-    wall_s
-        Monotonic wall time.
-    cores
-        Logical cores of the system.
+    Attributes:
+        busy_s: CPU time of all processes on all cores, time stolen by the hypervisor included.
+        idle_s: Idle time of all cores; it tells counters that stand still from a machine that is idle.
+        own_s: CPU time of this process, all its threads.
+        wall_s: Monotonic wall time.
+        cores: Logical cores of the system.
     """
 
     busy_s: float
@@ -57,11 +51,9 @@ def foreign_share(before: CpuReading, after: CpuReading) -> float | None:
     It is (CPU time of everybody - our own) / (wall time x cores), so 0 on a quiet machine and 0.5 when one
     of two cores is busy otherwise. The load average does not serve: our threads make a load of 1 per core.
 
-    Returns
-    -------
-    float | None
-        At least 0; None (not measured) when no time passed or the system's counters stand still, as they
-        do in some sandboxes.
+    Returns:
+        At least 0; None (not measured) when no time passed or the system's counters stand still, as they do
+        in some sandboxes.
     """
     wall_s = after.wall_s - before.wall_s
     busy_s = after.busy_s - before.busy_s

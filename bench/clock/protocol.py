@@ -15,29 +15,20 @@ PROTOCOL_VERSION = 1
 class Protocol:
     """How long to measure, and what makes a measurement valid.
 
-    Attributes
-    ----------
-    samples
-        Samples per model.
-    budget_s
-        Seconds for everything: all models, warm-up and further attempts included. The last round started
-        may end a little later.
-    least_samples
-        Fewest valid samples: a third of them must hold a median.
-    least_window_s
-        Sampling continues beyond ``samples`` until it took this long: the system counts other processes' CPU
-        time in ticks of 10 ms, and over a shorter window their share would be noise.
-    warmup_calls
-        Most warm-up calls per model.
-    warmup_share
-        Most of the budget that warm-up may take, all models together.
-    warmup_tolerance
-        Largest difference, as a share, of the medians of the last two groups of three calls once warm.
-    drift, spread, foreign
-        Most that a valid measurement may show: drift of the median from the first third to the last,
-        interquartile range over median, share of the cores that other processes took.
-    attempts
-        Most attempts at a set of models that are all valid.
+    Attributes:
+        samples: Samples per model.
+        budget_s: Seconds for everything: all models, warm-up and further attempts included. The last round
+            started may end a little later.
+        least_samples: Fewest valid samples: a third of them must hold a median.
+        least_window_s: Sampling continues beyond ``samples`` until it took this long: the system counts other
+            processes' CPU time in ticks of 10 ms, and over a shorter window their share would be noise.
+        warmup_calls: Most warm-up calls per model.
+        warmup_share: Most of the budget that warm-up may take, all models together.
+        warmup_tolerance: Largest difference, as a share, of the medians of the last two groups of three calls
+            once warm.
+        drift, spread, foreign: Most that a valid measurement may show: drift of the median from the first
+            third to the last, interquartile range over median, share of the cores that other processes took.
+        attempts: Most attempts at a set of models that are all valid.
     """
 
     samples: int = 100
@@ -56,18 +47,12 @@ class Protocol:
 def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Protocol) -> tuple[str, ...]:
     """Say what makes samples not valid, each reason with the value and its limit.
 
-    Parameters
-    ----------
-    times_ms
-        At least one sample in ms, in the order taken.
-    share
-        Share of the cores that other processes took meanwhile; None when it is not known.
-    allowed
-        The limits.
+    Args:
+        times_ms: At least one sample in ms, in the order taken.
+        share: Share of the cores that other processes took meanwhile; None when it is not known.
+        allowed: The limits.
 
-    Returns
-    -------
-    tuple[str, ...]
+    Returns:
         Empty when the samples are valid.
     """
     found = []

@@ -15,17 +15,12 @@ def quantile(values: Sequence[float], share: float) -> float:
 
     The same definition as numpy's default (type 7 of Hyndman and Fan, 1996).
 
-    Parameters
-    ----------
-    values
-        At least one value, in any order.
-    share
-        0 to 1; 0.5 is the median.
+    Args:
+        values: At least one value, in any order.
+        share: 0 to 1; 0.5 is the median.
 
-    Raises
-    ------
-    ValueError
-        No values, or a share outside 0..1.
+    Raises:
+        ValueError: No values, or a share outside 0..1.
     """
     if not values:
         raise ValueError("no values: a quantile needs at least one")
@@ -42,18 +37,12 @@ def quantile(values: Sequence[float], share: float) -> float:
 class Summary:
     """Statistics of a list of samples.
 
-    Attributes
-    ----------
-    median_ms, p90_ms
-        Percentiles, see `quantile`.
-    p99_ms
-        None below 100 samples.
-    mean_ms
-        Arithmetic mean.
-    std_ms
-        Sample standard deviation (n - 1); None for one sample.
-    calls_per_s
-        1000 / median; None when the clock could not resolve the call.
+    Attributes:
+        median_ms, p90_ms: Percentiles, see `quantile`.
+        p99_ms: None below 100 samples.
+        mean_ms: Arithmetic mean.
+        std_ms: Sample standard deviation (n - 1); None for one sample.
+        calls_per_s: 1000 / median; None when the clock could not resolve the call.
     """
 
     median_ms: float

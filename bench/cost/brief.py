@@ -20,14 +20,10 @@ from bench.errors import BenchError
 class Brief:
     """Parameters and multiply-adds of a method at its own size and classes; None is "not counted".
 
-    Attributes
-    ----------
-    params_m
-        Learnable numbers, with the parts that run in training only, in 1e6.
-    gmacs
-        Multiply-adds of convolutions and matrix products, in 1e9.
-    note
-        Why a number is missing.
+    Attributes:
+        params_m: Learnable numbers, with the parts that run in training only, in 1e6.
+        gmacs: Multiply-adds of convolutions and matrix products, in 1e9.
+        note: Why a number is missing.
     """
 
     params_m: float | None

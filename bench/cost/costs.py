@@ -22,20 +22,14 @@ COUNTED = ("thop2019_gops", "thop0022_gops", "gmacs", "ptflops_gmacs", "params_m
 class Counts:
     """Costs of one forward pass of one image; None is "not counted".
 
-    Attributes
-    ----------
-    thop2019_gops
-        The paper's own count, in 1e9 operations: the rule of thop 0.0.22, for a CARNet with the assumptions
-        of ``bench.cost.components``.
-    thop0022_gops
-        What thop 0.0.22 returns on the modules as they are, in 1e9 operations.
-    gmacs
-        1e9 multiply-adds of convolutions, transposed convolutions and matrix products, on which two
-        independent counters agree.
-    ptflops_gmacs
-        What ptflops' default backend says, in 1e9.
-    params_m
-        Learnable numbers, in 1e6, with the parts that run in training only.
+    Attributes:
+        thop2019_gops: The paper's own count, in 1e9 operations: the rule of thop 0.0.22, for a CARNet with
+            the assumptions of ``bench.cost.components``.
+        thop0022_gops: What thop 0.0.22 returns on the modules as they are, in 1e9 operations.
+        gmacs: 1e9 multiply-adds of convolutions, transposed convolutions and matrix products, on which two
+            independent counters agree.
+        ptflops_gmacs: What ptflops' default backend says, in 1e9.
+        params_m: Learnable numbers, in 1e6, with the parts that run in training only.
     """
 
     thop2019_gops: float | None = None
@@ -58,17 +52,12 @@ class Counts:
 class Costs(Counts):
     """A network's costs and those of its components.
 
-    Attributes
-    ----------
-    components
-        ``bs``, ``carmodule``, ``crp`` and ``others`` for a CARNet, as Table 4 cuts it; ``network`` and
-        ``crf`` for a method with a conditional random field; always ``total``.
-    notes
-        Why a number is missing, and what a reader of the numbers must know.
-    training_only_m
-        Learnable numbers that run in training only, in 1e6.
-    assumed
-        What ``thop2019_gops`` assumes of the authors' modules; empty where it is ``thop0022_gops``.
+    Attributes:
+        components: ``bs``, ``carmodule``, ``crp`` and ``others`` for a CARNet, as Table 4 cuts it;
+            ``network`` and ``crf`` for a method with a conditional random field; always ``total``.
+        notes: Why a number is missing, and what a reader of the numbers must know.
+        training_only_m: Learnable numbers that run in training only, in 1e6.
+        assumed: What ``thop2019_gops`` assumes of the authors' modules; empty where it is ``thop0022_gops``.
     """
 
     method: str = ""

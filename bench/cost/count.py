@@ -46,21 +46,14 @@ def count_costs(
 ) -> Costs:
     """Count one forward pass of one image in eval mode on the `meta` device.
 
-    Parameters
-    ----------
-    which
-        Names in ``UNITS``; what is not requested costs no time and is None.
-    components
-        Whether components are counted too; the total alone is quicker.
+    Args:
+        which: Names in ``UNITS``; what is not requested costs no time and is None.
+        components: Whether components are counted too; the total alone is quicker.
 
-    Raises
-    ------
-    UsageError
-        An unknown name in ``which``.
-    RefusedInput
-        The method's builder fails, or the method does not take this size.
-    NotMeasured
-        The network cannot run at this size on the `meta` device.
+    Raises:
+        UsageError: An unknown name in ``which``.
+        RefusedInput: The method's builder fails, or the method does not take this size.
+        NotMeasured: The network cannot run at this size on the `meta` device.
     """
     for name in which:
         if name not in UNITS:
@@ -150,10 +143,8 @@ def agreed_macs(by_torch: Counter[str], by_ptflops: Counter[str], notes: list[st
 
     Above 0.5 % of difference a line in ``notes`` names the operations that differ.
 
-    Raises
-    ------
-    CounterFailed
-        The counters differ by more than 2 % of the larger.
+    Raises:
+        CounterFailed: The counters differ by more than 2 % of the larger.
     """
     ours, theirs = by_torch.total(), by_ptflops.total()
     share = abs(ours - theirs) / max(ours, theirs, 1)

@@ -42,11 +42,9 @@ def thop2019_ops(model: nn.Module, inputs: Sequence[Any], calls_as: CallsAs | No
     Only leaf modules are seen. The hook of that release assigns: of a module called several times, the last
     call alone counts.
 
-    Parameters
-    ----------
-    calls_as
-        Calls to attribute to another module than the one that made them, for a network whose authors shared
-        modules where ours does not.
+    Args:
+        calls_as: Calls to attribute to another module than the one that made them, for a network whose
+            authors shared modules where ours does not.
     """
     attribution = calls_as or {}
     counted: dict[str, int] = {}
@@ -74,10 +72,9 @@ def thop2019_ops(model: nn.Module, inputs: Sequence[Any], calls_as: CallsAs | No
 def flop_counter_macs(model: nn.Module, inputs: Sequence[Any]) -> Counter[str]:
     """Return the multiply-adds by operation (``aten.convolution``, ...) after torch's ``FlopCounterMode``.
 
-    Raises
-    ------
-    CounterFailed
-        The forward pass runs an operation outside torch's own, whose multiply-adds nobody knows.
+    Raises:
+        CounterFailed: The forward pass runs an operation outside torch's own, whose multiply-adds nobody
+            knows.
     """
     foreign = _ForeignOperations()
     counter = FlopCounterMode(display=False)
@@ -95,10 +92,8 @@ def aten_macs(model: nn.Module, inputs: Sequence[Any]) -> Counter[str]:
     Its table lacks the products with a vector and ``baddbmm``; they are added here, so that a network made of
     them shows up as a difference to torch's counter.
 
-    Raises
-    ------
-    CounterFailed
-        ptflops could not finish.
+    Raises:
+        CounterFailed: ptflops could not finish.
     """
     # ptflops imports timm: a second that a thop count alone need not spend
     from ptflops import get_model_complexity_info  # noqa: PLC0415
@@ -127,10 +122,8 @@ def ptflops_macs(model: nn.Module, inputs: Sequence[Any]) -> int:
     It counts 0 for ``@``, einsum, ``F.linear``, ``F.conv2d`` and attention, and a module that is registered
     under two parents twice, so the number never stands alone.
 
-    Raises
-    ------
-    CounterFailed
-        ptflops could not finish.
+    Raises:
+        CounterFailed: ptflops could not finish.
     """
     from ptflops import get_model_complexity_info  # noqa: PLC0415 - as above
 

@@ -37,10 +37,8 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
 
     A builder that needs real numbers (it reads a tensor) is run on the CPU, and its network moved.
 
-    Raises
-    ------
-    RefusedInput
-        The builder fails there too, or does not return a module.
+    Raises:
+        RefusedInput: The builder fails there too, or does not return a module.
     """
     notes: list[str] = []
     try:
@@ -55,10 +53,8 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
 def build_checked(method: Method, num_classes: int) -> nn.Module:
     """Build a method on the device in force.
 
-    Raises
-    ------
-    RefusedInput
-        The builder fails, or does not return a module.
+    Raises:
+        RefusedInput: The builder fails, or does not return a module.
     """
     try:
         model: Any = method.build(num_classes)

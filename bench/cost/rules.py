@@ -74,12 +74,9 @@ RULES: dict[type[nn.Module], Rule] = {
 def operations(module: nn.Module, first: Tensor, output: Tensor) -> int:
     """Return the operations of one call of a leaf module.
 
-    Parameters
-    ----------
-    first
-        The call's first input; only its shape is read.
-    output
-        The call's output; only its shape is read.
+    Args:
+        first: The call's first input; only its shape is read.
+        output: The call's output; only its shape is read.
     """
     rule = RULES.get(type(module))
     return 0 if rule is None else rule(module, first, output)

@@ -45,12 +45,9 @@ _INCIDENTAL_OF_RUN = ("engine", "device", "threads")
 class Score:
     """An accuracy record, and where its arrays are.
 
-    Attributes
-    ----------
-    record
-        Valid, and not of a smoke run.
-    home
-        Folder of its ``results/records``.
+    Attributes:
+        record: Valid, and not of a smoke run.
+        home: Folder of its ``results/records``.
     """
 
     record: AccuracyRecord
@@ -98,12 +95,9 @@ class Score:
 class Known:
     """A score of the baseline.
 
-    Attributes
-    ----------
-    summary
-        As the baseline file keeps it, see `summaries`.
-    score
-        The record itself; None where it is missing or has changed.
+    Attributes:
+        summary: As the baseline file keeps it, see `summaries`.
+        score: The record itself; None where it is missing or has changed.
     """
 
     summary: Mapping[str, Any]
@@ -113,10 +107,8 @@ class Known:
 def scores(home: Path) -> list[Score]:
     """Return the accuracy records below a home folder that a table may hold, the latest last.
 
-    Raises
-    ------
-    RefusedInput
-        One of them is damaged.
+    Raises:
+        RefusedInput: One of them is damaged.
     """
     records = newest_first(read_records(home, "accuracy"))
     # of one run's evaluations the latest counts
@@ -156,13 +148,10 @@ def known_from_tree(home: Path) -> list[Known]:
 def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: float) -> list[Finding]:
     """Compare each run's latest score with the baseline's latest.
 
-    Parameters
-    ----------
-    before, now
-        The latest last.
-    max_loss
-        Largest loss of mIoU that passes, as a fraction; a regression is an interval that lies above it as a
-        whole.
+    Args:
+        before, now: The latest last.
+        max_loss: Largest loss of mIoU that passes, as a fraction; a regression is an interval that lies above
+            it as a whole.
     """
     earlier = {known.summary["run"]: known for known in before}
     latest = {one.run: one for one in now}

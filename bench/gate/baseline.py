@@ -26,19 +26,14 @@ _WRITE = "write one with `carnet-bench check --update`"
 class Baseline:
     """What a tree is compared with.
 
-    Attributes
-    ----------
-    commit
-        Commit of the tree that made it, followed by ``+`` if the code had uncommitted changes; None outside a
-        repository.
-    conditions
-        Conditions of the golden outputs (``bench.gate.golden.conditions``).
-    methods
-        Counts and golden output by method (``bench.gate.measuring``).
-    accuracy
-        Scores by record id (``bench.gate.accuracy``).
-    speed
-        Ratios to the reference workload with their conditions (``bench.gate.ratios``); None: not measured.
+    Attributes:
+        commit: Commit of the tree that made it, followed by ``+`` if the code had uncommitted changes; None
+            outside a repository.
+        conditions: Conditions of the golden outputs (``bench.gate.golden.conditions``).
+        methods: Counts and golden output by method (``bench.gate.measuring``).
+        accuracy: Scores by record id (``bench.gate.accuracy``).
+        speed: Ratios to the reference workload with their conditions (``bench.gate.ratios``); None: not
+            measured.
     """
 
     commit: str | None
@@ -81,10 +76,8 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline strictly.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, not JSON, NaN, another schema, keys or types that are not a baseline's.
+    Raises:
+        RefusedInput: No such file, not JSON, NaN, another schema, keys or types that are not a baseline's.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -31,18 +31,12 @@ _HERE = "this tree"
 class Settings:
     """What to compare, and how strictly.
 
-    Attributes
-    ----------
-    home
-        The folder of ``results/``.
-    kinds
-        Kinds of comparison, from ``bench.gate.findings.KINDS``.
-    names
-        Methods whose counts and golden outputs are compared; empty means all.
-    max_loss
-        Largest loss of mIoU that passes, as a fraction.
-    speed
-        What is timed, how long, and the allowed slowdown.
+    Attributes:
+        home: The folder of ``results/``.
+        kinds: Kinds of comparison, from ``bench.gate.findings.KINDS``.
+        names: Methods whose counts and golden outputs are compared; empty means all.
+        max_loss: Largest loss of mIoU that passes, as a fraction.
+        speed: What is timed, how long, and the allowed slowdown.
     """
 
     home: Path = Path()
@@ -74,24 +68,17 @@ def check(
 ) -> Report:
     """Compare this tree with a baseline.
 
-    Parameters
-    ----------
-    baseline
-        A file that ``updated`` made, or a git revision of the repository that the code is in; ``REV...`` is
-        where this branch left REV. A file of that name beats a revision.
-    settings
-        What, and how strictly.
-    progress
-        See `Progress`.
-    methods
-        Methods of this tree by name; None means the registry's.
+    Args:
+        baseline: A file that ``updated`` made, or a git revision of the repository that the code is in;
+            ``REV...`` is where this branch left REV. A file of that name beats a revision.
+        settings: What, and how strictly.
+        progress: See `Progress`.
+        methods: Methods of this tree by name; None means the registry's.
 
-    Raises
-    ------
-    UsageError
-        A method that neither side has.
-    RefusedInput
-        No such baseline, a damaged one, damaged records, or a revision whose code does not run here.
+    Raises:
+        UsageError: A method that neither side has.
+        RefusedInput: No such baseline, a damaged one, damaged records, or a revision whose code does not run
+            here.
     """
     path, methods = Path(baseline), METHODS if methods is None else methods
     if path.is_file():

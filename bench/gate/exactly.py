@@ -19,15 +19,11 @@ def compare_methods(
 ) -> list[Finding]:
     """Compare each method with itself in the baseline; those on one side only are listed.
 
-    Parameters
-    ----------
-    before, now
-        Measurements of the baseline and of the tree under test.
-    kinds
-        ``counts``, ``golden`` or both.
-    conditions
-        Conditions of the golden outputs on either side (`bench.gate.golden.conditions`): under equal ones
-        the outputs must be bit-identical, else within `TOLERANCE`.
+    Args:
+        before, now: Measurements of the baseline and of the tree under test.
+        kinds: ``counts``, ``golden`` or both.
+        conditions: Conditions of the golden outputs on either side (`bench.gate.golden.conditions`): under
+            equal ones the outputs must be bit-identical, else within `TOLERANCE`.
     """
     findings = []
     for kind in kinds:

@@ -21,18 +21,12 @@ OPEN = ("added", "removed", "not comparable", "not valid", "not measured")
 class Finding:
     """One comparison.
 
-    Attributes
-    ----------
-    kind
-        One of `KINDS`.
-    name
-        Name of the method or run.
-    verdict
-        One of `PASSED`, `REGRESSIONS` or `OPEN`.
-    note
-        What was found, for a reader.
-    values
-        The numbers behind it, by name with unit.
+    Attributes:
+        kind: One of `KINDS`.
+        name: Name of the method or run.
+        verdict: One of `PASSED`, `REGRESSIONS` or `OPEN`.
+        note: What was found, for a reader.
+        values: The numbers behind it, by name with unit.
     """
 
     kind: str
@@ -60,12 +54,9 @@ class Finding:
 class Report:
     """All findings of one check.
 
-    Attributes
-    ----------
-    baseline
-        Name of what this tree was compared with.
-    findings
-        In the order of `KINDS`.
+    Attributes:
+        baseline: Name of what this tree was compared with.
+        findings: In the order of `KINDS`.
     """
 
     baseline: str

@@ -29,16 +29,12 @@ class Fingerprint:
     A projection is the sum over the logits times fixed whole weights up to 2^20, rounded once: the smallest
     change of a single float32 logit moves it. The samples say where an output moved, and by how much.
 
-    Attributes
-    ----------
-    shape
-        Shape of the output.
-    largest
-        The largest absolute logit.
-    projections
-        Weighted sums, divided by 2^20 sqrt(number of logits): each has about the size of a logit.
-    samples
-        Some of the logits, at fixed places.
+    Attributes:
+        shape: Shape of the output.
+        largest: The largest absolute logit.
+        projections: Weighted sums, divided by 2^20 sqrt(number of logits): each has about the size of a
+            logit.
+        samples: Some of the logits, at fixed places.
     """
 
     shape: tuple[int, ...]
@@ -54,10 +50,8 @@ class Fingerprint:
 def fingerprint(output: Array) -> Fingerprint:
     """Return the fingerprint of an output, float32 of any shape.
 
-    Raises
-    ------
-    NotMeasured
-        It holds NaN or infinity, or only zeros, which any network could return.
+    Raises:
+        NotMeasured: It holds NaN or infinity, or only zeros, which any network could return.
     """
     flat = output.astype(np.float64).ravel()
     if not flat.size or not bool(np.isfinite(flat).all()):

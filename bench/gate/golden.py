@@ -38,10 +38,8 @@ def conditions() -> dict[str, Any]:
 def golden(method: Method) -> Fingerprint:
     """Return the fingerprint of a method's logits: seeded weights and image, eval mode, fp32, one thread.
 
-    Raises
-    ------
-    NotMeasured
-        The logits hold NaN or infinity, or are all zero.
+    Raises:
+        NotMeasured: The logits hold NaN or infinity, or are all zero.
     """
     return fingerprint(golden_logits(method).numpy())
 

@@ -22,12 +22,9 @@ _PATIENCE_S = 10.0
 class Worker:
     """A process that answers in lines of JSON.
 
-    Attributes
-    ----------
-    process
-        With pipes for stdin and stdout.
-    title
-        Name of the tree in messages.
+    Attributes:
+        process: With pipes for stdin and stdout.
+        title: Name of the tree in messages.
     """
 
     def __init__(self, process: subprocess.Popen[str], title: str, errors: Any) -> None:
@@ -38,10 +35,8 @@ class Worker:
     def ask(self, line: str) -> dict[str, Any]:
         """Send a line and return the answer.
 
-        Raises
-        ------
-        RefusedInput
-            The process has ended; the message holds its last lines.
+        Raises:
+            RefusedInput: The process has ended; the message holds its last lines.
         """
         if self.process.stdin is None:
             raise self._ended()
@@ -83,21 +78,14 @@ class Worker:
 def worker(root: Path, title: str, words: Sequence[str], threads: int = 1) -> Iterator[Worker]:
     """Start a worker around the tree at a root, and end it whatever happens.
 
-    Parameters
-    ----------
-    root
-        The folder of the packages ``carnet``, ``baselines`` and ``bench``.
-    title
-        Name of the tree in messages.
-    words
-        The worker's task, see ``bench.gate.worker``.
-    threads
-        Threads of an operator on the CPU.
+    Args:
+        root: The folder of the packages ``carnet``, ``baselines`` and ``bench``.
+        title: Name of the tree in messages.
+        words: The worker's task, see ``bench.gate.worker``.
+        threads: Threads of an operator on the CPU.
 
-    Raises
-    ------
-    RefusedInput
-        The tree cannot be run.
+    Raises:
+        RefusedInput: The tree cannot be run.
     """
     script = Path(__file__).with_name("worker.py").resolve()
     environment = {

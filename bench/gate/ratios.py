@@ -30,22 +30,15 @@ LEVEL = 0.95
 class Rules:
     """How long to measure, and what is valid.
 
-    Attributes
-    ----------
-    rounds
-        Samples of each side in one pair.
-    pairs
-        Wanted valid pairs.
-    most_pairs
-        Most pairs begun: instead of those that are not valid, and while the interval is wider than wanted.
-    least_pairs
-        With fewer valid ones there is no ratio.
-    give_up
-        When so many are begun and none is valid, the machine is not quiet and no more are.
-    half_width
-        Wanted half width of the interval, as a share.
-    sample
-        What makes the samples of one side valid.
+    Attributes:
+        rounds: Samples of each side in one pair.
+        pairs: Wanted valid pairs.
+        most_pairs: Most pairs begun: instead of those that are not valid, and while the interval is wider
+            than wanted.
+        least_pairs: With fewer valid ones there is no ratio.
+        give_up: When so many are begun and none is valid, the machine is not quiet and no more are.
+        half_width: Wanted half width of the interval, as a share.
+        sample: What makes the samples of one side valid.
     """
 
     rounds: int = 60
@@ -61,12 +54,9 @@ class Rules:
 class Pair:
     """The samples of one pair.
 
-    Attributes
-    ----------
-    first_ms, second_ms
-        In the order taken, as many of each.
-    reasons
-        Why the pair is not valid; empty when it is.
+    Attributes:
+        first_ms, second_ms: In the order taken, as many of each.
+        reasons: Why the pair is not valid; empty when it is.
     """
 
     first_ms: tuple[float, ...]

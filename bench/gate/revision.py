@@ -21,10 +21,8 @@ MERGE_BASE = "..."
 def commit_of(repository: Path, revision: str) -> str:
     """Return the full commit of a revision; ``REV...`` is the merge base of REV and HEAD.
 
-    Raises
-    ------
-    RefusedInput
-        No repository here, or no such revision in it.
+    Raises:
+        RefusedInput: No repository here, or no such revision in it.
     """
     name = revision.removesuffix(MERGE_BASE)
     if repository_state(repository)[0] is None:
@@ -56,10 +54,8 @@ def commit_of(repository: Path, revision: str) -> str:
 def worktree(repository: Path, commit: str) -> Iterator[Path]:
     """Check a commit out into a temporary folder, and remove it whatever happens, SIGTERM included.
 
-    Raises
-    ------
-    RefusedInput
-        Git cannot create it; the message is git's.
+    Raises:
+        RefusedInput: Git cannot create it; the message is git's.
     """
     folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
     tree = folder / "tree"

@@ -23,15 +23,11 @@ def serve_samples(
 ) -> None:
     """Build the requested models, report the warm time of each, then time whatever each line names.
 
-    Parameters
-    ----------
-    asked
-        ``model``: a name of the registry; ``classes``; ``size_hw``; ``threads``; ``reference``: whether the
-        reference workload is wanted too.
-    lines
-        ``NAME CALLS``, one sample each; the answer is ``{"ms": milliseconds a call}``.
-    say
-        Takes the answers.
+    Args:
+        asked: ``model``: a name of the registry; ``classes``; ``size_hw``; ``threads``; ``reference``:
+            whether the reference workload is wanted too.
+        lines: ``NAME CALLS``, one sample each; the answer is ``{"ms": milliseconds a call}``.
+        say: Takes the answers.
     """
     torch.set_num_threads(asked["threads"])
     with torch.inference_mode():

@@ -32,18 +32,13 @@ Progress = Callable[[str, float], None]
 class Asked:
     """What is timed.
 
-    Attributes
-    ----------
-    models
-        Names of the registry.
-    size_hw
-        Height and width of the image, pixels.
-    threads
-        Of an operator on the CPU.
-    max_slowdown
-        The gate's margin: a regression when the whole interval of the slowdown lies above it; 0.02 is 2 %.
-    rules
-        How long, and what is valid.
+    Attributes:
+        models: Names of the registry.
+        size_hw: Height and width of the image, pixels.
+        threads: Of an operator on the CPU.
+        max_slowdown: The gate's margin: a regression when the whole interval of the slowdown lies above it;
+            0.02 is 2 %.
+        rules: How long, and what is valid.
     """
 
     models: tuple[str, ...] = ("carnet-mobile",)
@@ -63,14 +58,10 @@ def compare_trees(
 ) -> list[Finding]:
     """Time each model in two trees, a process each, in turns.
 
-    Parameters
-    ----------
-    before, now
-        Root and title of the baseline's tree and of the one under test.
-    asked
-        What, and how long.
-    progress
-        Called with the model and the share done.
+    Args:
+        before, now: Root and title of the baseline's tree and of the one under test.
+        asked: What, and how long.
+        progress: Called with the model and the share done.
     """
     return [_timed((before, now), model, asked, progress, interval) for model in asked.models]
 

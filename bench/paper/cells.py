@@ -30,7 +30,7 @@ class Table:
         dataset, split: On which the accuracies were measured; None where the table has none.
         device: On which the times were measured; None where the table has none.
         size_hw, num_classes: Height and width of the input and the classes of the CARNet rows, at which a
-            method that is not in the table is added below it. No size where only parameters and accuracies are
+            method that is not in the table is added below. No size where only parameters and accuracies are
             printed.
     """
 

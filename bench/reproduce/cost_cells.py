@@ -40,7 +40,7 @@ class RowCosts:
 
     Attributes:
         total: Of the whole network and of its components.
-        reference_gmacs: 1e9 multiply-adds at 360x640, for a printed value that was scaled from there; else None.
+        reference_gmacs: 1e9 multiply-adds at 360x640, for a value scaled from there; else None.
     """
 
     total: Costs

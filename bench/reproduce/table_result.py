@@ -1,4 +1,4 @@
-"""A judged table as data: each printed cell next to what was found, and the methods that the paper's table does not have."""
+"""A judged table as data: printed cells next to what was found, and methods that the paper does not print."""
 
 from __future__ import annotations
 

@@ -22,16 +22,11 @@ MAX_LOSS = 0.01
 class Accuracy:
     """An engine's score next to eager's.
 
-    Attributes
-    ----------
-    data, split, images, manifest_sha256
-        What both were scored on.
-    eager_miou, miou
-        Scores of eager fp32 and of the engine, 0..1.
-    loss
-        The first less the second: negative where the engine is better.
-    max_loss
-        Largest loss accepted.
+    Attributes:
+        data, split, images, manifest_sha256: What both were scored on.
+        eager_miou, miou: Scores of eager fp32 and of the engine, 0..1.
+        loss: The first less the second: negative where the engine is better.
+        max_loss: Largest loss accepted.
     """
 
     data: str
@@ -55,16 +50,11 @@ class Accuracy:
 class Judge:
     """Scores engines on a labelled split, and refuses one that loses too much.
 
-    Attributes
-    ----------
-    data
-        Its images must have the one size that an engine takes.
-    statistics
-        What the network's weights expect.
-    max_loss
-        Most mIoU that an engine may lose, 0..1.
-    progress
-        Called with a stage and the share done.
+    Attributes:
+        data: Its images must have the one size that an engine takes.
+        statistics: What the network's weights expect.
+        max_loss: Most mIoU that an engine may lose, 0..1.
+        progress: Called with a stage and the share done.
     """
 
     data: SegmentationData
@@ -82,25 +72,16 @@ class Judge:
     ) -> float:
         """Return the mIoU over the split.
 
-        Parameters
-        ----------
-        name
-            Name of what is scored, for messages.
-        infer
-            From a normalised float32 image (b, 3, h, w) to logits (b, c, h, w).
-        shape
-            The shape (b, 3, h, w) that it takes.
-        device, layout
-            Device and memory format of its input.
+        Args:
+            name: Name of what is scored, for messages.
+            infer: From a normalised float32 image (b, 3, h, w) to logits (b, c, h, w).
+            shape: The shape (b, 3, h, w) that it takes.
+            device, layout: Device and memory format of its input.
 
-        Raises
-        ------
-        UsageError
-            Images of another size.
-        RefusedInput
-            No labels; logits of another shape or number of classes.
-        NotMeasured
-            No labelled pixel.
+        Raises:
+            UsageError: Images of another size.
+            RefusedInput: No labels; logits of another shape or number of classes.
+            NotMeasured: No labelled pixel.
         """
         require_labels(self.data)
         confusion = Confusion(len(self.data.classes))
@@ -123,10 +104,8 @@ class Judge:
     def accuracy(self, name: str, eager_miou: float, miou: float) -> Accuracy:
         """Return a score next to eager's, or refuse it.
 
-        Raises
-        ------
-        RefusedInput
-            The loss is above ``max_loss``.
+        Raises:
+            RefusedInput: The loss is above ``max_loss``.
         """
         data, loss = self.data, eager_miou - miou
         digest = manifest_digest(data)
@@ -145,12 +124,9 @@ def batches(
 ) -> Iterator[tuple[list[Sample], Tensor]]:
     """Yield samples and their normalised images (b, 3, h, w); the last batch is filled with its last image.
 
-    Raises
-    ------
-    UsageError
-        An image of another size than ``shape`` has.
-    RefusedInput
-        A file that is bad.
+    Raises:
+        UsageError: An image of another size than ``shape`` has.
+        RefusedInput: A file that is bad.
     """
     batch, size_hw = shape[0], tuple(shape[2:])
     for start in range(0, len(indices), batch):

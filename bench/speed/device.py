@@ -17,17 +17,12 @@ from bench.heap import Heap, keep_heap
 class Device:
     """A device under measurement.
 
-    Attributes
-    ----------
-    torch_device
-        Device of models and inputs.
-    synchronise
-        Waits until everything given to the device is done; on a CPU, where a call returns when it is done,
-        it does nothing (and must not touch a GPU of the machine).
-    memory_format
-        The layout of models and inputs: channels last on a CPU, where it is the faster one.
-    heap
-        Heap of the process: ``kept`` from call to call, or the ``system``'s (`bench.heap`).
+    Attributes:
+        torch_device: Device of models and inputs.
+        synchronise: Waits until everything given to the device is done; on a CPU, where a call returns when
+            it is done, it does nothing (and must not touch a GPU of the machine).
+        memory_format: The layout of models and inputs: channels last on a CPU, where it is the faster one.
+        heap: Heap of the process: ``kept`` from call to call, or the ``system``'s (`bench.heap`).
     """
 
     torch_device: torch.device
@@ -44,10 +39,8 @@ class Device:
 def open_device(name: str) -> Device:
     """Return the device of this name, through Lightning Fabric; ``auto`` is the best available.
 
-    Raises
-    ------
-    UsageError
-        No such name, or no such device on this machine.
+    Raises:
+        UsageError: No such name, or no such device on this machine.
     """
     device = launch_fabric(name).device
     heap = keep_heap() if device.type == "cpu" else "system"
@@ -67,20 +60,14 @@ def measuring_conditions(threads: int | None) -> Iterator[int]:
     Precision ``32-true`` means 32 bits: cuDNN would use TF32 in convolutions, but not in `torch.mm`, and
     the GEMM rate would bound nothing.
 
-    Parameters
-    ----------
-    threads
-        Threads of one operator on a CPU; None leaves torch's own choice.
+    Args:
+        threads: Threads of one operator on a CPU; None leaves torch's own choice.
 
-    Yields
-    ------
-    int
+    Yields:
         The threads in force.
 
-    Raises
-    ------
-    UsageError
-        Fewer than one thread.
+    Raises:
+        UsageError: Fewer than one thread.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads {threads}: expected 1 or more")

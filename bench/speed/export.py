@@ -33,14 +33,10 @@ _CPU = torch.device("cpu")
 class Exported:
     """What was written.
 
-    Attributes
-    ----------
-    files
-        The requested file, and the weights next to it where the format keeps them apart.
-    parity
-        Against eager fp32, by kind of input.
-    accuracy
-        Accuracy on data; None where none was named.
+    Attributes:
+        files: The requested file, and the weights next to it where the format keeps them apart.
+        parity: Against eager fp32, by kind of input.
+        accuracy: Accuracy on data; None where none was named.
     """
 
     files: tuple[Path, ...]
@@ -51,10 +47,8 @@ class Exported:
 def check_out(form: str, out: Path) -> None:
     """Refuse a name whose suffix is not the format's.
 
-    Raises
-    ------
-    UsageError
-        Naming the expected suffix.
+    Raises:
+        UsageError: Naming the expected suffix.
     """
     if out.suffix != ENDS[form]:
         raise UsageError(f"{out}: expected the suffix {ENDS[form]} for {form}")
@@ -79,40 +73,26 @@ def export_network(
 
     The file's input ``image`` is a normalised float32 image (b, 3, h, w), its output ``logits`` (b, c, h, w).
 
-    Parameters
-    ----------
-    network
-        On the CPU.
-    name
-        Name of the network, for messages.
-    size_hw
-        Height and width, pixels.
-    out
-        ``.onnx``, or ``.xml`` for OpenVINO (its weights go next to it into a ``.bin``).
-    form
-        ``onnx`` or ``openvino``.
-    description
-        Text stored in the file as JSON under the key ``carnet_bench``: a network without its statistics and
-        classes is of no use.
-    batch
-        Images per call.
-    deploy
-        Whether to fold it for inference first.
-    precision
-        ``fp32`` or ``int8``; input and output are float32 in both.
-    calibration, judge
-        Source of int8's ranges, and what scores the file and eager on data; int8 needs both.
-    threads
-        CPU threads of the comparison; None is torch's number.
+    Args:
+        network: On the CPU.
+        name: Name of the network, for messages.
+        size_hw: Height and width, pixels.
+        out: ``.onnx``, or ``.xml`` for OpenVINO (its weights go next to it into a ``.bin``).
+        form: ``onnx`` or ``openvino``.
+        description: Text stored in the file as JSON under the key ``carnet_bench``: a network without its
+            statistics and classes is of no use.
+        batch: Images per call.
+        deploy: Whether to fold it for inference first.
+        precision: ``fp32`` or ``int8``; input and output are float32 in both.
+        calibration, judge: Source of int8's ranges, and what scores the file and eager on data; int8 needs
+            both.
+        threads: CPU threads of the comparison; None is torch's number.
 
-    Raises
-    ------
-    UsageError
-        The suffix does not fit; the extra ``engines`` is not installed; int8 without calibration
-        or data.
-    RefusedInput
-        The network fails, cannot be exported, or the file computes something else or loses more accuracy
-        than is allowed; nothing is written then.
+    Raises:
+        UsageError: The suffix does not fit; the extra ``engines`` is not installed; int8 without calibration
+            or data.
+        RefusedInput: The network fails, cannot be exported, or the file computes something else or loses more
+            accuracy than is allowed; nothing is written then.
     """
     check_out(form, out)
     if precision not in PRECISIONS:

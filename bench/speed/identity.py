@@ -25,23 +25,15 @@ def speed_identity(
 ) -> dict[str, Any]:
     """Return the identity of a measurement; the versions of an engine's own libraries are added to it later.
 
-    Parameters
-    ----------
-    method, variant, device
-        What is timed, in which engine and precision, where.
-    size_hw
-        Height and width of the input, pixels.
-    num_classes
-        Classes of the output.
-    batch
-        Images per call.
-    threads
-        CPU threads in force.
+    Args:
+        method, variant, device: What is timed, in which engine and precision, where.
+        size_hw: Height and width of the input, pixels.
+        num_classes: Classes of the output.
+        batch: Images per call.
+        threads: CPU threads in force.
 
-    Raises
-    ------
-    UsageError
-        Unknown engine, or one without this precision or device.
+    Raises:
+        UsageError: Unknown engine, or one without this precision or device.
     """
     return {
         "model": method.name,

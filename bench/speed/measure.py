@@ -51,43 +51,27 @@ def measure_speed(
     normalising and the argmax. An engine's logits are checked against eager fp32 first; one whose logits
     differ is not timed.
 
-    Parameters
-    ----------
-    methods
-        At least one, names distinct; the samples of all methods and variants are interleaved.
-    size_hw
-        Height and width of the input, pixels.
-    batch
-        Images per call.
-    threads
-        Threads of one operator on a CPU; None leaves torch's own choice.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    variants
-        Engines, precisions and whether deployed; by default eager fp32 in the device's layout.
-    trained
-        Weights for the one method, in place of random ones, with data that every variant is scored on before
-        it is timed; required by int8, with a calibration.
-    protocol
-        Samples, budget (for all of this function but the scoring on data) and what is valid.
-    command
-        The command line for the record; None takes this process's.
-    progress, clock, counters
-        See `time_models`.
+    Args:
+        methods: At least one, names distinct; the samples of all methods and variants are interleaved.
+        size_hw: Height and width of the input, pixels.
+        batch: Images per call.
+        threads: Threads of one operator on a CPU; None leaves torch's own choice.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        variants: Engines, precisions and whether deployed; by default eager fp32 in the device's layout.
+        trained: Weights for the one method, in place of random ones, with data that every variant is scored
+            on before it is timed; required by int8, with a calibration.
+        protocol: Samples, budget (for all of this function but the scoring on data) and what is valid.
+        command: The command line for the record; None takes this process's.
+        progress, clock, counters: See `time_models`.
 
-    Returns
-    -------
-    list[SpeedRecord]
+    Returns:
         One per method and variant, in their order, not yet written. A measurement that is not valid is among
         them, with its reasons; it is kept and never tabulated.
 
-    Raises
-    ------
-    UsageError
-        No method or variant, one twice, no such device or engine, an engine without this precision or without
-        its library, a batch or threads below 1.
-    RefusedInput
-        A network cannot be built, fails on this input, or is another network in an engine.
+    Raises:
+        UsageError: No method or variant, one twice, no such device or engine, an engine without this
+            precision or without its library, a batch or threads below 1.
+        RefusedInput: A network cannot be built, fails on this input, or is another network in an engine.
     """
     protocol = protocol or Protocol()
     began_ns = clock()

@@ -39,15 +39,11 @@ the arg-max of CARNet-ResNet50 at 64x96 with a relative difference of 0.024. int
 class Parity:
     """How far logits are from the reference.
 
-    Attributes
-    ----------
-    max_abs
-        Largest absolute difference; None when an output is not finite.
-    relative
-        That over the reference's largest deviation from its class's mean in its image: what does not depend
-        on the pixel, such as a bias, excuses nothing. None when it is not a number.
-    argmax_agreement
-        Share of pixels with the same class, 0..1.
+    Attributes:
+        max_abs: Largest absolute difference; None when an output is not finite.
+        relative: That over the reference's largest deviation from its class's mean in its image: what does
+            not depend on the pixel, such as a bias, excuses nothing. None when it is not a number.
+        argmax_agreement: Share of pixels with the same class, 0..1.
     """
 
     max_abs: float | None
@@ -58,10 +54,8 @@ class Parity:
 def compare(logits: Tensor, reference: Tensor) -> Parity:
     """Compare logits (b, c, h, w) with a reference of the same shape.
 
-    Raises
-    ------
-    RefusedInput
-        Different shapes.
+    Raises:
+        RefusedInput: Different shapes.
     """
     if logits.shape != reference.shape:
         raise RefusedInput(f"logits of {tuple(logits.shape)}, eager's are {tuple(reference.shape)}")
@@ -96,10 +90,8 @@ def outputs_on(
 ) -> dict[str, Tensor]:
     """Return the logits on each input as tensors of their own.
 
-    Raises
-    ------
-    RefusedInput
-        The result is not one tensor of four axes.
+    Raises:
+        RefusedInput: The result is not one tensor of four axes.
     """
     found = {}
     for kind, image in inputs.items():
@@ -120,11 +112,9 @@ def require_parity(
     int8 rounds by what its calibration images fill, and noise is not among them: its figures must be numbers,
     and whether it is still the network is judged by its mIoU on data (``bench.speed.accuracy``).
 
-    Raises
-    ------
-    RefusedInput
-        The engine's network is not the eager one within the limits of its precision; the message holds every
-        figure.
+    Raises:
+        RefusedInput: The engine's network is not the eager one within the limits of its precision; the
+            message holds every figure.
     """
     limits, found = LIMITS[precision], {}
     for kind, reference in references.items():

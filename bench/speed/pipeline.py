@@ -39,16 +39,11 @@ MEASURED = "end to end"
 class Pipeline:
     """The parts on one image after the other; each works on what the one before has left.
 
-    Parameters
-    ----------
-    files
-        Image files, taken in turn.
-    size_hw
-        Size to which other images are resized, pixels.
-    infer
-        Maps normalised images to logits.
-    device, layout
-        Device, and the memory format that ``infer`` takes.
+    Args:
+        files: Image files, taken in turn.
+        size_hw: Size to which other images are resized, pixels.
+        infer: Maps normalised images to logits.
+        device, layout: Device, and the memory format that ``infer`` takes.
     """
 
     def __init__(
@@ -120,27 +115,19 @@ def measure_end_to_end(
     One image per call, in this process: workers that load ahead would hide the loader behind the network, so
     their result lies between ``model`` and ``end to end``.
 
-    Parameters
-    ----------
-    method, size_hw, num_classes, threads, device, protocol, command, progress, clock, counters
-        As for `bench.speed.measure.measure_speed`.
-    files
-        Image files, at least one.
-    variant
-        Engine and precision of the network.
+    Args:
+        method, size_hw, num_classes, threads, device, protocol, command, progress, clock, counters: As for
+            `bench.speed.measure.measure_speed`.
+        files: Image files, at least one.
+        variant: Engine and precision of the network.
 
-    Returns
-    -------
-    SpeedRecord
+    Returns:
         Not yet written; its ``median_ms`` is of the whole, ``values["parts"]`` has all of them. It is valid
         when the whole is.
 
-    Raises
-    ------
-    UsageError
-        No such device or engine.
-    RefusedInput
-        A file is no image, or the network fails on it.
+    Raises:
+        UsageError: No such device or engine.
+        RefusedInput: A file is no image, or the network fails on it.
     """
     there = open_device(device)
     plan = Plan([method], [variant], size_hw, num_classes, 1, there)

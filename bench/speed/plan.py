@@ -47,10 +47,8 @@ class Plan:
     def require(self) -> None:
         """Refuse what cannot be measured together.
 
-        Raises
-        ------
-        UsageError
-            See `measure_speed`.
+        Raises:
+            UsageError: See `measure_speed`.
         """
         names, trained = [method.name for method in self.methods], self.trained
         if not names or len(set(names)) != len(names):

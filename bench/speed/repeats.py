@@ -22,12 +22,9 @@ _INPUTS = 4
 class FreshInputs:
     """Random normalised images, never the same tensor nor the same values twice.
 
-    Parameters
-    ----------
-    batch, size_hw
-        The shape (batch, 3, height, width).
-    device
-        Device and memory format of the images.
+    Args:
+        batch, size_hw: The shape (batch, 3, height, width).
+        device: Device and memory format of the images.
     """
 
     def __init__(self, batch: int, size_hw: tuple[int, int], device: Device) -> None:
@@ -72,12 +69,9 @@ class Subject:
 class Repeat:
     """Whether a network answers a repeated input sooner than a fresh one.
 
-    Attributes
-    ----------
-    over_fresh
-        Median over pairs of (time with the repeated input / time with a fresh one).
-    pairs
-        Number of pairs.
+    Attributes:
+        over_fresh: Median over pairs of (time with the repeated input / time with a fresh one).
+        pairs: Number of pairs.
     """
 
     over_fresh: float

@@ -22,14 +22,10 @@ _MOST_REPETITIONS = 1000
 class Rates:
     """The best rates seen on a device.
 
-    Attributes
-    ----------
-    gemm_gmacs_per_s
-        Multiply-accumulates of a square fp32 matrix product, in 10^9 per second.
-    copy_gb_per_s
-        Bytes read and written by a copy, in 10^9 per second.
-    gemm_side, copy_mib
-        The sizes used.
+    Attributes:
+        gemm_gmacs_per_s: Multiply-accumulates of a square fp32 matrix product, in 10^9 per second.
+        copy_gb_per_s: Bytes read and written by a copy, in 10^9 per second.
+        gemm_side, copy_mib: The sizes used.
     """
 
     gemm_gmacs_per_s: float
@@ -51,18 +47,12 @@ def measure_rates(
     The best of the repetitions counts, not the median: a bound is what the device can do, and an
     interruption only ever makes it slower.
 
-    Parameters
-    ----------
-    device
-        Device to measure.
-    seconds
-        Time for each of the two; at least three repetitions after one for warm-up in any case.
-    gemm_side
-        Rows and columns of the matrices.
-    copy_mib
-        Size of the copied block, MiB.
-    clock
-        Monotonic nanoseconds.
+    Args:
+        device: Device to measure.
+        seconds: Time for each of the two; at least three repetitions after one for warm-up in any case.
+        gemm_side: Rows and columns of the matrices.
+        copy_mib: Size of the copied block, MiB.
+        clock: Monotonic nanoseconds.
     """
     # 64 MiB are well above the last cache of most CPUs
     usual_side, usual_mib = (1024, 64) if device.kind == "cpu" else (8192, 1024)

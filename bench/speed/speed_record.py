@@ -22,16 +22,11 @@ from bench.speed.subjects import Ready
 class Timed:
     """What was measured; the mappings are by the title of a measurement.
 
-    Attributes
-    ----------
-    gmacs
-        As `Plan.gmacs`.
-    provenance
-        By the method's name, and whether it was deployed.
-    run
-        Shared by all that was timed interleaved: only times of one run are set into ratios.
-    mhz
-        Clock of the cores at the end; None where the system does not report it.
+    Attributes:
+        gmacs: As `Plan.gmacs`.
+        provenance: By the method's name, and whether it was deployed.
+        run: Shared by all that was timed interleaved: only times of one run are set into ratios.
+        mhz: Clock of the cores at the end; None where the system does not report it.
     """
 
     measurements: list[Measurement]

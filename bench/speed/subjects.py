@@ -27,16 +27,11 @@ _SHIFT = 0.01  # small next to a random network's maps, or they would be all shi
 class Ready:
     """A subject, and what is known of it before it is timed.
 
-    Attributes
-    ----------
-    subject
-        What is timed.
-    parity
-        Comparison with eager by kind of input; None for the network as it is.
-    versions
-        Versions of the engine's libraries.
-    accuracy
-        Accuracy on data; None where none was named.
+    Attributes:
+        subject: What is timed.
+        parity: Comparison with eager by kind of input; None for the network as it is.
+        versions: Versions of the engine's libraries.
+        accuracy: Accuracy on data; None where none was named.
     """
 
     subject: Subject
@@ -48,10 +43,8 @@ class Ready:
 def build_network(method: Method, num_classes: int, device: Device) -> nn.Module:
     """Return the method's network with random weights, in eval mode, on the device and in its layout.
 
-    Raises
-    ------
-    RefusedInput
-        The builder fails, or returns something else.
+    Raises:
+        RefusedInput: The builder fails, or returns something else.
     """
     # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
@@ -64,10 +57,8 @@ def build_network(method: Method, num_classes: int, device: Device) -> nn.Module
 def deployed(network: nn.Module, size_hw: tuple[int, int], name: str) -> nn.Module:
     """Return the network folded for inference at one size.
 
-    Raises
-    ------
-    RefusedInput
-        A network that cannot be folded; CARNets can.
+    Raises:
+        RefusedInput: A network that cannot be folded; CARNets can.
     """
     try:
         with torch.inference_mode(False), torch.no_grad():
@@ -101,22 +92,15 @@ def stir_norms(network: nn.Module, seed: int = 0) -> None:
 def prepare_subjects(plan: Plan, measurements: Sequence[Measurement], threads: int) -> dict[str, Ready]:
     """Return the subjects by the measurements' titles, each checked against eager fp32.
 
-    Parameters
-    ----------
-    plan
-        Methods, input, device and weights; random weights have their batch-norms moved here.
-    measurements
-        What is timed; a method's network is built once for all of its variants.
-    threads
-        CPU threads of every engine.
+    Args:
+        plan: Methods, input, device and weights; random weights have their batch-norms moved here.
+        measurements: What is timed; a method's network is built once for all of its variants.
+        threads: CPU threads of every engine.
 
-    Raises
-    ------
-    UsageError
-        An engine, precision or library that is not available.
-    RefusedInput
-        A network fails on this input, cannot be brought into an engine, computes something else there, or
-        loses more accuracy on data than accepted.
+    Raises:
+        UsageError: An engine, precision or library that is not available.
+        RefusedInput: A network fails on this input, cannot be brought into an engine, computes something else
+            there, or loses more accuracy on data than accepted.
     """
     ready: dict[str, Ready] = {}
     for method in plan.methods:

@@ -35,19 +35,14 @@ _CALIBRATION_SPLIT, _SCORED_SPLIT = "train", "val"
 class Wanted:
     """What is requested besides the weights.
 
-    Attributes
-    ----------
-    data
-        ``NAME`` or ``NAME:SPLIT`` to score engines on (default split: val); None scores none, or with a
-        calibration the val split of its data.
-    calibrate
-        ``NAME`` or ``NAME:COUNT``: number of images of the train split, evenly spread (default 32).
-    method
-        How the ranges are taken from them, one of ``CALIBRATION_METHODS``.
-    fp32_convolutions
-        Number of the network's first convolutions that int8 leaves in fp32.
-    max_loss
-        Most mIoU that an engine may lose, 0..1.
+    Attributes:
+        data: ``NAME`` or ``NAME:SPLIT`` to score engines on (default split: val); None scores none, or with a
+            calibration the val split of its data.
+        calibrate: ``NAME`` or ``NAME:COUNT``: number of images of the train split, evenly spread (default
+            32).
+        method: How the ranges are taken from them, one of ``CALIBRATION_METHODS``.
+        fp32_convolutions: Number of the network's first convolutions that int8 leaves in fp32.
+        max_loss: Most mIoU that an engine may lose, 0..1.
     """
 
     data: str | None = None
@@ -61,16 +56,11 @@ class Wanted:
 class TrainedSubject:
     """What is timed or exported in place of random weights.
 
-    Attributes
-    ----------
-    weights
-        Weights of a run.
-    data
-        Its data set, of which only name and classes are read.
-    judge
-        Scores engines; None where no data was named.
-    calibration
-        Images for int8; None where none was requested.
+    Attributes:
+        weights: Weights of a run.
+        data: Its data set, of which only name and classes are read.
+        judge: Scores engines; None where no data was named.
+        calibration: Images for int8; None where none was requested.
     """
 
     weights: TrainedWeights
@@ -101,10 +91,8 @@ class TrainedSubject:
     def network(self, method: Method, device: Device) -> nn.Module:
         """Return the network in evaluation mode, on the device and in its layout.
 
-        Raises
-        ------
-        UsageError, RefusedInput
-            As ``TrainedWeights.network``.
+        Raises:
+            UsageError, RefusedInput: As ``TrainedWeights.network``.
         """
         # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
         with torch.inference_mode(False):
@@ -125,31 +113,20 @@ def open_subject(
 ) -> TrainedSubject:
     """Return a run's weights with the requested data; the calibration images are read here.
 
-    Parameters
-    ----------
-    source
-        A run's folder or a weights file.
-    method
-        Must be the run's.
-    shape
-        Shape of the input, (b, 3, h, w): every image must have this height and width.
-    wanted
-        Data, calibration and the accepted loss.
-    data_root, home
-        Folders searched for the data.
-    classes
-        Number of classes that the caller expects; None takes the weights'.
-    progress
-        Called with a stage and the share done, here and by what is returned.
+    Args:
+        source: A run's folder or a weights file.
+        method: Must be the run's.
+        shape: Shape of the input, (b, 3, h, w): every image must have this height and width.
+        wanted: Data, calibration and the accepted loss.
+        data_root, home: Folders searched for the data.
+        classes: Number of classes that the caller expects; None takes the weights'.
+        progress: Called with a stage and the share done, here and by what is returned.
 
-    Raises
-    ------
-    UsageError
-        Weights of another model or number of classes; data that is not the run's; an unknown split, count or
-        method; images of another size.
-    RefusedInput
-        Not the weights of a run; missing or bad data; a scored split without labels, or one that
-        shares images with the training split.
+    Raises:
+        UsageError: Weights of another model or number of classes; data that is not the run's; an unknown
+            split, count or method; images of another size.
+        RefusedInput: Not the weights of a run; missing or bad data; a scored split without labels, or one
+            that shares images with the training split.
     """
     weights = open_weights(source)
     recipe = weights.recipe

@@ -18,14 +18,10 @@ from bench.speed.engines.engine import Engine, find_engine, require
 class Variant:
     """One way to run a network.
 
-    Attributes
-    ----------
-    engine
-        A name of ``bench.speed.engines.engine.ENGINES``; ``eager`` takes the device's own layout.
-    precision
-        ``fp32``, ``bf16``, ``fp16`` or ``int8``.
-    deploy
-        Whether the network is folded for inference first (``carnet.fast.deploy``).
+    Attributes:
+        engine: A name of ``bench.speed.engines.engine.ENGINES``; ``eager`` takes the device's own layout.
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
+        deploy: Whether the network is folded for inference first (``carnet.fast.deploy``).
     """
 
     engine: str = "eager"
@@ -35,10 +31,8 @@ class Variant:
     def on(self, device: Device) -> Engine:
         """Return the engine, or refuse what it cannot do here.
 
-        Raises
-        ------
-        UsageError
-            An unknown engine, or one without this precision or device.
+        Raises:
+            UsageError: An unknown engine, or one without this precision or device.
         """
         engine = find_engine(self.engine)
         require(engine, self.precision, device.kind)
@@ -70,10 +64,8 @@ def form_of_variant(variant: Variant, device: str) -> str:
 
     ``auto`` is this machine's best device, or one that the engine runs on: a table can be shown anywhere.
 
-    Raises
-    ------
-    UsageError
-        No such device or engine, or an engine without this precision or device.
+    Raises:
+        UsageError: No such device or engine, or an engine without this precision or device.
     """
     if variant == Variant():
         return ""

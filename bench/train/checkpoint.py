@@ -26,22 +26,15 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Pa
     would leave neither the old nor the new checkpoint. The file is read back before the digest is written,
     and only then are the checkpoints older than the newest ``keep`` removed.
 
-    Parameters
-    ----------
-    folder
-        The run's folder; made when missing.
-    step
-        Optimiser steps done, from 0.
-    state
-        What `load` returns: tensors, numbers, text, and lists and dicts of them.
-    keep
-        Number of checkpoints kept, at least 1.
+    Args:
+        folder: The run's folder; made when missing.
+        step: Optimiser steps done, from 0.
+        state: What `load` returns: tensors, numbers, text, and lists and dicts of them.
+        keep: Number of checkpoints kept, at least 1.
 
-    Raises
-    ------
-    RefusedInput
-        A good checkpoint of this step exists; the disk refuses (naming the bytes needed); or the state
-        holds something that could not be loaded without running code.
+    Raises:
+        RefusedInput: A good checkpoint of this step exists; the disk refuses (naming the bytes needed); or
+            the state holds something that could not be loaded without running code.
     """
     if keep < 1:
         raise ValueError(f"keep is {keep}; must be at least 1")
@@ -67,11 +60,9 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Pa
 def load(path: Path) -> dict[str, Any]:
     """Return a checkpoint's state, on the CPU: the digest is compared first, then nothing but data is read.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, no digest next to it (an interrupted write), another digest (a damaged file), or content
-        that is not plain data.
+    Raises:
+        RefusedInput: No such file, no digest next to it (an interrupted write), another digest (a damaged
+            file), or content that is not plain data.
     """
     # read once: what is compared is what is parsed
     content = path.read_bytes() if path.is_file() else None
@@ -86,10 +77,8 @@ def latest(folder: Path) -> Path | None:
 
     A damaged one is named in a warning (logger ``bench.train.checkpoint``) and the one before it is taken.
 
-    Raises
-    ------
-    RefusedInput
-        Every complete checkpoint is damaged.
+    Raises:
+        RefusedInput: Every complete checkpoint is damaged.
     """
     complete = [path for path in checkpoints(folder) if marker_of(path).exists()]
     for path in reversed(complete):

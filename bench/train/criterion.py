@@ -26,10 +26,8 @@ def build_criterion(recipe: Recipe, method: Method) -> nn.Module:
 class PixelLoss(nn.Module):
     """Cross-entropy over labelled pixels, plus that of each auxiliary output times its weight.
 
-    Parameters
-    ----------
-    auxiliary
-        One weight per auxiliary output, in their order.
+    Args:
+        auxiliary: One weight per auxiliary output, in their order.
     """
 
     def __init__(self, auxiliary: tuple[float, ...] = ()) -> None:
@@ -39,10 +37,9 @@ class PixelLoss(nn.Module):
     def forward(self, output: object, label: Integer[Tensor, "b h w"]) -> dict[str, Float[Tensor, ""]]:
         """Return ``total``, ``pixel`` and ``auxiliary`` (weighted).
 
-        Raises
-        ------
-        ValueError
-            The training output is not logits, or not a tuple of logits with one auxiliary per weight.
+        Raises:
+            ValueError: The training output is not logits, or not a tuple of logits with one auxiliary per
+                weight.
         """
         first, *rest = self._logits(output)
         pixel = at_own_size(first, label)

@@ -14,17 +14,12 @@ class WeightsMean:
     Batch-norm's running statistics are averaged as the weights are; what is not a floating-point number is
     copied.
 
-    Parameters
-    ----------
-    network
-        Whose weights are averaged; call it where the network is already on its device.
-    decay
-        d, 0 < d < 1.
+    Args:
+        network: Whose weights are averaged; call it where the network is already on its device.
+        decay: d, 0 < d < 1.
 
-    Attributes
-    ----------
-    network
-        Network with the mean; for evaluation only.
+    Attributes:
+        network: Network with the mean; for evaluation only.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

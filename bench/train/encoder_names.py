@@ -33,10 +33,8 @@ _SEGNET_NORM = re.compile(r"bn\d_\d\.")
 def standard(architecture: str, stored: Tensors) -> dict[str, Tensor]:
     """Return the tensors of a network without its classifier, under the architecture's standard names.
 
-    Raises
-    ------
-    RefusedInput
-        A tensor without a place in the architecture.
+    Raises:
+        RefusedInput: A tensor without a place in the architecture.
     """
     if architecture == "vgg16":
         return _vgg16(stored)

@@ -18,12 +18,9 @@ _NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "out of memory")
 class FailedRun(NotMeasured):
     """A run that ended without a result; its record, not valid, keeps status and step (exit 4).
 
-    Attributes
-    ----------
-    status
-        ``diverged`` or ``oom``.
-    step
-        The step (from 0) that was not done.
+    Attributes:
+        status: ``diverged`` or ``oom``.
+        step: The step (from 0) that was not done.
     """
 
     status = "failed"
@@ -53,12 +50,9 @@ class OutOfMemory(FailedRun):
 def failures_named(recipe: Recipe, step: int) -> Iterator[None]:
     """Turn what torch raises inside a step into the bench's own errors.
 
-    Raises
-    ------
-    OutOfMemory
-        With batch and crop.
-    RefusedInput
-        The recipe asks for determinism and an operation has none; it is named.
+    Raises:
+        OutOfMemory: With batch and crop.
+        RefusedInput: The recipe asks for determinism and an operation has none; it is named.
     """
     try:
         yield

@@ -28,16 +28,11 @@ _IMAGES_FOR_IDENTITY = 8
 class Initial:
     """A network ready to train.
 
-    Attributes
-    ----------
-    network
-        Network on the CPU, in training mode.
-    statistics
-        Statistics that normalise its input.
-    digest
-        SHA-256 over all its tensors.
-    notes
-        Remarks that every record of the run repeats.
+    Attributes:
+        network: Network on the CPU, in training mode.
+        statistics: Statistics that normalise its input.
+        digest: SHA-256 over all its tensors.
+        notes: Remarks that every record of the run repeats.
     """
 
     network: nn.Module
@@ -51,12 +46,9 @@ def build_initial(
 ) -> Initial:
     """Build the recipe's network; the same recipe, data and weights give the same bits.
 
-    Raises
-    ------
-    UsageError
-        Options that the method does not have or that exclude each other.
-    RefusedInput
-        Weights that are missing or do not fit.
+    Raises:
+        UsageError: Options that the method does not have or that exclude each other.
+        RefusedInput: Weights that are missing or do not fit.
     """
     network = build_seeded(recipe, method, data)
     if recipe.weights == "none":
@@ -89,12 +81,9 @@ def build_initial(
 def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.Module:
     """Return the recipe's network with the random weights of its seed; the global random state is kept.
 
-    Raises
-    ------
-    UsageError
-        Options that the method does not have or that exclude each other.
-    RefusedInput
-        The data set lacks what the method needs of it, or a user's own builder fails.
+    Raises:
+        UsageError: Options that the method does not have or that exclude each other.
+        RefusedInput: The data set lacks what the method needs of it, or a user's own builder fails.
     """
     wanted = [name for name in method.from_data if name not in recipe.model_options]
     options = {**_from_data(method, data, wanted), **recipe.model_options}

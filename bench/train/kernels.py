@@ -16,21 +16,16 @@ def choose_kernels(
 ) -> str | None:
     """Give a CARNet and its loss their fast form where available; return the compiler of its C.
 
-    Parameters
-    ----------
-    network, criterion
-        What is trained; other networks stay as they are.
-    device, precision
-        Kind of the device, and the precision as Fabric names it: the C is for 32-bit floats.
+    Args:
+        network, criterion: What is trained; other networks stay as they are.
+        device, precision: Kind of the device, and the precision as Fabric names it: the C is for 32-bit
+            floats.
 
-    Returns
-    -------
-    None where torch computes everything.
+    Returns:
+        None where torch computes everything.
 
-    Raises
-    ------
-    UsageError
-        `VARIABLE` is neither ``fast`` nor ``torch``.
+    Raises:
+        UsageError: `VARIABLE` is neither ``fast`` nor ``torch``.
     """
     if chosen(VARIABLE, "fast", "torch") == "torch" or device != "cpu" or precision != "32-true":
         return None

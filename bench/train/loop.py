@@ -43,31 +43,20 @@ Progress = Callable[[int, int, float], None]
 class Trainer:
     """Trains one network by one recipe and can be stopped and resumed at any step.
 
-    Parameters
-    ----------
-    recipe, network, criterion
-        What is trained; the criterion maps (training output, label) to a dict with ``total``.
-    data, statistics
-        The training split and what its images are normalised by.
-    fabric
-        Device, precision and strategy.
-    folder
-        Folder of the checkpoints.
-    run_key
-        The run's identity; a checkpoint of another run is never resumed.
-    workers
-        Data-loading processes (results do not depend on it).
+    Args:
+        recipe, network, criterion: What is trained; the criterion maps (training output, label) to a dict
+            with ``total``.
+        data, statistics: The training split and what its images are normalised by.
+        fabric: Device, precision and strategy.
+        folder: Folder of the checkpoints.
+        run_key: The run's identity; a checkpoint of another run is never resumed.
+        workers: Data-loading processes (results do not depend on it).
 
-    Attributes
-    ----------
-    network
-        The trained network, without Fabric's wrapper.
-    state
-        Progress of the run.
-    journal
-        Called with every step and epoch; may be set until the run starts.
-    c_compiler
-        Compiler of CARNet's fast form; None where torch computes everything.
+    Attributes:
+        network: The trained network, without Fabric's wrapper.
+        state: Progress of the run.
+        journal: Called with every step and epoch; may be set until the run starts.
+        c_compiler: Compiler of CARNet's fast form; None where torch computes everything.
     """
 
     def __init__(
@@ -117,18 +106,13 @@ class Trainer:
     def train(self, validate: Validate | None, progress: Progress = lambda *_: None) -> State:
         """Train from the run's current step to its end.
 
-        Raises
-        ------
-        Diverged
-            Before the update that a loss or gradient that is not finite would make.
-        OutOfMemory
-            A step does not fit.
-        Interrupted
-            After SIGINT or SIGTERM: the step is finished and a checkpoint written.
-        NotMeasured
-            A validation whose score is no number.
-        RefusedInput
-            Bad data, a disk that refuses, or an operation that cannot be repeated though the recipe asks.
+        Raises:
+            Diverged: Before the update that a loss or gradient that is not finite would make.
+            OutOfMemory: A step does not fit.
+            Interrupted: After SIGINT or SIGTERM: the step is finished and a checkpoint written.
+            NotMeasured: A validation whose score is no number.
+            RefusedInput: Bad data, a disk that refuses, or an operation that cannot be repeated though the
+                recipe asks.
         """
         if self.state.step == 0:
             # dropout is a function of (seed, rank), whatever ran in this process before
@@ -181,10 +165,8 @@ class Trainer:
     def resume(self) -> int:
         """Continue from the newest good checkpoint, if any, and return the step.
 
-        Raises
-        ------
-        RefusedInput
-            A checkpoint of another run, or an incomplete one.
+        Raises:
+            RefusedInput: A checkpoint of another run, or an incomplete one.
         """
         found = self.saved.read()
         if found is not None:

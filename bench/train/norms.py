@@ -13,10 +13,8 @@ def freeze_encoder(network: nn.Module) -> None:
 
     Training mode undoes the first half, so repeat the call after ``network.train()``.
 
-    Raises
-    ------
-    RefusedInput
-        The network has no part named ``encoder``.
+    Raises:
+        RefusedInput: The network has no part named ``encoder``.
     """
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
@@ -30,19 +28,13 @@ def freeze_encoder(network: nn.Module) -> None:
 def synchronised(network: nn.Module, ranks: int, device: str) -> nn.Module:
     """Return the network with every batch norm over the images of all devices; with one device as it is.
 
-    Parameters
-    ----------
-    network
-        Its parameters and buffers keep their names and values.
-    ranks
-        Training processes, one per device.
-    device
-        Device kind.
+    Args:
+        network: Its parameters and buffers keep their names and values.
+        ranks: Training processes, one per device.
+        device: Device kind.
 
-    Raises
-    ------
-    RefusedInput
-        Several devices that are not CUDA: torch synchronises batch-norm nowhere else.
+    Raises:
+        RefusedInput: Several devices that are not CUDA: torch synchronises batch-norm nowhere else.
     """
     if ranks == 1:
         return network

@@ -23,14 +23,10 @@ class HardPixels(nn.Module):
 
     Auxiliary outputs keep every pixel.
 
-    Parameters
-    ----------
-    criterion
-        Criterion whose losses hold ``total`` and ``pixel``.
-    threshold
-        Largest probability of a hard pixel's true class, 0 < threshold < 1.
-    min_kept
-        Fewest pixels that count per forward pass (all its images on one device).
+    Args:
+        criterion: Criterion whose losses hold ``total`` and ``pixel``.
+        threshold: Largest probability of a hard pixel's true class, 0 < threshold < 1.
+        min_kept: Fewest pixels that count per forward pass (all its images on one device).
     """
 
     def __init__(self, criterion: nn.Module, threshold: float, min_kept: int) -> None:
@@ -42,10 +38,8 @@ class HardPixels(nn.Module):
     def forward(self, output: object, label: Integer[Tensor, "b h w"]) -> Mapping[str, Float[Tensor, ""]]:
         """Return the criterion's losses with ``pixel`` and ``total`` over the hard pixels.
 
-        Raises
-        ------
-        ValueError
-            The criterion has no part ``pixel``.
+        Raises:
+            ValueError: The criterion has no part ``pixel``.
         """
         losses: dict[str, Tensor] = dict(self.criterion(output, label))
         if "pixel" not in losses:

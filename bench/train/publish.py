@@ -23,10 +23,8 @@ of. `carnet-bench evaluate FILE` scores one again.
 def publish(run: Path, home: Path) -> Path:
     """Copy a run's final weights to ``HOME/results/weights`` and list them in its README.
 
-    Raises
-    ------
-    RefusedInput
-        The run is not finished, or no valid training record has these weights.
+    Raises:
+        RefusedInput: The run is not finished, or no valid training record has these weights.
     """
     source = run / "final.safetensors"
     digest = sha256_of_file(source) if source.is_file() else None

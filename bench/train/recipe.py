@@ -32,70 +32,45 @@ LATER = frozenset(
 class Recipe:
     """Everything that decides a training run besides data, code and threads.
 
-    Attributes
-    ----------
-    name
-        ``DATA-PRESET``, the file's name.
-    model, model_options
-        Registry name (or ``file.py:build``) and keyword options of its builder.
-    data, data_options
-        Data set name and options of its class.
-    weights
-        Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` is random.
-    crop
-        (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes); one number: a square.
-    scale
-        Bounds of the random scale (Section IV.A: 0.5 to 2).
-    flip
-        Probability of a horizontal flip.
-    batch
-        Images per forward pass, on all devices together (Section IV.A: 6).
-    epochs
-        Passes over the training split.
-    encoder_lr, decoder_lr
-        The two initial rates of SGD (Section IV.A).
-    schedule
-        ``step``: times ``lr_factor`` after every ``lr_every_epochs`` epochs (Section IV.A);
-        ``poly``: times (1 - step / steps) ** ``poly_power``;
-        ``cosine``: times (1 + cos(pi step / steps)) / 2.
-    warmup_steps
-        Steps over which both rates rise linearly from 0.
-    momentum, weight_decay
-        Momentum and weight decay of SGD (Section IV.A: 0.9 and 1e-5).
-    clip_norm
-        Largest norm of the gradient; 0 does not clip.
-    freeze_encoder_bn
-        Keeps the encoder's batch-norm statistics and does not train its weights.
-    sync_bn
-        Batch-norm over the batch of all devices together; with one device it is that anyway.
-    accumulate
-        Forward passes per step: their gradients are those of one batch of ``accumulate * batch`` images.
-    ema_decay
-        Decay of the mean of the weights, which is evaluated and kept in place of the last; 0 keeps those.
-    ohem_threshold, ohem_min_kept
-        Only pixels whose true class has less than this probability count in the pixels' loss, but never
-        fewer than ``ohem_min_kept`` per forward pass; threshold 0 counts every pixel.
-    scloss_weight, scloss_form
-        lambda of Eq. 3, and ``paper`` or ``bce``.
-    validate_every
-        Epochs between validations; the last epoch is always validated; 0 never validates.
-    stop_after
-        Validations without a new best after which the run ends ("or the accuracy stops improving", Section
-        IV.A); 0 trains every epoch.
-    selection
-        Epoch whose weights are kept: the ``last``, or that of the ``best`` validation (the first of equals).
-    short_side_least
-        Least length of an image's shorter side after the random scale, in pixels.
-    deterministic
-        Refuses operations whose result may differ from run to run on the same machine.
-    checkpoint_every_s
-        Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
-    precision
-        As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
-    seed
-        Seed of initial weights, order and augmentation.
-    smoke
-        Marks a run that only shows that the parts fit; its records are never tabulated.
+    Attributes:
+        name: ``DATA-PRESET``, the file's name.
+        model, model_options: Registry name (or ``file.py:build``) and keyword options of its builder.
+        data, data_options: Data set name and options of its class.
+        weights: Name of ImageNet weights for the encoder (``bench.train.weights``); ``none`` is random.
+        crop: (height, width) of training crops, in pixels (Section IV.A: 800 for Cityscapes); one number: a
+            square.
+        scale: Bounds of the random scale (Section IV.A: 0.5 to 2).
+        flip: Probability of a horizontal flip.
+        batch: Images per forward pass, on all devices together (Section IV.A: 6).
+        epochs: Passes over the training split.
+        encoder_lr, decoder_lr: The two initial rates of SGD (Section IV.A).
+        schedule: ``step``: times ``lr_factor`` after every ``lr_every_epochs`` epochs (Section IV.A);
+            ``poly``: times (1 - step / steps) ** ``poly_power``; ``cosine``: times (1 + cos(pi step / steps))
+            / 2.
+        warmup_steps: Steps over which both rates rise linearly from 0.
+        momentum, weight_decay: Momentum and weight decay of SGD (Section IV.A: 0.9 and 1e-5).
+        clip_norm: Largest norm of the gradient; 0 does not clip.
+        freeze_encoder_bn: Keeps the encoder's batch-norm statistics and does not train its weights.
+        sync_bn: Batch-norm over the batch of all devices together; with one device it is that anyway.
+        accumulate: Forward passes per step: their gradients are those of one batch of ``accumulate * batch``
+            images.
+        ema_decay: Decay of the mean of the weights, which is evaluated and kept in place of the last; 0 keeps
+            those.
+        ohem_threshold, ohem_min_kept: Only pixels whose true class has less than this probability count in
+            the pixels' loss, but never fewer than ``ohem_min_kept`` per forward pass; threshold 0 counts
+            every pixel.
+        scloss_weight, scloss_form: lambda of Eq. 3, and ``paper`` or ``bce``.
+        validate_every: Epochs between validations; the last epoch is always validated; 0 never validates.
+        stop_after: Validations without a new best after which the run ends ("or the accuracy stops
+            improving", Section IV.A); 0 trains every epoch.
+        selection: Epoch whose weights are kept: the ``last``, or that of the ``best`` validation (the first
+            of equals).
+        short_side_least: Least length of an image's shorter side after the random scale, in pixels.
+        deterministic: Refuses operations whose result may differ from run to run on the same machine.
+        checkpoint_every_s: Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
+        precision: As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        seed: Seed of initial weights, order and augmentation.
+        smoke: Marks a run that only shows that the parts fit; its records are never tabulated.
     """
 
     name: str
@@ -180,13 +155,10 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
 
     A change to another model drops the recipe's ``model_options``, which are those of its own model.
 
-    Raises
-    ------
-    UsageError
-        No recipe of this name; the choices are listed.
-    RefusedInput
-        An unknown key (the known ones are listed), a wrong type, NaN or infinity, a missing key, a file that
-        is not TOML.
+    Raises:
+        UsageError: No recipe of this name; the choices are listed.
+        RefusedInput: An unknown key (the known ones are listed), a wrong type, NaN or infinity, a missing
+            key, a file that is not TOML.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -226,10 +198,8 @@ def from_table(table: dict[str, Any], source: str) -> Recipe:
 def parse_changes(settings: list[str]) -> dict[str, Any]:
     """Return ``--set key=value`` pairs as a table; the value is TOML, a bare word is a string.
 
-    Raises
-    ------
-    UsageError
-        A setting without ``=``.
+    Raises:
+        UsageError: A setting without ``=``.
     """
     changes: dict[str, Any] = {}
     for setting in settings:

@@ -44,26 +44,16 @@ Watch = Callable[[str, int, int, float], None]
 class Settings:
     """Where a run happens; none of it changes what is measured but the threads and the device.
 
-    Attributes
-    ----------
-    home
-        Folder of ``results/`` and ``runs/``.
-    data_root
-        The data set's own folder; None searches ``CARNET_DATA``.
-    weights_file
-        Local file of the encoder's weights; None searches ``CARNET_DATA/weights``.
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    threads
-        Threads of torch on the CPU; None leaves torch's own choice.
-    command
-        Command line, for the record.
-    workers
-        Data-loading processes (results do not depend on it).
-    devices, strategy
-        Number of devices that share a batch, and how (``bench.fabric``).
-    log
-        Journals besides TensorBoard's: ``wandb``, ``mlflow``.
+    Attributes:
+        home: Folder of ``results/`` and ``runs/``.
+        data_root: The data set's own folder; None searches ``CARNET_DATA``.
+        weights_file: Local file of the encoder's weights; None searches ``CARNET_DATA/weights``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        threads: Threads of torch on the CPU; None leaves torch's own choice.
+        command: Command line, for the record.
+        workers: Data-loading processes (results do not depend on it).
+        devices, strategy: Number of devices that share a batch, and how (``bench.fabric``).
+        log: Journals besides TensorBoard's: ``wandb``, ``mlflow``.
     """
 
     home: Path = Path()
@@ -82,20 +72,14 @@ class Settings:
 class Run:
     """A finished run.
 
-    Attributes
-    ----------
-    identity
-        What defines it; its digest names the folder and the records.
-    folder
-        Folder of ``run.json``, ``checkpoints/``, ``losses.csv``, ``tensorboard/`` and ``final.safetensors``.
-    network
-        Network with the weights that the recipe's rule keeps.
-    statistics
-        Statistics that normalise its input.
-    record
-        The training record.
-    notes
-        Remarks that every record made of this run repeats.
+    Attributes:
+        identity: What defines it; its digest names the folder and the records.
+        folder: Folder of ``run.json``, ``checkpoints/``, ``losses.csv``, ``tensorboard/`` and
+            ``final.safetensors``.
+        network: Network with the weights that the recipe's rule keeps.
+        statistics: Statistics that normalise its input.
+        record: The training record.
+        notes: Remarks that every record made of this run repeats.
     """
 
     identity: dict[str, Any]
@@ -121,10 +105,8 @@ class Prepared:
 def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     """Open the data, build the network and load its weights.
 
-    Raises
-    ------
-    UsageError, RefusedInput
-        Bad names, options, data or weights.
+    Raises:
+        UsageError, RefusedInput: Bad names, options, data or weights.
     """
     require_journals(settings.log)
     fabric = launch_fabric(settings.device, recipe.precision, settings.devices, settings.strategy)
@@ -163,14 +145,11 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     A finished run is not retrained; its record is returned. With several devices only
     the first process returns; the others end here.
 
-    Raises
-    ------
-    UsageError, RefusedInput
-        Bad names, options, data or weights.
-    Diverged, OutOfMemory
-        The loss left the finite numbers, or a step did not fit; a record marked not valid is kept.
-    Interrupted
-        After a checkpoint; the same call resumes.
+    Raises:
+        UsageError, RefusedInput: Bad names, options, data or weights.
+        Diverged, OutOfMemory: The loss left the finite numbers, or a step did not fit; a record marked not
+            valid is kept.
+        Interrupted: After a checkpoint; the same call resumes.
     """
     prepared = prepare(recipe, settings)
     identity = run_identity(prepared)

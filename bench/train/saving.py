@@ -26,18 +26,13 @@ Weights = dict[str, Tensor]
 class Saved:
     """A run's parts that change from step to step; every process of a run has one.
 
-    Attributes
-    ----------
-    folder, run_key
-        Folder of the checkpoints, and the run's identity: a checkpoint of another run is never resumed.
-    recipe
-        Decides which parts exist.
-    fabric
-        Source of the random states' devices, and of the loss scale of 16-bit floats.
-    network, optimiser
-        The trained network and its optimiser.
-    mean
-        The moving mean of the weights, if any.
+    Attributes:
+        folder, run_key: Folder of the checkpoints, and the run's identity: a checkpoint of another run is
+            never resumed.
+        recipe: Decides which parts exist.
+        fabric: Source of the random states' devices, and of the loss scale of 16-bit floats.
+        network, optimiser: The trained network and its optimiser.
+        mean: The moving mean of the weights, if any.
     """
 
     folder: Path
@@ -51,12 +46,9 @@ class Saved:
     def write(self, state: State, best: Weights | None) -> Path | None:
         """Write a checkpoint of this step; None when a good one exists.
 
-        Parameters
-        ----------
-        state
-            Progress of the run.
-        best
-            Weights of the best validation so far, where the recipe keeps those.
+        Args:
+            state: Progress of the run.
+            best: Weights of the best validation so far, where the recipe keeps those.
         """
         path = self.folder / f"step-{state.step:08d}.ckpt"
         if path in checkpoint.checkpoints(self.folder) and checkpoint.latest(self.folder) == path:
@@ -83,10 +75,8 @@ class Saved:
     def read(self) -> tuple[State, Weights | None] | None:
         """Restore every part from the newest good checkpoint; None without one.
 
-        Raises
-        ------
-        RefusedInput
-            A checkpoint of another run, or an incomplete one.
+        Raises:
+            RefusedInput: A checkpoint of another run, or an incomplete one.
         """
         if self.fabric.is_global_zero:
             sweep_temporaries(self.folder)

@@ -31,10 +31,8 @@ def lr_scale(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
 def build_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Return SGD with two groups, ``encoder`` and ``decoder`` (Section IV.A).
 
-    Raises
-    ------
-    RefusedInput
-        The network has no part named ``encoder`` while the two rates differ.
+    Raises:
+        RefusedInput: The network has no part named ``encoder`` while the two rates differ.
     """
     encoder = getattr(network, "encoder", None)
     if encoder is None and recipe.encoder_lr != recipe.decoder_lr:

@@ -36,33 +36,23 @@ def evaluate_run(
 ) -> tuple[AccuracyRecord, bool]:
     """Evaluate a run's final weights and write the accuracy record.
 
-    Parameters
-    ----------
-    source
-        A run folder, or a weights file that a run has written (which says what it is of).
-    split
-        Split of the run's data set.
-    settings
-        Home, data root, device, threads, command.
-    progress
-        Called with images done and images in all.
-    model
-        ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not where it
-        lies. None takes the name on record.
-    views
-        Views of an image: windows, scales, mirror images.
+    Args:
+        source: A run folder, or a weights file that a run has written (which says what it is of).
+        split: Split of the run's data set.
+        settings: Home, data root, device, threads, command.
+        progress: Called with images done and images in all.
+        model: ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not
+            where it lies. None takes the name on record.
+        views: Views of an image: windows, scales, mirror images.
 
-    Returns
-    -------
-    The record, and whether an earlier record of the same evaluation had the same matrix for every image: then
-    that record is returned and nothing new is written.
+    Returns:
+        The record, and whether an earlier record of the same evaluation had the same matrix for every image:
+        then that record is returned and nothing new is written.
 
-    Raises
-    ------
-    RefusedInput
-        Not a run's weights; training images in the split; a split without labels; data that cannot be read.
-    UsageError
-        A window size that the method does not take.
+    Raises:
+        RefusedInput: Not a run's weights; training images in the split; a split without labels; data that
+            cannot be read.
+        UsageError: A window size that the method does not take.
     """
     trained = open_weights(source)
     recipe = trained.recipe

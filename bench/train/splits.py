@@ -15,10 +15,8 @@ def open_split(recipe: Recipe, split: str, root: Path | None, home: Path) -> Seg
     A smoke run only shows that the parts fit together: where the folder, a sample, lacks the split, its first
     labelled split is used instead. Records take the name of the split from the opened data.
 
-    Raises
-    ------
-    UsageError, RefusedInput
-        As ``open_data``; without ``smoke`` also a split that the folder lacks.
+    Raises:
+        UsageError, RefusedInput: As ``open_data``; without ``smoke`` also a split that the folder lacks.
     """
     try:
         return open_data(recipe.data, split, root, home=home, **recipe.data_options)

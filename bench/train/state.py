@@ -14,20 +14,14 @@ Curve = Sequence[dict[str, Any]]
 class State:
     """Progress of a run; what a checkpoint holds besides weights and momentum.
 
-    Attributes
-    ----------
-    step
-        Optimiser steps done.
-    losses
-        Total loss of every step so far.
-    curve
-        Curve so far, see `Curve`.
-    train_s
-        Seconds spent in steps, validation and checkpoints aside.
-    empty_batches
-        Steps whose crops had no labelled pixel.
-    skipped_updates
-        Steps whose gradients overflowed in 16-bit floats, so that the loss scale fell and nothing updated.
+    Attributes:
+        step: Optimiser steps done.
+        losses: Total loss of every step so far.
+        curve: Curve so far, see `Curve`.
+        train_s: Seconds spent in steps, validation and checkpoints aside.
+        empty_batches: Steps whose crops had no labelled pixel.
+        skipped_updates: Steps whose gradients overflowed in 16-bit floats, so that the loss scale fell and
+            nothing updated.
     """
 
     step: int = 0

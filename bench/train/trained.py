@@ -24,18 +24,12 @@ _WEIGHTS = "final.safetensors"
 class TrainedWeights:
     """What a weights file says of itself.
 
-    Attributes
-    ----------
-    path, sha256
-        The file.
-    identity
-        Identity of the run.
-    recipe
-        Recipe of the run.
-    statistics
-        Statistics that normalise the network's input.
-    notes
-        Remarks that every record of the run repeats.
+    Attributes:
+        path, sha256: The file.
+        identity: Identity of the run.
+        recipe: Recipe of the run.
+        statistics: Statistics that normalise the network's input.
+        notes: Remarks that every record of the run repeats.
     """
 
     path: Path
@@ -48,19 +42,14 @@ class TrainedWeights:
     def network(self, method: Method, data: SegmentationData, device: torch.device) -> nn.Module:
         """Return the network with these weights, in evaluation mode.
 
-        Parameters
-        ----------
-        method
-            The run's: ``resolve(recipe.model)``, or the user's own network from the file that they name.
-        data
-            Data set, of which only name and classes are read.
-        device
-            Device of the network.
+        Args:
+            method: The run's: ``resolve(recipe.model)``, or the user's own network from the file that they
+                name.
+            data: Data set, of which only name and classes are read.
+            device: Device of the network.
 
-        Raises
-        ------
-        UsageError, RefusedInput
-            A method that cannot be built, or that the weights do not fit.
+        Raises:
+            UsageError, RefusedInput: A method that cannot be built, or that the weights do not fit.
         """
         network = build_seeded(self.recipe, method, data)
         fit(network, load_weights(self.path, self.sha256), self.path)
@@ -71,10 +60,8 @@ class TrainedWeights:
 def open_weights(source: Path) -> TrainedWeights:
     """Return what a run's folder, or a weights file that a run has written, says that it is of.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, or not the weights of a run.
+    Raises:
+        RefusedInput: No such file, or not the weights of a run.
     """
     path = source / _WEIGHTS if source.is_dir() else source
     description = describe_weights(path)

@@ -23,14 +23,11 @@ from bench.train.recipe import Recipe
 class Outcome:
     """What a step came to.
 
-    Attributes
-    ----------
-    loss
-        Total loss over all images of the step.
-    empty
-        Whether no pixel of it has a label.
-    skipped
-        Whether its gradients overflowed in 16-bit floats: the loss scale was lowered and nothing updated.
+    Attributes:
+        loss: Total loss over all images of the step.
+        empty: Whether no pixel of it has a label.
+        skipped: Whether its gradients overflowed in 16-bit floats: the loss scale was lowered and nothing
+            updated.
     """
 
     loss: float
@@ -42,18 +39,12 @@ class Outcome:
 class Update:
     """The optimiser's step on a batch.
 
-    Attributes
-    ----------
-    recipe
-        Recipe with ``accumulate`` and ``clip_norm``.
-    model, optimiser
-        Model and optimiser as set up by Fabric.
-    criterion
-        Maps (training output, label) to ``total`` and its parts.
-    statistics
-        Statistics that normalise images.
-    fabric
-        Device, precision and strategy.
+    Attributes:
+        recipe: Recipe with ``accumulate`` and ``clip_norm``.
+        model, optimiser: Model and optimiser as set up by Fabric.
+        criterion: Maps (training output, label) to ``total`` and its parts.
+        statistics: Statistics that normalise images.
+        fabric: Device, precision and strategy.
     """
 
     recipe: Recipe
@@ -70,12 +61,9 @@ class Update:
     def __call__(self, batch: Batch, step: int) -> Outcome:
         """Do one step (counted from 0) on this process's share of the batch.
 
-        Raises
-        ------
-        Diverged
-            Before the update that a loss or gradient that is not finite would make.
-        RefusedInput
-            The network refuses its input, or the criterion the network's output.
+        Raises:
+            Diverged: Before the update that a loss or gradient that is not finite would make.
+            RefusedInput: The network refuses its input, or the criterion the network's output.
         """
         labelled = int((batch.label != IGNORE).sum())
         all_labelled = agreed(self.fabric, labelled)

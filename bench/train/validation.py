@@ -26,16 +26,11 @@ def validation_on(
 ) -> Callable[[nn.Module], float]:
     """Return what maps a network to its mIoU (0..1), the same in every process.
 
-    Parameters
-    ----------
-    data
-        Split, read whole and in order; each of n processes takes every n-th image.
-    statistics, sizes
-        Statistics that normalise the network's images, and the sizes that it takes.
-    fabric
-        Device and processes.
-    watch
-        Called with images done and images in all, of this process.
+    Args:
+        data: Split, read whole and in order; each of n processes takes every n-th image.
+        statistics, sizes: Statistics that normalise the network's images, and the sizes that it takes.
+        fabric: Device and processes.
+        watch: Called with images done and images in all, of this process.
     """
     share = EveryNth(data, fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else data
 

@@ -25,10 +25,8 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
 
     The same weights and metadata give the same bytes.
 
-    Raises
-    ------
-    RefusedInput
-        The disk refuses, or the file read back differs from what was written.
+    Raises:
+        RefusedInput: The disk refuses, or the file read back differs from what was written.
     """
     tensors = {}
     for name, tensor in state.items():
@@ -47,17 +45,12 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
 def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file, on the CPU.
 
-    Parameters
-    ----------
-    path
-        The file.
-    sha256
-        Expected digest; neither a flipped bit nor another model's weights are seen without it.
+    Args:
+        path: The file.
+        sha256: Expected digest; neither a flipped bit nor another model's weights are seen without it.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, another digest, or not a safetensors file.
+    Raises:
+        RefusedInput: No such file, another digest, or not a safetensors file.
     """
     content = _read(path)
     actual = hashlib.sha256(content).hexdigest()
@@ -73,10 +66,8 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
 def describe_weights(path: Path) -> dict[str, Any]:
     """Return what a weights file says it is of: ``identity``, ``statistics`` and ``notes``.
 
-    Raises
-    ------
-    RefusedInput
-        No such file, or one not written by a run.
+    Raises:
+        RefusedInput: No such file, or one not written by a run.
     """
     if not path.is_file():
         raise RefusedInput(
@@ -97,19 +88,13 @@ def describe_weights(path: Path) -> dict[str, Any]:
 def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weights") -> None:
     """Load a state into a model that it fits exactly; the model is untouched otherwise.
 
-    Parameters
-    ----------
-    model
-        The network.
-    state
-        Its parameters and buffers by name; the caller renames, in sight.
-    name
-        Name of the file, for the message.
+    Args:
+        model: The network.
+        state: Its parameters and buffers by name; the caller renames, in sight.
+        name: Name of the file, for the message.
 
-    Raises
-    ------
-    RefusedInput
-        Listing every missing and unexpected name and every other shape or kind of number.
+    Raises:
+        RefusedInput: Listing every missing and unexpected name and every other shape or kind of number.
     """
     own = model.state_dict()
     missing = sorted(set(own) - set(state))

@@ -19,23 +19,15 @@ from bench.train.weight_file import fit, load_weights
 class EncoderWeights:
     """One set of ImageNet weights.
 
-    Attributes
-    ----------
-    name
-        Name in a recipe.
-    architecture
-        Encoder it fits, as ``Method.encoder`` names it.
-    statistics
-        Statistics that the weights expect of their input.
-    sha256
-        Digest of the file; None for weights that a hub delivers (the library checks its own digest).
-    hub
-        ``timm:NAME`` or ``torchvision:NAME.WEIGHTS``; None for a file only.
-    notes
-        Remarks that every record made with them repeats.
-    padding
-        ``same`` when they were trained with TensorFlow's padding, which a network may have as its option
-        ``padding``; None is the architecture's own.
+    Attributes:
+        name: Name in a recipe.
+        architecture: Encoder it fits, as ``Method.encoder`` names it.
+        statistics: Statistics that the weights expect of their input.
+        sha256: Digest of the file; None for weights that a hub delivers (the library checks its own digest).
+        hub: ``timm:NAME`` or ``torchvision:NAME.WEIGHTS``; None for a file only.
+        notes: Remarks that every record made with them repeats.
+        padding: ``same`` when they were trained with TensorFlow's padding, which a network may have as its
+            option ``padding``; None is the architecture's own.
     """
 
     name: str
@@ -121,18 +113,13 @@ def fitting(architecture: str | None) -> list[str]:
 def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]:
     """Return the stored tensors under their stored names.
 
-    Parameters
-    ----------
-    weights
-        Weights to read.
-    file
-        Local safetensors file; it takes precedence over ``CARNET_DATA/weights/`` and the hub.
+    Args:
+        weights: Weights to read.
+        file: Local safetensors file; it takes precedence over ``CARNET_DATA/weights/`` and the hub.
 
-    Raises
-    ------
-    RefusedInput
-        The file is missing or has another digest, or the hub cannot be reached; the message says which file
-        to put where.
+    Raises:
+        RefusedInput: The file is missing or has another digest, or the hub cannot be reached; the message
+            says which file to put where.
     """
     parent = os.environ.get("CARNET_DATA")
     folders = [*([Path(parent) / "weights"] if parent else []), Path("data") / "weights"]
@@ -157,23 +144,16 @@ def load_encoder(
 ) -> tuple[str, ...]:
     """Load stored tensors into an encoder, every name accounted for.
 
-    Parameters
-    ----------
-    encoder
-        A method's submodule ``encoder``; what no ordinary network has in it keeps its start.
-    weights
-        Description of ``stored``.
-    stored
-        Tensors as returned by ``read``.
+    Args:
+        encoder: A method's submodule ``encoder``; what no ordinary network has in it keeps its start.
+        weights: Description of ``stored``.
+        stored: Tensors as returned by ``read``.
 
-    Returns
-    -------
-    The stages that the encoder does not have, classifiers apart.
+    Returns:
+        The stages that the encoder does not have, classifiers apart.
 
-    Raises
-    ------
-    RefusedInput
-        Listing names that are missing or left over, and shapes that differ.
+    Raises:
+        RefusedInput: Listing names that are missing or left over, and shapes that differ.
     """
     own, left = placed(encoder, standard(weights.architecture, stored))
     fit(encoder, own, f"weights '{weights.name}'")

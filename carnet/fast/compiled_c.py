@@ -36,12 +36,9 @@ _TYPES = {
 class CompiledC:
     """A library and what made it.
 
-    Attributes
-    ----------
-    library
-        Library loaded by `ctypes`.
-    compiler
-        The compiler's name and version, as it says them.
+    Attributes:
+        library: Library loaded by `ctypes`.
+        compiler: The compiler's name and version, as it says them.
     """
 
     library: ctypes.CDLL
@@ -67,13 +64,10 @@ def compiled_c(*sources: Path) -> CompiledC | None:
 def declare(made: CompiledC, signatures: Mapping[str, str]) -> None:
     """Tell `ctypes` what functions of a library return and take.
 
-    Parameters
-    ----------
-    made
-        The library.
-    signatures
-        Per function the letter of what it returns, ``v`` for nothing, and those of its arguments: ``p``
-        pointer, ``l`` long, ``f`` float, ``d`` double, ``i`` int, ``b`` bool. Spaces do not count.
+    Args:
+        made: The library.
+        signatures: Per function the letter of what it returns, ``v`` for nothing, and those of its arguments:
+            ``p`` pointer, ``l`` long, ``f`` float, ``d`` double, ``i`` int, ``b`` bool. Spaces do not count.
     """
     for name, signature in signatures.items():
         function = getattr(made.library, name)

@@ -49,25 +49,18 @@ def deploy(
     own maps, so nothing can be differentiated through it. Its layout is channels last. Its logits differ
     from the model's by rounding, at most 1e-4 of the largest.
 
-    Parameters
-    ----------
-    model
-        Network in either mode; the running statistics of its BNs are folded in.
-    size_hw
-        The one height and width that it shall take, pixels; every size inside is then a constant. None takes
-        any size.
-    pool
-        CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same maximum
-        from 10 values instead of 25; or ``one_pass``, in C (`carnet.fast.one_pass_pool`), for fp32 on a
-        CPU with a C compiler. Elsewhere, and in an exported graph, that is the separable one.
-    compose_classifier
-        Whether the last convolution of the finest CRP and the 3x3 classifier become one, next to each other;
-        None does so where that saves operations.
+    Args:
+        model: Network in either mode; the running statistics of its BNs are folded in.
+        size_hw: The one height and width that it shall take, pixels; every size inside is then a constant.
+            None takes any size.
+        pool: CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same
+            maximum from 10 values instead of 25; or ``one_pass``, in C (`carnet.fast.one_pass_pool`), for
+            fp32 on a CPU with a C compiler. Elsewhere, and in an exported graph, that is the separable one.
+        compose_classifier: Whether the last convolution of the finest CRP and the 3x3 classifier become one,
+            next to each other; None does so where that saves operations.
 
-    Raises
-    ------
-    ValueError
-        An unknown ``pool``; ``compose_classifier=True`` for a network without CRP.
+    Raises:
+        ValueError: An unknown ``pool``; ``compose_classifier=True`` for a network without CRP.
     """
     if pool not in POOLS:
         raise ValueError(f"pool is '{pool}'; have {', '.join(POOLS)}")

@@ -34,19 +34,14 @@ def takes(x: Tensor) -> bool:
 def one_pass_pool(x: Tensor) -> Tensor:
     """Return the maxima of 5x5 neighbourhoods, those of ``max_pool2d(x, 5, stride=1, padding=2)``.
 
-    Parameters
-    ----------
-    x
-        Map (b, c, h, w) that `takes` says yes to, on a machine that has the `code`.
+    Args:
+        x: Map (b, c, h, w) that `takes` says yes to, on a machine that has the `code`.
 
-    Returns
-    -------
-    A map of the same shape in channels last.
+    Returns:
+        A map of the same shape in channels last.
 
-    Raises
-    ------
-    ValueError
-        Another map, or no code.
+    Raises:
+        ValueError: Another map, or no code.
     """
     found = code()
     if found is None or not takes(x):

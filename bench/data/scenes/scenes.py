@@ -59,10 +59,8 @@ def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[Byte
         size_hw: Height and width, pixels.
 
     Returns:
-        image
-            RGB, uint8 (h, w, 3).
-        label
-            Train ids 0..18, and 255 for void; uint8 (h, w), drawn without smoothing.
+        The image, RGB, uint8 (h, w, 3); and the label, uint8 (h, w): train ids 0..18, and 255 for void, drawn
+        without smoothing.
     """
     return paint_street(draw_street(rng), size_hw, rng)
 

@@ -21,20 +21,15 @@ the loss: of CARNet-Mobile's 1.4 points of mIoU on 40 images of CamVid's val spl
 class Calibration:
     """Images from which the ranges are taken.
 
-    Attributes
-    ----------
-    batches
-        Normalised float32 images (b, 3, h, w) of the shape that the model takes; at least one batch.
-    source
-        Description for a record's identity: data set, split, count, digest.
-    method
-        ``minmax``: the smallest and largest value seen; ``percentile``: what `PERCENTILE` per cent of the
-        values stay within, each way; ``entropy``: the range whose 8 bits lose the least information
-        (Migacz, 8-bit inference with TensorRT, GTC 2017).
-    fp32_convolutions
-        Number of the model's first convolutions that stay in fp32, with what stands between them.
-    progress
-        Called with a stage and the share done.
+    Attributes:
+        batches: Normalised float32 images (b, 3, h, w) of the shape that the model takes; at least one batch.
+        source: Description for a record's identity: data set, split, count, digest.
+        method: ``minmax``: the smallest and largest value seen; ``percentile``: what `PERCENTILE` per cent of
+            the values stay within, each way; ``entropy``: the range whose 8 bits lose the least information
+            (Migacz, 8-bit inference with TensorRT, GTC 2017).
+        fp32_convolutions: Number of the model's first convolutions that stay in fp32, with what stands
+            between them.
+        progress: Called with a stage and the share done.
     """
 
     batches: Sequence[Tensor]
@@ -59,10 +54,8 @@ def require_method(method: str) -> None:
 def require_calibration(calibration: Calibration | None, engine: str) -> Calibration:
     """Return the calibration.
 
-    Raises
-    ------
-    UsageError
-        It is None: the ranges of a network's maps are those of its weights and its data.
+    Raises:
+        UsageError: It is None: the ranges of a network's maps are those of its weights and its data.
     """
     if calibration is None:
         raise UsageError(

@@ -15,10 +15,8 @@ from bench.speed.engines.module_copy import as_conditions, c_code_of
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Compile a copy of the network and run it once, so that no compilation falls into a sample.
 
-    Raises
-    ------
-    RefusedInput
-        The compiler fails, e.g. without a C++ compiler.
+    Raises:
+        RefusedInput: The compiler fails, e.g. without a C++ compiler.
     """
     import torch._inductor.config as inductor  # noqa: PLC0415 - takes a second, and only this engine needs it
 

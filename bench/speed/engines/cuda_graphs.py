@@ -20,17 +20,12 @@ def prepare(
 ) -> Prepared:
     """Record a copy of the network on the example's shape; each call copies its image in and replays.
 
-    Parameters
-    ----------
-    network, example, conditions
-        See `Engine.prepare`.
-    cuda
-        ``torch.cuda``, or a stand-in.
+    Args:
+        network, example, conditions: See `Engine.prepare`.
+        cuda: ``torch.cuda``, or a stand-in.
 
-    Raises
-    ------
-    RefusedInput
-        The network does something that a graph cannot record, such as a wait for the device.
+    Raises:
+        RefusedInput: The network does something that a graph cannot record, such as a wait for the device.
     """
     dtype = DTYPES[conditions.precision]
     own = as_conditions(network, example, conditions)

@@ -22,16 +22,11 @@ _TORCH = ("fp32", "bf16", "fp16")
 class Conditions:
     """Conditions that an engine is prepared for.
 
-    Attributes
-    ----------
-    device
-        Device of the network and its inputs.
-    threads
-        CPU threads of one operator, the same for every engine.
-    precision
-        A key of ``PRECISIONS``.
-    calibration
-        Source of int8's ranges; the other precisions ignore it.
+    Attributes:
+        device: Device of the network and its inputs.
+        threads: CPU threads of one operator, the same for every engine.
+        precision: A key of ``PRECISIONS``.
+        calibration: Source of int8's ranges; the other precisions ignore it.
     """
 
     device: torch.device
@@ -44,14 +39,11 @@ class Conditions:
 class Prepared:
     """A network in an engine.
 
-    Attributes
-    ----------
-    infer
-        From a float32 image (b, 3, h, w) of the example's size and layout to float32 logits (b, c, h, w),
-        whatever the precision between them: every engine is timed from and to the same. The next call may
-        overwrite the logits.
-    versions
-        Versions of the engine's own libraries; torch's stands in every record.
+    Attributes:
+        infer: From a float32 image (b, 3, h, w) of the example's size and layout to float32 logits (b, c, h,
+            w), whatever the precision between them: every engine is timed from and to the same. The next call
+            may overwrite the logits.
+        versions: Versions of the engine's own libraries; torch's stands in every record.
     """
 
     infer: Infer
@@ -62,20 +54,13 @@ class Prepared:
 class Engine:
     """One engine.
 
-    Attributes
-    ----------
-    name
-        Name on the command line.
-    file
-        Module of this package with ``prepare``.
-    identity
-        Name in records: eager in three layouts is one engine there, with its layout.
-    layout
-        Memory format of the input; None is the device's own.
-    precisions
-        Keys of ``PRECISIONS`` that it supports; the device may support fewer.
-    devices
-        Kinds of device that it runs on.
+    Attributes:
+        name: Name on the command line.
+        file: Module of this package with ``prepare``.
+        identity: Name in records: eager in three layouts is one engine there, with its layout.
+        layout: Memory format of the input; None is the device's own.
+        precisions: Keys of ``PRECISIONS`` that it supports; the device may support fewer.
+        devices: Kinds of device that it runs on.
     """
 
     name: str
@@ -88,21 +73,15 @@ class Engine:
     def prepare(self, network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
         """Return the network in this engine.
 
-        Parameters
-        ----------
-        network
-            In eval mode, fp32, on the device; it is left as it is.
-        example
-            A float32 image (b, 3, h, w) in the engine's layout; its shape is the only one it is called with.
-        conditions
-            Device, threads and precision.
+        Args:
+            network: In eval mode, fp32, on the device; it is left as it is.
+            example: A float32 image (b, 3, h, w) in the engine's layout; its shape is the only one it is
+                called with.
+            conditions: Device, threads and precision.
 
-        Raises
-        ------
-        UsageError
-            A precision or device that the engine lacks, or a library that is not installed.
-        RefusedInput
-            The network cannot be brought into this engine.
+        Raises:
+            UsageError: A precision or device that the engine lacks, or a library that is not installed.
+            RefusedInput: The network cannot be brought into this engine.
         """
         require(self, conditions.precision, conditions.device.type)
         prepared: Prepared = import_named(f"bench.speed.engines.{self.file}:prepare")(
@@ -134,10 +113,8 @@ def find_engine(name: str) -> Engine:
 def require(engine: Engine, precision: str, device_kind: str) -> None:
     """Refuse a precision or a kind of device that the engine does not have.
 
-    Raises
-    ------
-    UsageError
-        Listing what it has.
+    Raises:
+        UsageError: Listing what it has.
     """
     if precision not in engine.precisions:
         choices = ", ".join(engine.precisions)

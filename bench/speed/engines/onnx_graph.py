@@ -20,21 +20,14 @@ INPUT, OUTPUT = "image", "logits"
 def onnx_bytes(network: nn.Module, example: Tensor, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return the network as an ONNX model, weights inside.
 
-    Parameters
-    ----------
-    network
-        In eval mode, fp32, on the CPU.
-    example
-        A float32 image (b, 3, h, w); the model takes this shape and no other.
-    metadata
-        Text to write into the model by key.
+    Args:
+        network: In eval mode, fp32, on the CPU.
+        example: A float32 image (b, 3, h, w); the model takes this shape and no other.
+        metadata: Text to write into the model by key.
 
-    Raises
-    ------
-    UsageError
-        The extra ``engines`` is not installed.
-    RefusedInput
-        An operation that cannot be exported.
+    Raises:
+        UsageError: The extra ``engines`` is not installed.
+        RefusedInput: An operation that cannot be exported.
     """
     for module in ("onnx", "onnxscript"):
         import_extra(module, "engines")

@@ -19,12 +19,9 @@ from bench.speed.engines.quantised import quantised_bytes
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Export the network and load it.
 
-    Raises
-    ------
-    UsageError
-        The extra ``engines`` is not installed, or int8 without a calibration.
-    RefusedInput
-        The network cannot be exported, quantised or loaded.
+    Raises:
+        UsageError: The extra ``engines`` is not installed, or int8 without a calibration.
+        RefusedInput: The network cannot be exported, quantised or loaded.
     """
     content = onnx_bytes(network, example)
     if conditions.precision == "int8":
@@ -35,10 +32,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
 def load(content: bytes, example: Tensor, threads: int) -> Prepared:
     """Return an ONNX model in ONNX Runtime, for inputs of the example's shape.
 
-    Raises
-    ------
-    RefusedInput
-        ONNX Runtime does not take the model.
+    Raises:
+        RefusedInput: ONNX Runtime does not take the model.
     """
     runtime = import_extra("onnxruntime", "engines")
     options = runtime.SessionOptions()

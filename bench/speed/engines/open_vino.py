@@ -22,12 +22,10 @@ _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Export the network and compile it for the CPU.
 
-    Raises
-    ------
-    UsageError
-        The extra ``engines`` is not installed, the CPU lacks the precision, or int8 without a calibration.
-    RefusedInput
-        The network cannot be exported, quantised or compiled.
+    Raises:
+        UsageError: The extra ``engines`` is not installed, the CPU lacks the precision, or int8 without a
+            calibration.
+        RefusedInput: The network cannot be exported, quantised or compiled.
     """
     content = onnx_bytes(network, example)
     versions: dict[str, str] = {}
@@ -41,10 +39,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
 def read_model(content: bytes) -> Any:
     """Return an ONNX model as an OpenVINO model.
 
-    Raises
-    ------
-    RefusedInput
-        OpenVINO does not take the model.
+    Raises:
+        RefusedInput: OpenVINO does not take the model.
     """
     openvino = import_extra("openvino", "engines")
     try:
@@ -56,21 +52,14 @@ def read_model(content: bytes) -> Any:
 def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
     """Compile an OpenVINO model for the CPU.
 
-    Parameters
-    ----------
-    model
-        What `read_model` returns, or the path of an ``.xml`` file.
-    threads
-        Number of CPU threads; OpenVINO's default is the physical cores only.
-    precision
-        ``fp32`` must be requested: by default OpenVINO computes in bf16 where the CPU can.
+    Args:
+        model: What `read_model` returns, or the path of an ``.xml`` file.
+        threads: Number of CPU threads; OpenVINO's default is the physical cores only.
+        precision: ``fp32`` must be requested: by default OpenVINO computes in bf16 where the CPU can.
 
-    Raises
-    ------
-    UsageError
-        OpenVINO takes another precision or number of threads.
-    RefusedInput
-        The model cannot be compiled.
+    Raises:
+        UsageError: OpenVINO takes another precision or number of threads.
+        RefusedInput: The model cannot be compiled.
     """
     openvino = import_extra("openvino", "engines")
     settings = {

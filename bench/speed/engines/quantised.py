@@ -28,19 +28,13 @@ def quantised_bytes(content: bytes, calibration: Calibration) -> tuple[bytes, di
     Each quantised operation stands between nodes DequantizeLinear and QuantizeLinear (the QDQ form), which
     engines fuse. Maps are uint8, weights int8 with one scale per output channel, biases int32.
 
-    Parameters
-    ----------
-    content
-        The model in fp32, as `onnx_bytes` returns it.
-    calibration
-        At least one batch of the model's shape.
+    Args:
+        content: The model in fp32, as `onnx_bytes` returns it.
+        calibration: At least one batch of the model's shape.
 
-    Raises
-    ------
-    UsageError
-        The extra ``engines`` is not installed; an unknown method.
-    RefusedInput
-        No image, no convolution to quantise, or ONNX Runtime cannot quantise the model.
+    Raises:
+        UsageError: The extra ``engines`` is not installed; an unknown method.
+        RefusedInput: No image, no convolution to quantise, or ONNX Runtime cannot quantise the model.
     """
     onnx = import_extra("onnx", "engines")
     quantization = import_extra("onnxruntime.quantization", "engines")
@@ -81,10 +75,8 @@ def _first_nodes(model: Any, convolutions: int) -> list[str]:
     All of them, not the convolutions alone: an activation without the convolution before it would be taken
     for a part of the rounding, which is then missing, and be dropped.
 
-    Raises
-    ------
-    RefusedInput
-        The model has no convolution left to quantise.
+    Raises:
+        RefusedInput: The model has no convolution left to quantise.
     """
     nodes = list(model.graph.node)
     places = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]

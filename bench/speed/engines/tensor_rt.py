@@ -14,12 +14,9 @@ from bench.speed.engines.module_copy import as_conditions
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Compile a copy of the network for the example's shape.
 
-    Raises
-    ------
-    UsageError
-        torch_tensorrt is not installed.
-    RefusedInput
-        TensorRT does not take the network.
+    Raises:
+        UsageError: torch_tensorrt is not installed.
+        RefusedInput: TensorRT does not take the network.
     """
     tensorrt = import_extra("torch_tensorrt", None)
     dtype = DTYPES[conditions.precision]

@@ -63,10 +63,8 @@ class Journals:
 def require_journals(names: Sequence[str]) -> None:
     """Refuse a journal that is unknown or whose package is not installed, before anything is trained.
 
-    Raises
-    ------
-    UsageError
-        Naming the extra that installs the package.
+    Raises:
+        UsageError: Naming the extra that installs the package.
     """
     for name in names:
         if name not in EXTRAS:
@@ -79,18 +77,12 @@ def open_journal(
 ) -> Journal:
     """Return TensorBoard's journal and the named ones, with the rows so far.
 
-    Parameters
-    ----------
-    folder
-        Folder of the run; its event files lie in ``tensorboard/``.
-    identity
-        Identity of the run; shown with the curve.
-    run_key
-        The identity's digest, by which a resumed run finds its earlier journal.
-    names
-        Names in `EXTRAS`.
-    rows
-        Rows that the run has written so far.
+    Args:
+        folder: Folder of the run; its event files lie in ``tensorboard/``.
+        identity: Identity of the run; shown with the curve.
+        run_key: The identity's digest, by which a resumed run finds its earlier journal.
+        names: Names in `EXTRAS`.
+        rows: Rows that the run has written so far.
     """
     classes = [f"{_HERE}.event_files:EventFile", *(EXTRAS[name] for name in names)]
     opened = Journals([import_named(one)(folder, identity, run_key) for one in classes])

@@ -27,21 +27,14 @@ def refine_and_clamp(
 ) -> _Pair:
     """Return the module's two outputs, the first clamped; they can be differentiated once.
 
-    Parameters
-    ----------
-    module
-        A module in training mode.
-    low, high
-        Maps of one size that the C is for (`carnet.fast.training.library.computes_in_c`).
-    bounds
-        Bounds of the clamp; as in torch, no gradient flows where the value lies on one.
+    Args:
+        module: A module in training mode.
+        low, high: Maps of one size that the C is for (`carnet.fast.training.library.computes_in_c`).
+        bounds: Bounds of the clamp; as in torch, no gradient flows where the value lies on one.
 
-    Raises
-    ------
-    ValueError
-        A batch of one image.
-    MemoryError
-        The C got none for its sums.
+    Raises:
+        ValueError: A batch of one image.
+        MemoryError: The C got none for its sums.
     """
     refuse_batch_of_one(low, module.w_bn)
     parameters = [conv.weight for conv in (module.w, module.w1, module.w2)]

@@ -50,12 +50,9 @@ def computes_in_c(x: Tensor) -> bool:
 def run(name: str, *arguments: Tensor | int | float) -> None:
     """Call a function of the library with torch's number of threads; of a tensor it gets the address.
 
-    Raises
-    ------
-    MemoryError
-        It got none.
-    RuntimeError
-        There is no library.
+    Raises:
+        MemoryError: It got none.
+        RuntimeError: There is no library.
     """
     made = library()
     if made is None:

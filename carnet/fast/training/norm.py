@@ -37,17 +37,12 @@ def norm_and_clamp(
 
     It can be differentiated once. As in torch, no gradient flows where the value lies on a bound.
 
-    Parameters
-    ----------
-    bn, x
-        Such that `takes` says yes.
-    low, high
-        Bounds of the clamp; infinite without one.
+    Args:
+        bn, x: Such that `takes` says yes.
+        low, high: Bounds of the clamp; infinite without one.
 
-    Raises
-    ------
-    MemoryError
-        The C got none for its sums.
+    Raises:
+        MemoryError: The C got none for its sums.
     """
     cast("Tensor", bn.num_batches_tracked).add_(1)
     y = _NormAndClamp.apply((bn, low, high), x, bn.weight, bn.bias)

@@ -26,17 +26,12 @@ def chained_residual_pooling(
 ) -> Float[Tensor, "b c h w"]:
     """Return y = x + p_1 + ... with p_i = W_i pool(p_(i-1)), p_0 = x; it can be differentiated once.
 
-    Parameters
-    ----------
-    x
-        Such that `carnet.fast.training.library.computes_in_c` says yes.
-    weights
-        W_1, W_2, ..., at least one.
+    Args:
+        x: Such that `carnet.fast.training.library.computes_in_c` says yes.
+        weights: W_1, W_2, ..., at least one.
 
-    Raises
-    ------
-    MemoryError
-        The C got none for its rows.
+    Raises:
+        MemoryError: The C got none for its rows.
     """
     return cast("Tensor", _ChainedResidualPooling.apply(x, *weights))
 
