@@ -71,7 +71,10 @@ def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = Fa
     if value is None:
         return Found(None, "the clock could not resolve this call", record.id)
     bound_ms = values.gemm_bound_ms
-    bound = "no roofline bound" if bound_ms is None else f"bound by the GEMM rate {_bound(column, bound_ms)}"
+    bound = "no roofline bound"
+    if bound_ms is not None:
+        side = "upper" if column == "fps" else "lower"
+        bound = f"{side} bound from the GEMM rate {_bound(column, bound_ms)}"
     folded = " deployed" if identity.deploy else ""
     engine = f"{identity.engine} {identity.precision}{folded}"
     parts = [f"{identity.where}, {engine}"]
