@@ -58,11 +58,7 @@ def submit(
         data = data or format_of(validate).data
         images = None if data_root is None else images_at(data, split, data_root)
         report = _validated(validate, data, split, images)
-        if as_json:
-            print_json(report)
-        else:
-            _print_report(report)
-        _require_sound(report)
+        _finish(report, report if as_json else None)
         return
     if data is None or weights is None or out is None:
         raise UsageError(
@@ -89,11 +85,8 @@ def submit(
         )
     log(f"{out}: {len(done.files) - done.kept} files written, {done.kept} already there")
     report = _validated(done.archive, data, split, done.images)
-    if as_json:
-        print_json({"identity": identity, "written": len(done.files) - done.kept, "check": report})
-    else:
-        _print_report(report)
-    _require_sound(report)
+    document = {"identity": identity, "written": len(done.files) - done.kept, "check": report}
+    _finish(report, document if as_json else None)
 
 
 def _validated(archive: Path, name: str | None, split: str, images: Any) -> dict[str, Any]:
@@ -115,6 +108,19 @@ def _validated(archive: Path, name: str | None, split: str, images: Any) -> dict
         )
 
 
+def _finish(report: dict[str, Any], document: dict[str, Any] | None) -> None:
+    """Print the JSON document, or else the report in words; refuse a zip with problems."""
+    if document is None:
+        _print_report(report)
+    else:
+        print_json(document)
+    if report["problems"]:
+        raise RefusedInput(
+            f"{report['archive']}: {len(report['problems'])} problems, first: {report['problems'][0]}",
+            then="fix the files and zip them without folders, or write them with carnet-bench submit",
+        )
+
+
 def _print_report(report: dict[str, Any]) -> None:
     wanted = "" if report["wanted"] is None else f" of {report['wanted']}"
     groups = ", ".join(f"{group} {count}" for group, count in report["groups"].items())
@@ -125,11 +131,3 @@ def _print_report(report: dict[str, Any]) -> None:
             typer.echo(f"  {kind}: {line}")
     if not report["problems"]:
         typer.echo("  no problems")
-
-
-def _require_sound(report: dict[str, Any]) -> None:
-    if report["problems"]:
-        raise RefusedInput(
-            f"{report['archive']}: {len(report['problems'])} problems, first: {report['problems'][0]}",
-            then="fix the files and zip them without folders, or write them with carnet-bench submit",
-        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.output import log_written, measurements, print_json
+from bench.cli.output import log_written, measurements, print_json, print_lines
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +104,5 @@ def _print_parts(record: SpeedRecord) -> None:
         share = "-" if whole_ms <= 0 else f"{100 * values.median_ms / whole_ms:.0f} %"
         rate = "-" if values.fps is None else f"{values.fps:.4g}"
         table.add_row(name, f"{values.median_ms:.4g}", f"{values.p90_ms:.4g}", share, rate)
-    console = Console()
-    console.print(table)
-    for line in (*(f"not valid: {reason}" for reason in record.reasons), *record.notes):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    Console().print(table)
+    print_lines([*(f"not valid: {reason}" for reason in record.reasons), *record.notes])
