@@ -63,7 +63,10 @@ def found_speed(column: str, choice: Choice[SpeedRecord], *, with_std: bool = Fa
     if value is None:
         return Found(None, "the clock could not resolve this call", record.id)
     bound_ms = values.gemm_bound_ms
-    bound = "no roofline bound" if bound_ms is None else _bound(column, bound_ms)
+    bound = "no roofline bound"
+    if bound_ms is not None:
+        side = "upper" if column == "fps" else "lower"
+        bound = f"{side} bound from the GEMM rate {_bound(column, bound_ms)}"
     folded = " deployed" if identity.deploy else ""
     engine = f"{identity.engine} {identity.precision}{folded}"
     parts = [f"{identity.where}, {engine}"]
@@ -169,9 +172,7 @@ def _nothing(choice: Choice[AccuracyRecord]) -> str:
 
 
 def _bound(column: str, bound_ms: float) -> str:
-    if column == "time":
-        return f"lower bound from the GEMM rate: {bound_ms:.3g} ms"
-    return f"upper bound from the GEMM rate: {1000 / bound_ms:.3g} fps"
+    return f"{bound_ms:.3g} ms" if column == "time" else f"{1000 / bound_ms:.3g} fps"
 
 
 def _many(count: int, what: str) -> str:

@@ -1,6 +1,6 @@
 """Whether the rows stand in the paper's order of speed: Kendall's tau-b of printed and measured times.
 
-A time belongs to its machine, so no printed time is ever said to be reached; an order can be.
+A time belongs to its machine, so absolute times are not judged, only their order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CONDITIONS = (
 
 @dataclass(frozen=True)
 class Ranks:
-    """The order of a table's times here vs the printed one.
+    """Order of a table's measured times compared with the printed one.
 
     Attributes:
         rows: Rows that have both times, measured under one set of conditions.
@@ -65,7 +65,7 @@ class Ranks:
             )
             said = (
                 f"order of the times: Kendall's tau-b {self.tau_b:+.3f} over {count} ({chance}): "
-                f"order {self.verdict} (absolute times are not judged)"
+                f"{self.verdict} (absolute times are not judged)"
             )
         if self.left_out:
             said += f"; left out, measured under other conditions: {', '.join(self.left_out)}"

@@ -74,8 +74,8 @@ def test_an_order_that_agrees_is_reproduced_and_says_that_no_time_is() -> None:
     assert ranks.p == pytest.approx(2 / 120)
     assert ranks.verdict == "reproduced"
     assert ranks.line == (
-        "order of the times: Kendall's tau-b +1.000 over 5 rows (p 0.017, exact, two-sided): order "
-        "reproduced (absolute times are not judged)"
+        "order of the times: Kendall's tau-b +1.000 over 5 rows (p 0.017, exact, two-sided): reproduced "
+        "(absolute times are not judged)"
     )
 
 
