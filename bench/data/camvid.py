@@ -58,8 +58,9 @@ MANIFESTS: dict[str, str] = {
     "test": "a4ab2682f93ede947905bb97daa84513b5b20d9d036736a797e14b3de2eeef26",
 }
 SEQUENCES = {"val": (101,), "test": (62, 171)}  # 0016E5; 0001TP, Seq05VD
-_JPEG_MANIFESTS = (  # train and test of the copy that the published records were scored on
+_JPEG_MANIFESTS = (  # train, val and test of the copy that the published records were scored on
     "c3d6271d6b1a8cd12fa9d00ecc60688dfa57e3e766f871dd8e8804245e348fab",
+    "5fb98822b464080006f65ca8512e09c2794e75339784838f3aaaa3adca9a5c08",
     "eb56b5b83cb9b853f044f68eadb23f263db217b2691133ef9a0a94139eadecd5",
 )
 _WANTED = re.compile(r"(?:(?:train|val|test)(?:annot)?/\w+\.(?:png|jpg)|(?:train|val|test)\.txt)")

@@ -58,7 +58,7 @@ def judged_speed(home: Path, cell: Cell, **options: Any) -> tuple[float | None, 
     return judge_speed(cell, TABLE, Times(home, METHODS, [timed], **options).choose(*timed))
 
 
-def test_a_time_stands_beside_its_roofline_bound(tmp_path: Path, source: dict[str, str | None]) -> None:
+def test_a_time_is_reported_with_its_roofline_bound(tmp_path: Path, source: dict[str, str | None]) -> None:
     record, _ = add_record(speed_record(source), tmp_path)
     cpu = machine_here()["cpu"]
     assert judged_speed(tmp_path, TIME) == (
