@@ -49,7 +49,7 @@ from torchvision.models import resnet50
 from baselines.sizes import SizeRule
 
 FINE_STRIDE = 4
-"""Of the full-resolution column."""
+"""Stride of the full-resolution column."""
 
 COARSE_WIDTH, FINE_WIDTH = 128, 64
 

@@ -31,7 +31,7 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
-_THEN = "nothing was written; download the archive again"
+_THEN = "nothing was written; re-download the archive"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def unpack(
         except _DAMAGE as error:
             raise RefusedInput(
                 f"{one.archive}: damaged ({error}); {result.written} files were written before, each whole",
-                "download the archive again, then rerun the command",
+                "re-download the archive, then rerun the command",
             ) from error
     return result
 

@@ -40,7 +40,7 @@ def check_data(
     """Decode every sample of every split, and compare the splits.
 
     Args:
-        name: Of the data set.
+        name: Name of the data set.
         openers: {split: function that opens it}; a split that is refused becomes a problem.
         stored_ids: The table from stored id to train id, for the report.
         published: What the set holds as published.

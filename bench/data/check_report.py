@@ -38,7 +38,7 @@ class CheckReport:
     """What a data set holds and what is wrong with it.
 
     Attributes:
-        name: Of the data set.
+        name: Name of the data set.
         stored_ids: {stored id as text: class name or "ignored"}: the table applied at read.
         splits: The splits that could be opened.
         problems: One line each; empty when all is well.

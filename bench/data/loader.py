@@ -78,8 +78,8 @@ def epoch_batches(
 
     Args:
         data, transform: What is read and how each sample is augmented.
-        batch: Samples a step.
-        seed, epoch: Of the run; from them and the sample's index comes each sample's own generator.
+        batch: Samples per step.
+        seed, epoch: Seed of the run and epoch; with the sample's index they make each sample's generator.
         start_step: Steps of this epoch that are done already.
         workers: Reading processes; 0 reads in this one.
         drop_last: Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.

@@ -57,9 +57,9 @@ def open_nyudv2(
         root: The set's own folder.
         crop_border: Keep the 468x625 pixels inside the white border; its place is found from the border and
             recorded.
-        labels: Of a folder: ``0..39`` (255 is void), ``0..40`` (0 is void), or ``auto``: told apart by the
-            ids.
-        class_map: Of the raw file: name of the file in ``root`` that maps its 894 classes to the 40 (never a
+        labels: Label ids of a folder: ``0..39`` (255 is void), ``0..40`` (0 is void), or ``auto``: detected
+            from the ids.
+        class_map: For the raw file, name of the file in ``root`` that maps its 894 classes to the 40 (never a
             path, which would name a machine in every record).
 
     Raises:

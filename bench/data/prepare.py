@@ -37,7 +37,7 @@ def prepare(
     Every file is read before anything is written. Repeat the call to resume after an interruption.
 
     Args:
-        name: Of the catalogue.
+        name: Name in the catalogue.
         files: Its archives; for ``nyudv2`` also the labelled set, the splits and the map to 40 classes, in
             any order.
         target: The set's folder, made when missing.

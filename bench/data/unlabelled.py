@@ -71,7 +71,7 @@ class WithoutLabels:
 
     Args:
         data: The split.
-        indices: Of the samples; None for all.
+        indices: Indices of the samples; None for all.
     """
 
     labelled = False

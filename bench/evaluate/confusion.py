@@ -21,7 +21,7 @@ class Confusion:
         num_classes: Labels and predictions are 0..num_classes-1; label 255 is not counted.
 
     Raises:
-        RefusedInput: More classes than there are label values beside 255.
+        RefusedInput: More classes than there are label values other than 255.
     """
 
     def __init__(self, num_classes: int) -> None:

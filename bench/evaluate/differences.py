@@ -67,7 +67,7 @@ class Difference:
     Attributes:
         mean, low, high: The difference and its interval.
         level: What the interval claims to cover, e.g. 0.95.
-        seeds: Of the first and of the second.
+        seeds: Numbers of seeds of the first and of the second.
         images, blocks: How many there are of each; the images are the same in both.
         paired: Whether it is a difference seed by seed.
         covers: `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
@@ -105,7 +105,7 @@ def compare(
         first, second: One entry a seed: the confusion matrices of the same images in the same order.
         blocks: Number of the block of neighbours that each image is in (`bench.evaluate.neighbours`); None:
             each image is its own.
-        level: Of the interval.
+        level: Confidence level of the interval.
         paired: ``first[i]`` and ``second[i]`` have the same seed, hence the same order of the data and as far
             as can be the same initial weights. The seeds' variance is then that of the differences, whatever
             their correlation, with n - 1 degrees of freedom. Otherwise it is the sum of both (Welch); a side

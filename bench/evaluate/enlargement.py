@@ -20,7 +20,7 @@ _WIDE_ROWS = 8
 """Rows of small logits that are widened at a time: at most so many, and at most so many bytes."""
 
 _ROUNDING = 16 * torch.finfo(torch.float32).eps
-"""Of the largest logit: two ways to interpolate differ by less, so a larger lead is a lead in both."""
+"""Share of the largest logit: two ways to interpolate differ by less, so a larger lead is a lead in both."""
 
 _OTHER_KERNEL = 128
 """Height and width together up to which torch enlarges by another kernel, which may round another way."""
@@ -65,12 +65,12 @@ class Enlargement:
     def largest(self, size_hw: tuple[int, int] | None = None) -> Integer[Tensor, "h w"]:
         """Return each pixel's class of largest logit: ``whole().argmax(dim=1)``.
 
-        A class is read off only where it leads by more than rounding. The other pixels are looked at again:
+        A class is read off only where it leads by more than rounding. The other pixels are computed exactly:
         where the factor is a power of two by torch's own interpolation, so that every one is as torch has it;
         for another factor by exact arithmetic, which may break a tie the other way.
 
         Args:
-            size_hw: Of the upper left part that is wanted; None for all of it.
+            size_hw: Height and width of the upper left part to return; None for all of it.
 
         Returns:
             uint8; int16 with more than 256 classes.

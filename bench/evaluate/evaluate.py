@@ -33,7 +33,7 @@ class Evaluation:
         confusion: Over the whole split.
         per_image: (n, c, c) int32: each image's own matrix, in the order of ``names``; the bootstrap needs
             them.
-        names: Of the images.
+        names: Names of the images.
         wall_s: Reading, network and counting together.
         peak_mib, peak_measured: The most memory that it took, and how that was measured; None where it was
             not (see ``PeakMemory``).

@@ -21,7 +21,7 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 Whole = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 _BAND_BYTES = 1_250_000
-"""Of the logits of one band: what stays in a core's cache is read again for nothing."""
+"""Size of the logits of one band: what stays in a core's cache is read again for nothing."""
 
 _STRIP = 4_000_000
 """Logits that are worth a thread of their own."""

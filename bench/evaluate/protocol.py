@@ -27,7 +27,7 @@ class Protocol:
         averaged: What the mean over several views or windows is of: always ``probabilities``, see
             ``bench.evaluate.views``; None for a single pass.
         ignore: The label value that is not counted.
-        align_corners: Of the network's upsampling; None for a network that does not say.
+        align_corners: Whether the network's upsampling aligns corners; None for a network that does not say.
         padded_to: The method's size rule: images of another size are padded at the right and below with the
             mean colour and the logits cut back; None for a method that takes any size.
         data_options: How the data set was opened (its size, its border cropped), where that was named; None

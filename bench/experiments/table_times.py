@@ -21,7 +21,7 @@ from bench.speed.variant import Variant
 from bench.train.run import Settings
 
 _SAMPLES = 20
-"""Of each network: a median with its spread. ``carnet-bench time`` takes 100, which p99 needs."""
+"""Samples per network: a median with its spread. ``carnet-bench time`` takes 100, which p99 needs."""
 _HEAVY_S = 30.0
 """A group whose shortest valid measurement takes longer gets the fewest samples, and one call of warm-up, as
 earlier calls have warmed it."""
@@ -62,7 +62,7 @@ def time_table(
 
     The CARNet rows and those they are compared with come first, then the others, those with fewer
     multiply-adds before those with more; rows of one size are interleaved. Each group's records are written
-    as it ends. A row that has a valid record of this machine and this code is not timed again. What does not
+    as it ends. A row that has a valid record of this machine and this code is not re-timed. What does not
     fit is named in the log. A measurement that is not valid is recorded too, with its reasons; when all rows
     had their turn, it is repeated in the time left, the shortest first.
 

@@ -47,7 +47,7 @@ def rows_to_time(table: str) -> tuple[list[Candidate], list[Candidate]]:
 def kept_times(
     table: str, rows: Iterable[Candidate], home: Path, *, device: Device, variant: Variant, threads: int
 ) -> dict[str, SpeedRecord]:
-    """Return the valid record of each row that has one and need not be timed again.
+    """Return the valid record of each row that has one and need not be re-timed.
 
     A record fits when everything that defines it would be the same now: machine, versions, engine, precision,
     size, threads. A row whose ratio to another the paper claims is kept only when one run holds both.

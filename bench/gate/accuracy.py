@@ -36,7 +36,7 @@ LEVEL = 0.95
 
 _Z = 1.96
 _LEAST_FREEDOM = 4
-# what an evaluation's identity holds beside what defines the run: how often, by what, and what came of it
+# what an evaluation's identity holds besides what defines the run: how often, by what, and what came of it
 _INCIDENTAL = ("take", "weights_sha256", "engine", "device", "precision", "batch", "threads")
 _INCIDENTAL_OF_RUN = ("engine", "device", "threads")
 

@@ -35,7 +35,7 @@ class Asked:
     Attributes:
         models: Names of the registry.
         size_hw: Height and width of the image, pixels.
-        threads: Of an operator on the CPU.
+        threads: CPU threads per operator.
         max_slowdown: The gate's margin: a regression when the whole interval of the slowdown lies above it;
             0.02 is 2 %.
         rules: How long, and what is valid.

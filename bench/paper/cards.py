@@ -17,7 +17,7 @@ class Card:
 
     Attributes:
         paper_name: As the paper names it, which may fit several cards.
-        name: Of the card.
+        name: Name of the card.
         cores: Which multiply and add in fp32 once a cycle each.
         boost_mhz: Rated boost clock; cards run a little above it when they are cool.
         bandwidth_gb_per_s: To its memory, 1e9 bytes a second.

@@ -88,7 +88,7 @@ class Cell:
             exceptions).
         title: The row's title as printed, without reference number and dagger.
         printed: The number with the digits that the paper prints; text, so that trailing zeros stay.
-        unit: Of the printed number, as established by recomputing; one of `UNITS`.
+        unit: Unit of the printed number, as established by recomputing; one of `UNITS`.
         input_size: ``HEIGHTxWIDTH``; None where the paper names none.
         classes: Number of classes; None where it plays no part.
         marks: E.g. ``dagger``, ``msc``, ``text-only``; ``results/README.md`` defines each.

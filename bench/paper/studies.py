@@ -78,7 +78,7 @@ class Study:
 
     Attributes:
         heading, caption: What it is and what it shows.
-        variants: Of a backbone, in the paper's order.
+        variants: Variants of a backbone, in the paper's order.
         dataset, split: The paper's.
         backbones: The paper's first; without runs of it, the first of the others that has some.
         every: One panel for each backbone, as in Table 5.

@@ -12,7 +12,7 @@ class Origin:
     """Where something generated comes from.
 
     Attributes:
-        commit: Of the code, ``+`` behind it when the code had uncommitted changes; the package's version
+        commit: Commit of the code, with ``+`` when the code had uncommitted changes; the package's version
             where there is no repository.
         machine: Processor, cores, GPU and system; never a host or user name.
     """

@@ -39,7 +39,7 @@ class RowCosts:
     """The counts of one method at its row's size.
 
     Attributes:
-        total: Of the whole network and of its components.
+        total: Counts of the whole network and of its components.
         reference_gmacs: 1e9 multiply-adds at 360x640, for a value scaled from there; else None.
     """
 

@@ -1,4 +1,4 @@
-"""Table 5 and Figs. 8 to 10 again: the paper's statements against the runs on record."""
+"""Table 5 and Figs. 8 to 10: the paper's statements against the runs on record."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class AblationRecords:
         The order is that of `nearness`, where enough seeds are most variants of three seeds, then most runs.
 
         Args:
-            variants: Of the study.
+            variants: Variants of the study.
             dataset, split: The paper's.
         """
         wanted = {variant.canonical() for variant in variants}

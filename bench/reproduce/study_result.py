@@ -95,7 +95,7 @@ class Statement:
 
     Attributes:
         text: In our words.
-        verdict: Of all the differences it rests on, see `combined`.
+        verdict: Verdict on all the differences it rests on, see `combined`.
         note: Which of them decided, or None.
     """
 

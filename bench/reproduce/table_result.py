@@ -110,7 +110,7 @@ class Point:
 
     Attributes:
         row: Registry name.
-        title: Of the method, for the plot.
+        title: Name of the method in the plot.
         data: Data set and split, e.g. ``camvid test``.
         params_m: Learnable numbers in 1e6, with the table's classes.
         miou_percent: Mean over the seeds.
@@ -161,7 +161,7 @@ class Reproduction:
         params_m: True parameter counts in 1e6 of the rows that were counted.
         points: Accuracies to plot: of each method on each data set and split there is a record of.
         reconstructions: Rows whose method is our reconstruction; they say so wherever they are shown.
-        beside: What is not in the paper's table.
+        beside: Methods that the paper's table does not have.
         ranks: Whether the times stand in the printed order; None where the table has no times.
         claims: Ratios of times that the table claims.
         plausibility: Share of the paper's GPU that each printed time needs.

@@ -15,7 +15,7 @@ _HEAD = """# results/weights: final weights of published runs
 
 Written by `carnet-bench publish RUN`; safetensors, float32, without optimiser state. A file is named after
 its model and the training record that made it, and says inside which recipe, data and input statistics it is
-of. `carnet-bench evaluate FILE` scores one again.
+of. `carnet-bench evaluate FILE` re-scores one.
 
 """
 

@@ -55,7 +55,7 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     content = _read(path)
     actual = hashlib.sha256(content).hexdigest()
     if sha256 is not None and actual != sha256:
-        raise RefusedInput(f"{path}: SHA-256 {actual}, expected {sha256}", then="fetch the file again")
+        raise RefusedInput(f"{path}: SHA-256 {actual}, expected {sha256}", then="re-download the file")
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load(content)
     except (SafetensorError, ValueError) as error:

@@ -44,4 +44,4 @@ def prepare(
         print_json({"folder": str(folder), **asdict(done), "check": asdict(report)})
     else:
         print_report(report)
-    refuse_problems(report, "prepare the other archives too, or download the bad files again")
+    refuse_problems(report, "prepare the other archives too, or re-download the bad files")

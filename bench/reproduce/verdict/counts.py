@@ -49,8 +49,8 @@ def judge_count(value: float | Decimal, printed: str, unit: str) -> Verdict:
     Args:
         value: Unrounded, in ``unit``.
         printed: The paper's digits.
-        unit: Of the printed number. In a unit that is not the column's own (2xMAC, GiMAC) equality is ``equal
-            in the source's unit``.
+        unit: Unit of the printed number. In one that is not the column's own (2xMAC, GiMAC) equality is
+            ``equal in the source's unit``.
     """
     number, target = exact(value), Decimal(printed)
     foreign = _FOREIGN_UNITS.get(unit)

@@ -53,7 +53,7 @@ class Plausibility:
     """A printed time and what it asks of the card that the paper names.
 
     Attributes:
-        row, title: Of the table.
+        row, title: Row of the table and its printed name.
         printed: The time as printed, ms.
         gmacs: 1e9 multiply-adds counted here at the printed size, without a conditional random field; None
             where they are not counted.
