@@ -165,7 +165,7 @@ def reproduce(
         show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")
-    if not as_json:
+    if not as_json and machine is None:  # what was learnt is said of this machine only
         print_lines(conclusion(judged, home, trained))
 
 
