@@ -82,6 +82,13 @@ def test_times_of_an_engine_that_this_machine_has_not_can_be_shown(
     assert asked["form"] == "eager channels_last"
 
 
+def test_what_is_worth_timing_here_is_not_said_of_another_machine(
+    asked: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "reproduce table2 --time" in run(tmp_path, "table2").stdout
+    assert "reproduce table2 --time" not in run(tmp_path, "table2", "--machine", "H200").stdout
+
+
 def test_a_table_without_times_says_so(asked: dict[str, Any], tmp_path: Path) -> None:
     done = run(tmp_path, "table3", "--time", "--json")
     assert done.exit_code == 0
