@@ -103,7 +103,7 @@ def test_what_cannot_be_built_says_why() -> None:
         Variant("mobile", modules=0, scloss=0)
     with pytest.raises(Impossible, match="the adjustments of mobile have no cascaded convolutions"):
         Variant("mobile", between_convs="relu")
-    with pytest.raises(UsageError, match="no backbone 'vgg'; have mobile, resnet50"):
+    with pytest.raises(UsageError, match="no backbone 'vgg'; choose from mobile, resnet50"):
         Variant("vgg")
 
 
