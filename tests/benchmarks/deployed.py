@@ -21,7 +21,6 @@ from bench.clock.protocol import Protocol
 from bench.cost.counters import flop_counter_macs
 from bench.heap import VARIABLE, keep_heap
 from bench.speed.device import measuring_conditions, open_device
-from bench.speed.engines.compiled import frozen
 from bench.speed.roofline import gemm_bound_ms, measure_rates
 from carnet.fast.deploy import deploy
 from carnet.fast.exact_forms import separable_pool
@@ -69,11 +68,15 @@ def drawn(variant: str, layout: torch.memory_format = torch.contiguous_format) -
 
 def compiled(network: nn.Module, image: torch.Tensor) -> Callable[[], object] | str:
     """Return the call of the network under `torch.compile` with frozen weights, or why there is none."""
+    import torch._inductor.config as inductor
+
     if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
         return "no C++ compiler"
     try:
         fast = torch.compile(network)
-        with frozen():  # weights are constants: laid out once, and fused with what follows
+        with inductor.patch(
+            freezing=True
+        ):  # weights are constants: laid out once, and fused with what follows
             fast(image)
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
