@@ -69,7 +69,7 @@ def test_published_weights_score_what_their_record_says_by_the_bench_and_by_torc
     assert again.values.miou == pytest.approx(record.values.miou, abs=1e-4)
     assert difference <= 1e-4 * ours.sum()
     # another processor or torch may round a tie another way; on the recorded ones every pixel is the same
-    recorded = record.provenance.machine.cpu, record.provenance.versions.torch
+    recorded = record.provenance.machine.cpu, record.provenance.versions["torch"]
     if recorded == (machine()["cpu"], versions()["torch"]):
         assert same
         assert again == record
