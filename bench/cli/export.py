@@ -126,7 +126,7 @@ def export(
         )
     parity = as_values(done.parity)
     if as_json:
-        accuracy = {} if done.accuracy is None else {"accuracy": vars(done.accuracy)}
+        accuracy = {} if done.accuracy is None else {"accuracy": done.accuracy.model_dump()}
         print_json({**described, "files": [str(path) for path in done.files], "parity": parity, **accuracy})
         return
     print_lines(parity_lines(done.parity))

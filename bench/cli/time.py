@@ -177,7 +177,6 @@ def time_networks(
 
 
 def _print_table(records: Sequence[SpeedRecord]) -> None:
-    from bench.speed.accuracy import Accuracy
 
     first = records[0].identity
     height, width = first.size
@@ -203,7 +202,7 @@ def _print_table(records: Sequence[SpeedRecord]) -> None:
     console.print(table)
     for record in records:
         score = record.values.accuracy
-        accuracy = [] if score is None else [str(Accuracy(**score.model_dump()))]
+        accuracy = [] if score is None else [str(score)]
         for line in (
             f"{record.values.samples} samples",
             *parity_lines(record.values.parity or {}),

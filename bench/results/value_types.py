@@ -64,7 +64,14 @@ class Parity(Part):
 
 
 class EngineScore(Part):
-    """Score of an engine and of eager on the same images, see `bench.speed.accuracy.Accuracy`."""
+    """Score of an engine next to eager's.
+
+    Attributes:
+        data, split, images, manifest_sha256: What both were scored on.
+        eager_miou, miou: Scores of eager fp32 and of the engine, 0..1.
+        loss: The first less the second: negative where the engine is better.
+        max_loss: Largest loss accepted.
+    """
 
     data: str
     split: str
@@ -74,6 +81,13 @@ class EngineScore(Part):
     miou: float
     loss: float
     max_loss: float
+
+    def __str__(self) -> str:
+        return (
+            f"mIoU {100 * self.miou:.2f} %, eager fp32's {100 * self.eager_miou:.2f} %, loss "
+            f"{100 * self.loss:+.2f} points (allowed {100 * self.max_loss:g}) on {self.data} {self.split}, "
+            f"{self.images} images"
+        )
 
 
 class Times(Part):

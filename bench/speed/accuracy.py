@@ -13,37 +13,10 @@ from bench.data.dataset import Sample, SegmentationData, manifest_digest, requir
 from bench.data.statistics import Statistics, normalise
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.evaluate.confusion import Confusion
+from bench.results.value_types import EngineScore
 
 MAX_LOSS = 0.01
 """mIoU that an engine may lose by default: 1 point."""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """An engine's score next to eager's.
-
-    Attributes:
-        data, split, images, manifest_sha256: What both were scored on.
-        eager_miou, miou: Scores of eager fp32 and of the engine, 0..1.
-        loss: The first less the second: negative where the engine is better.
-        max_loss: Largest loss accepted.
-    """
-
-    data: str
-    split: str
-    images: int
-    manifest_sha256: str
-    eager_miou: float
-    miou: float
-    loss: float
-    max_loss: float
-
-    def __str__(self) -> str:
-        return (
-            f"mIoU {100 * self.miou:.2f} %, eager fp32's {100 * self.eager_miou:.2f} %, loss "
-            f"{100 * self.loss:+.2f} points (allowed {100 * self.max_loss:g}) on {self.data} {self.split}, "
-            f"{self.images} images"
-        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +74,7 @@ class Judge:
             raise NotMeasured(f"{self.data.name} {self.data.split}: no labelled pixel to score {name} on")
         return miou
 
-    def accuracy(self, name: str, eager_miou: float, miou: float) -> Accuracy:
+    def accuracy(self, name: str, eager_miou: float, miou: float) -> EngineScore:
         """Return a score next to eager's, or refuse it.
 
         Raises:
@@ -109,7 +82,16 @@ class Judge:
         """
         data, loss = self.data, eager_miou - miou
         digest = manifest_digest(data)
-        found = Accuracy(data.name, data.split, len(data), digest, eager_miou, miou, loss, self.max_loss)
+        found = EngineScore(
+            data=data.name,
+            split=data.split,
+            images=len(data),
+            manifest_sha256=digest,
+            eager_miou=eager_miou,
+            miou=miou,
+            loss=loss,
+            max_loss=self.max_loss,
+        )
         if found.loss > self.max_loss:
             raise RefusedInput(
                 f"{name}: {found}",

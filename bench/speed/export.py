@@ -15,7 +15,8 @@ from torch import nn
 from bench.errors import RefusedInput, UsageError, unknown
 from bench.extras import import_extra
 from bench.files import write_atomic
-from bench.speed.accuracy import Accuracy, Judge
+from bench.results.value_types import EngineScore
+from bench.speed.accuracy import Judge
 from bench.speed.engines import onnx_runtime, open_vino
 from bench.speed.engines.calibration import Calibration, require_calibration
 from bench.speed.engines.engine import Prepared
@@ -41,7 +42,7 @@ class Exported:
 
     files: tuple[Path, ...]
     parity: Mapping[str, Parity]
-    accuracy: Accuracy | None = None
+    accuracy: EngineScore | None = None
 
 
 def check_out(form: str, out: Path) -> None:

@@ -63,7 +63,7 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         "interleaved_with": [other for other in timed.ready if other != name],
         **_bound(samples, None if gmacs is None else gmacs * plan.batch, timed.rates),
         **({} if ready.parity is None else {"parity": as_values(ready.parity)}),
-        **({} if ready.accuracy is None else {"accuracy": dataclasses.asdict(ready.accuracy)}),
+        **({} if ready.accuracy is None else {"accuracy": ready.accuracy.model_dump()}),
     }
     engine = {"engine_versions": dict(ready.versions)} if ready.versions else {}
     return SpeedRecord.make(

@@ -11,7 +11,7 @@ from torch import nn
 from baselines.method import Method, import_named
 from bench.cost.meta import build_checked
 from bench.errors import BenchError, RefusedInput
-from bench.speed.accuracy import Accuracy
+from bench.results.value_types import EngineScore
 from bench.speed.device import Device
 from bench.speed.engines.engine import Conditions
 from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
@@ -37,7 +37,7 @@ class Ready:
     subject: Subject
     parity: Mapping[str, Parity] | None
     versions: Mapping[str, str]
-    accuracy: Accuracy | None = None
+    accuracy: EngineScore | None = None
 
 
 def build_network(method: Method, num_classes: int, device: Device) -> nn.Module:

@@ -8,7 +8,8 @@ import torch
 from bench.data.dataset import Sample
 from bench.data.statistics import Statistics
 from bench.errors import RefusedInput, UsageError
-from bench.speed.accuracy import Accuracy, Judge, batches
+from bench.results.value_types import EngineScore
+from bench.speed.accuracy import Judge, batches
 
 CPU = torch.device("cpu")
 PLAIN = Statistics((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -78,7 +79,7 @@ def test_a_loss_above_the_allowed_one_is_refused_with_both_scores() -> None:
     with pytest.raises(RefusedInput, match=r"mIoU 48\.50 %.* 50\.00 %, loss \+1\.50 points \(allowed 1\)"):
         judge.accuracy("x", 0.5, 0.485)
     found = judge.accuracy("x", 0.5, 0.495)
-    assert isinstance(found, Accuracy)
+    assert isinstance(found, EngineScore)
     assert (found.data, found.split, found.images, found.loss) == ("line", "val", 3, pytest.approx(0.005))
 
 
