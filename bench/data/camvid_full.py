@@ -113,6 +113,10 @@ class CamVidFull(PairFolder):
         """Return the train ids of a label file, in colour or already of ids."""
         return read_colour_label(path, COLOURS) if self._in_colour else super().read_stored_label(path)
 
+    def id_rows(self) -> list[object]:
+        """Return what each colour, or stored id, is read as."""
+        return sorted(COLOURS.items()) if self._in_colour else super().id_rows()
+
 
 def _of_split(files: Mapping[str, Path], split: str) -> dict[str, Path]:
     return {name: path for name, path in files.items() if split_of(name) == split}
