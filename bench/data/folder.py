@@ -117,9 +117,9 @@ class PairFolder:
         ]
         return [*pairs, ["ids", *map(str, self.id_rows())]]
 
-    def id_rows(self) -> list[object]:
+    def id_rows(self) -> Sequence[object]:
         """Return what each stored id, or colour, is read as."""
-        return self._table.tolist()
+        return list(self._table.tolist())
 
     def image_digests(self) -> dict[str, str]:
         """Return {path of every image, relative to the folder: SHA-256}."""
