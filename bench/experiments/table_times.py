@@ -241,9 +241,7 @@ def warn_of_changes(log: Log) -> None:
     """Warn beforehand that no table will show what is measured by code that is not known to be committed."""
     state = code_state(package_root())
     if state.unknown is not None:
-        log(
-            f"{state.unknown}, so it is not known whether the code is committed: no table will show its times"
-        )
+        log(f"not known whether the code is committed ({state.unknown}): no table will show its times")
     elif state.dirty:
         log(
             "uncommitted changes: times are recorded but will not appear in any table, even after a commit; "

@@ -48,9 +48,9 @@ def gather(
         deployed: Whether the network is folded for inference: then ``carnet.fast`` decides too.
 
     Returns:
-        ``command``, ``commit`` and ``dirty`` (None, with the reason in ``unknown``, where nothing tells whether
-        the code is committed, see `bench.results.repository.code_state`), ``source`` (see
-        `current_sources`), ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
+        ``command``, ``commit`` and ``dirty`` (None, with the reason in ``unknown``, where nothing tells
+        whether the code is committed, see `bench.results.repository`), ``source`` (see `current_sources`),
+        ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
         that ran or waited, mean over the last minute), ``started_utc``.
     """
     import torch  # noqa: PLC0415 - the rest of this module is wanted without torch

@@ -1,4 +1,4 @@
-"""Whether the code that measures is committed: what git says of a checkout, pip's list of an installed release."""
+"""Whether the code that measures is committed, by git or by pip's list of an installed release."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class _GitError(Exception):
 def code_state(root: Path) -> CodeState:
     """Return the state of the code below a folder, which is the top of a checkout or of installed packages.
 
-    A release that pip installed has no repository but a list of its files with their digests: while they agree
-    it is as clean as a commit, and its version, which is in every record, tells which.
+    A release that pip installed has no repository but a list of its files with their digests: while they
+    agree it is as clean as a commit, and its version, which is in every record, tells which.
     """
     try:
         top = _git(root, "rev-parse", "--show-toplevel")
