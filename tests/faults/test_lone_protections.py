@@ -1,7 +1,6 @@
 """Protections that stand in one line each, seen by nothing but what a user loses without them."""
 
 import dataclasses
-import json
 import os
 import signal
 import zipfile
@@ -163,7 +162,7 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
 
 
 class AtStep(nn.Module):
-    """Cross-entropy that does something when it is asked for the loss of one step, counted from 0."""
+    """Cross-entropy that acts on the loss of one step, counted from 0."""
 
     def __init__(self, step: int, action) -> None:
         super().__init__()
@@ -300,8 +299,3 @@ def test_an_interrupt_from_the_terminal_does_not_reach_the_data_workers(toy_data
     except (KeyboardInterrupt, BenchError) as error:
         pytest.fail(f"the worker ended: {error!r}")
     assert len(got) == 3
-
-
-def test_the_baseline_is_json_that_other_programs_read(tmp_path: Path) -> None:
-    write_baseline(Baseline(None, {"torch": "2"}, {}, {}, None), tmp_path / "baseline.json")
-    assert json.loads((tmp_path / "baseline.json").read_text())["conditions"] == {"torch": "2"}
