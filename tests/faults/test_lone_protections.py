@@ -1,8 +1,6 @@
 """Protections that stand in one line each, seen by nothing but what a user loses without them."""
 
 import dataclasses
-import os
-import signal
 import zipfile
 from pathlib import Path
 
@@ -17,18 +15,13 @@ from baselines.method import Method
 from bench import files
 from bench.data.archive import plan, unpack
 from bench.data.dataset import SegmentationData
-from bench.data.loader import epoch_batches
-from bench.data.transforms import TrainTransform
-from bench.errors import BenchError, Interrupted, RefusedInput
+from bench.errors import RefusedInput
 from bench.gate.baseline import Baseline, read_baseline, write_baseline
 from bench.results.store import add_record
 from bench.speed.trained_subject import Wanted, open_subject
-from bench.train import checkpoint
 from bench.train import run as runs
-from bench.train.failures import Diverged
 from bench.train.publish import publish
 from bench.train.recipe import from_table
-from bench.train.stopping import stop_requests
 from bench.train.trained import open_weights
 from bench.train.weight_file import save_weights
 
@@ -151,96 +144,6 @@ def test_a_member_of_another_size_than_declared_is_not_written(tmp_path: Path, m
     assert not (tmp_path / "out" / "a.png").exists()
 
 
-# a run
-
-
-def test_the_second_signal_ends_the_process_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), stop_requests() as request:  # noqa: PT012
-        signal.raise_signal(signal.SIGINT)
-        assert request.number == signal.SIGINT
-        signal.raise_signal(signal.SIGINT)
-
-
-class AtStep(nn.Module):
-    """Cross-entropy that acts on the loss of one step, counted from 0."""
-
-    def __init__(self, step: int, action) -> None:
-        super().__init__()
-        self.calls, self.step, self.action = 0, step, action
-
-    def forward(self, logits: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
-        loss = nn.functional.cross_entropy(logits, label, ignore_index=255)
-        self.calls += 1
-        return {"total": self.action(loss) if self.calls == self.step + 1 else loss}
-
-
-def test_a_run_that_is_stopped_between_checkpoints_keeps_the_step_that_it_finished(
-    small_run, tmp_path: Path
-) -> None:
-    def stop(loss: torch.Tensor) -> torch.Tensor:
-        signal.raise_signal(signal.SIGTERM)
-        return loss
-
-    trainer = small_run(AtStep(1, stop), checkpoint_every_s=1e9)
-    with pytest.raises(Interrupted, match="step 2"):
-        trainer.train(None)
-    assert checkpoint.load(checkpoint.latest(tmp_path))["state"]["step"] == 2
-
-
-def test_an_infinite_loss_with_a_finite_gradient_ends_the_run_before_the_update(
-    small_run, tmp_path: Path
-) -> None:
-    trainer = small_run(AtStep(1, lambda loss: loss + torch.inf), checkpoint_every_s=0)
-    with pytest.raises(Diverged, match="step 1"):
-        trainer.train(None)
-    saved = checkpoint.load(checkpoint.latest(tmp_path))
-    assert saved["state"]["step"] == 1
-    assert all(
-        torch.equal(value, saved["network"][name]) for name, value in trainer.network.state_dict().items()
-    )
-
-
-def test_a_run_that_resumes_removes_what_a_killed_writer_left(small_run, tmp_path: Path) -> None:
-    # no process has the largest id of all
-    dead, own = (tmp_path / f".step.ckpt.{pid}.x1.tmp" for pid in (2**22 + 1, os.getpid()))
-    for path in (dead, own):
-        path.write_bytes(b"half")
-    small_run(AtStep(99, None)).resume()
-    assert not dead.exists()
-    assert own.exists()
-
-
-@pytest.fixture
-def small_run(toy_data, tmp_path: Path):
-    """Build a trainer of one convolution on six toy images: batch 2, three steps an epoch."""
-    from bench.data.statistics import HALF
-    from bench.fabric import launch_fabric
-    from bench.train.loop import Trainer
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = nn.Conv2d(3, 4, 1)
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return self.encoder(image)
-
-    def build(criterion: nn.Module, **changes: object) -> Trainer:
-        recipe = dataclasses.replace(from_table(TABLE, "tiny"), **{"crop": (32, 32), **changes})
-        return Trainer(
-            recipe=recipe,
-            network=Net(),
-            criterion=criterion,
-            data=toy_data,
-            statistics=HALF,
-            fabric=launch_fabric("cpu"),
-            folder=tmp_path,
-            run_key="key",
-        )
-
-    return build
-
-
 def test_a_validation_split_that_shares_an_image_with_training_is_refused(
     overlapping: Path, tmp_path: Path
 ) -> None:
@@ -283,19 +186,3 @@ def test_a_baseline_holds_no_number_that_is_none(tmp_path: Path, constant: str) 
     assert constant in path.read_text()
     with pytest.raises(RefusedInput, match=rf"baseline\.json.*{constant}"):
         read_baseline(path)
-
-
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_an_interrupt_from_the_terminal_does_not_reach_the_data_workers(toy_data, monkeypatch) -> None:
-    read = type(toy_data).read
-
-    def interrupted(self, index: int):
-        os.kill(os.getpid(), signal.SIGINT)
-        return read(self, index)
-
-    monkeypatch.setattr(type(toy_data), "read", interrupted)
-    try:
-        got = list(epoch_batches(toy_data, TrainTransform((16, 24)), 2, 3, 1, workers=1))
-    except (KeyboardInterrupt, BenchError) as error:
-        pytest.fail(f"the worker ended: {error!r}")
-    assert len(got) == 3
