@@ -182,11 +182,13 @@ class _Shower:
             and found.numel()
             and found.is_floating_point()
         ):
-            shape = f" of {tuple(found.shape)}" if isinstance(found, Tensor) else ""
-            whole = isinstance(found, Tensor) and not found.is_floating_point()
+            kind = ""
+            if isinstance(found, Tensor):
+                dtype = "" if found.is_floating_point() else f", {found.dtype}"
+                kind = f" of {tuple(found.shape)}{dtype}"
             raise RefusedInput(
-                f"in evaluation the network returned a {type(found).__name__}{shape}"
-                f"{f', {found.dtype}' if whole else ''}; must be logits (b, {self.classes}, h, w)"
+                f"in evaluation the network returned a {type(found).__name__}{kind}; must be logits "
+                f"(b, {self.classes}, h, w)"
             )
         # one quick pass: only a sum that is not finite needs a look at each of them
         if not bool(found.sum().isfinite()) and not bool(found.isfinite().all()):
