@@ -1,4 +1,4 @@
-"""The claims ledger: verdicts in print from ``results/paper`` alone, measured ones from counts and records."""
+"""The claims ledger: verdicts in print from ``results/paper``, measured ones from counts and records."""
 
 import json
 import os
