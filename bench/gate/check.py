@@ -17,7 +17,7 @@ from bench.gate.golden import conditions
 from bench.gate.measuring import KINDS as MEASURED
 from bench.gate.measuring import Measured, measurements
 from bench.gate.processes import worker
-from bench.gate.revision import commit_of, worktree
+from bench.gate.revision import commit_of, tree_of
 from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ratios
 from bench.results.provenance import package_root
 from bench.results.repository import repository_state
@@ -134,7 +134,7 @@ def _check_revision(
     commit = commit_of(here, revision)
     title = f"{revision} ({commit[:12]})"
     findings: list[Finding] = []
-    with worktree(here, commit) as tree:
+    with tree_of(here, commit) as tree:
         if settings.measured:
             before = dict(_measured_there(tree, title, settings, progress))
             before = _chosen(before, methods, settings.names)
