@@ -168,6 +168,9 @@ def test_a_full_disk_is_refused_and_leaves_nothing(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr("tarfile.TarFile.extractall", full)
-    with pytest.raises(RefusedInput, match="No space left"), tree_of(repository, commit_of(repository, "main")):
+    with (
+        pytest.raises(RefusedInput, match="No space left"),
+        tree_of(repository, commit_of(repository, "main")),
+    ):
         pytest.fail("there is no tree")
     assert list((tmp_path / "temporary").iterdir()) == []
