@@ -77,10 +77,13 @@ def train(
     from bench.train.score import evaluate_run
     from bench.train.splits import open_split, scored_split
 
-    changes = recipes.parse_changes([*(setting or []), *(more or [])])
-    named = None if precision is None else PRECISIONS[precision]
-    flags = {"scloss_weight": lambda_, "model": model, "seed": seed, "precision": named}
-    changes.update({key: value for key, value in flags.items() if value is not None})
+    changes = recipes.parse_changes(
+        [*(setting or []), *(more or [])],
+        scloss_weight=lambda_,
+        model=model,
+        seed=seed,
+        precision=None if precision is None else PRECISIONS[precision],
+    )
     settings = Settings(
         home,
         data_root,
