@@ -203,19 +203,7 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     changes = changes or {}
     if changes.get("model", table.get("model")) != table.get("model"):
         table.pop("model_options", None)
-    return from_table(_laid_over({"name": path.stem, **table}, changes), str(path.name))
-
-
-def _laid_over(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with the changes; ``model_options.padding`` is one option and keeps the others."""
-    changed = dict(table)
-    for key, value in changes.items():
-        options, _, option = key.partition(".")
-        if option and isinstance(changed.get(options, {}), dict):
-            changed[options] = {**changed.get(options, {}), option: value}
-        else:
-            changed[key] = value
-    return changed
+    return from_table({"name": path.stem, **table, **changes}, str(path.name))
 
 
 def from_table(table: dict[str, Any], source: str) -> Recipe:

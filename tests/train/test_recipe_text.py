@@ -62,16 +62,6 @@ def test_a_setting_without_a_key_is_refused(setting: str) -> None:
         recipes.parse_changes([setting])
 
 
-def test_an_option_of_a_table_is_set_alone_and_the_others_stay(file: Path) -> None:
-    file.write_text(TEXT + "[data_options]\ncount = 4\nsize_hw = [64, 64]\n")
-    changes = recipes.parse_changes(["data_options.count=8", "model_options.padding=same"])
-    recipe = recipes.load(str(file), changes)
-    assert recipe.data_options == {"count": 8, "size_hw": [64, 64]}
-    assert recipe.model_options == {"padding": "same"}
-    with pytest.raises(RefusedInput, match=r"unknown key 'crop\.height'"):
-        recipes.load(str(file), recipes.parse_changes(["crop.height=8"]))
-
-
 @pytest.mark.parametrize("text", ["9" * 5000, "[" * 5000 + "]" * 5000, "{a=" * 5000 + "1" + "}" * 5000])
 def test_numbers_and_nesting_beyond_what_can_be_read_are_refused(text: str, file: Path) -> None:
     with pytest.raises(UsageError, match="epochs"):
