@@ -76,6 +76,7 @@ def evaluate_run(
         lambda done: progress(done, len(data)),
         sizes=method.sizes,
         views=views,
+        repeat=True,
     )
     values = outcome.values(data.classes)
     protocol = Protocol(
@@ -96,11 +97,13 @@ def evaluate_run(
         *data_notes(data),
         *([] if views.single else [str(views)]),
         *doubts(data.name, values["miou"]),
+        *outcome.notes,
     ]
     record = AccuracyRecord.make(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
         provenance,
+        reasons=outcome.reasons,
         smoke=recipe.smoke,
         notes=list(dict.fromkeys([*trained.notes, *remarks])),
     )
