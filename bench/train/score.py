@@ -138,7 +138,7 @@ def evaluation_identity(
 def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
-    for earlier in takes_of(read_records(home, "accuracy"), record.stored["identity"]):
+    for earlier in takes_of(read_records(home, "accuracy", strict=False), record.stored["identity"]):
         old = read_arrays(earlier, home)
         if all(np.array_equal(old[key], new[key]) for key in new):
             return earlier
