@@ -1,5 +1,6 @@
 """The command line: one file per command, named as the command; no logic, heavy imports late."""
 
+import contextlib
 import sys
 import traceback
 from typing import Annotated
@@ -24,6 +25,7 @@ from bench.cli import (
     time,
     train,
 )
+from bench.cli.output import stdout_for_documents
 from bench.cli.spread import SpreadCommand
 from bench.errors import BenchError
 
@@ -85,8 +87,10 @@ def main() -> None:
     With ``--json`` stdout holds one whole document or none. A finding that is itself the result (bad files in
     ``data check``, a timing that is not valid, a count that is missing) is printed before its exit code.
     """
+    as_json = "--json" in sys.argv and not {"--help", "--version"} & set(sys.argv)
     try:
-        app()
+        with stdout_for_documents() if as_json else contextlib.nullcontext():
+            app()
     except BenchError as error:
         _stop(f"error: {error}", error.then, error.exit_code)
     except KeyboardInterrupt:

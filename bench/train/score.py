@@ -16,7 +16,6 @@ from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
 from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
-from bench.models import resolve
 from bench.results.provenance import gather
 from bench.results.record import AccuracyRecord
 from bench.results.store import add_record, read_arrays, read_records, takes_of
@@ -59,7 +58,7 @@ def evaluate_run(
     fabric = launch_fabric(settings.device, "32-true")
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    method = resolve(model or recipe.model)
+    method = trained.method(model)
     views.require(method.sizes)
     data = open_split(recipe, split, settings.data_root, settings.home)
     require_labels(data)
