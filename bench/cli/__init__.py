@@ -25,6 +25,7 @@ from bench.cli import (
     time,
     train,
 )
+from bench.cli.options import wants_document
 from bench.cli.output import stdout_for_documents
 from bench.cli.spread import SpreadCommand
 from bench.errors import BenchError
@@ -87,9 +88,8 @@ def main() -> None:
     With ``--json`` stdout holds one whole document or none. A finding that is itself the result (bad files in
     ``data check``, a timing that is not valid, a count that is missing) is printed before its exit code.
     """
-    as_json = "--json" in sys.argv and not {"--help", "--version"} & set(sys.argv)
     try:
-        with stdout_for_documents() if as_json else contextlib.nullcontext():
+        with stdout_for_documents() if wants_document(sys.argv) else contextlib.nullcontext():
             app()
     except BenchError as error:
         _stop(f"error: {error}", error.then, error.exit_code)

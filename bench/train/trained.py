@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from baselines.method import Method
+from baselines.registry import METHODS
 from bench.data.catalogue import entry
 from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics
 from bench.errors import RefusedInput, UsageError
 from bench.files import sha256_of_file
 from bench.models import recorded
+from bench.own.guard import user_code
 from bench.results.provenance import without_folders
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
@@ -76,9 +78,10 @@ class TrainedWeights:
             UsageError, RefusedInput: A method that cannot be built, or that the weights do not fit.
         """
         network = build_seeded(self.recipe, method, data)
-        fit(network, load_weights(self.path, self.sha256), self.path)
-        network.to(memory_format=torch.channels_last).to(device)
-        return network.eval()
+        with user_code("loading its weights", method):
+            fit(network, load_weights(self.path, self.sha256), self.path)
+            network.to(memory_format=torch.channels_last).to(device)
+            return network.eval()
 
 
 def open_weights(source: Path) -> TrainedWeights:
@@ -95,7 +98,9 @@ def open_weights(source: Path) -> TrainedWeights:
         classes = len(entry(recipe.data).classes)
     except UsageError as error:
         raise RefusedInput(f"{path}: {error}") from error
-    if found.identity.num_classes != classes:
+    if found.identity.num_classes not in (None, classes):
         raise RefusedInput(f"{path}: of {found.identity.num_classes} classes; {recipe.data} has {classes}")
+    if recipe.model != found.identity.model and {recipe.model, found.identity.model} & METHODS.keys():
+        raise RefusedInput(f"{path}: of {found.identity.model}, but its recipe trains {recipe.model!a}")
     statistics = Statistics(found.statistics.mean, found.statistics.std)
     return TrainedWeights(path, sha256_of_file(path), identity, recipe, statistics, found.notes)

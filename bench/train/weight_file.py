@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bench.errors import RefusedInput
 from bench.files import check_written, write_atomic
 from bench.results.record import fault, strict_json
-from bench.results.record_types import Part, Run, Texts
+from bench.results.record_types import Name, Part, Run, Texts
 
 _METADATA_KEY = "carnet_bench"
 
@@ -80,16 +80,22 @@ class _Statistics(Part):
     std: Annotated[Triple, AfterValidator(_positive)]
 
 
+class _Named(Part):
+    model: Name
+    num_classes: int | None = None
+    recipe: dict[str, Any]
+
+
 class Description(Part):
     """What a weights file says it is of; nothing in it is trusted further than its types.
 
     Attributes:
-        identity: Identity of the run.
+        identity: Model, classes and recipe of the run.
         statistics: Mean and standard deviation of the channels that the network expects of its input.
         notes: Remarks that every record of the run repeats.
     """
 
-    identity: Run
+    identity: _Named
     statistics: _Statistics
     notes: Texts
     _identity: dict[str, Any] = PrivateAttr()
@@ -98,6 +104,17 @@ class Description(Part):
     def stored_identity(self) -> dict[str, Any]:
         """The identity as it was written."""
         return self._identity
+
+    def whole_identity(self, path: Path) -> Run:
+        """Return what defines the run, which records of its weights repeat.
+
+        Raises:
+            RefusedInput: A part is missing or of another type.
+        """
+        try:
+            return Run.model_validate(self._identity)
+        except ValidationError as error:
+            raise RefusedInput(f"{path}: not the weights of a run (identity: {fault(error)})") from error
 
 
 def describe_weights(path: Path) -> Description:
