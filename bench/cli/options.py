@@ -128,6 +128,11 @@ MaxLoss = Annotated[
 ]
 
 
+def wants_document(words: list[str]) -> bool:
+    """Return whether a command line asks for a JSON document on stdout."""
+    return "--json" in words and not {"--help", "--version"} & set(words)
+
+
 def wanted_of(
     weights: Path | None,
     precision: str,
