@@ -34,8 +34,8 @@ def findings(paper: JudgedPaper) -> Iterator[str]:
     matched = sum(one in _MATCHES for one in costs)
     yield (
         f"Costs: {matched} of {len(costs)} printed numbers are counted to the printed digit, "
-        f"{costs.count(v.WITHIN_ONE_DIGIT)} within one digit; {costs.count(v.UNIT_ERROR)} are another quantity "
-        f"than their heading says, {costs.count(v.OFF)} are off."
+        f"{costs.count(v.WITHIN_ONE_DIGIT)} within one digit; {costs.count(v.UNIT_ERROR)} are another "
+        f"quantity than their heading says, {costs.count(v.OFF)} are off."
     )
     for table in paper.tables:
         if table.ranks is not None:
@@ -57,8 +57,8 @@ def findings(paper: JudgedPaper) -> Iterator[str]:
     wrong = sum(one.in_print == InPrint.INCONSISTENT for one in claims)
     both = sum(one.in_print == InPrint.CONSISTENT and one.verdict == v.CONTRADICTED for one in claims)
     yield (
-        f"Claims: of {len(claims)}, {wrong} disagree with the paper's own numbers; {both} agree with them but "
-        "not with what is measured in true units or at one input size."
+        f"Claims: of {len(claims)}, {wrong} disagree with the paper's own numbers; {both} agree with them "
+        "but not with what is measured in true units or at one input size."
     )
 
 
@@ -68,11 +68,13 @@ def not_measured(paper: JudgedPaper) -> list[tuple[str, str]]:
     for table in paper.tables:
         for result in table.results.values():
             if result.verdict == v.NOT_MEASURED:
-                place = (
-                    f"Table {table.table.name.removeprefix('table')} {result.cell.title} {result.cell.column}"
-                )
+                place = f"Table {table.table.name.removeprefix('table')} {result.cell.title}"
                 cells.setdefault(result.note or "no record", []).append(place)
-    claims = Counter(one.measured for one in paper.ledger.claims if one.verdict == v.NOT_MEASURED)
+    claims = Counter(
+        one.claim.needs or "no record of everything that it compares"
+        for one in paper.ledger.claims
+        if one.verdict == v.NOT_MEASURED
+    )
     return [(reason, ", ".join(places)) for reason, places in cells.items()] + [
-        (reason, f"{count} claim{'s' if count > 1 else ''}") for reason, count in sorted(claims.items())
+        (f"Claims: {reason}", str(count)) for reason, count in sorted(claims.items())
     ]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from bench.files import write_atomic
 from bench.report.html_findings import JudgedPaper, findings, not_measured
@@ -85,7 +84,7 @@ def html_page(home: Path, made_by: Origin, progress: Progress = lambda *_: None)
 
 
 def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - reads five megabytes
+    from plotly.offline.offline import get_plotlyjs  # noqa: PLC0415 - reads five megabytes
 
     pages = Environment(
         loader=PackageLoader("bench.report", "html"),
@@ -118,9 +117,9 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         "missing": "Not measured",
     }
     return pages.get_template("index.html.j2").render(
-        style=Markup((folder / "style.css").read_text(encoding="utf-8")),
-        script=Markup((folder / "script.js").read_text(encoding="utf-8")),
-        plotly=Markup(get_plotlyjs()),
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        script=(folder / "script.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
         plot_data=Markup(_safe_json([plot.data for plot in plots])),
         plots=plots,
         sections=list(titles.items()),

@@ -67,12 +67,16 @@ def _plot(
     points = {row: (x, float(cell.value)) for row, x in xs.items() if (cell := cells[row]) is not None}
     best = front(points, more_is_better=more_is_better)
     traces = []
-    for group, colour, symbol in (("CARNet", _CARNET, "circle"), ("other methods", _OTHER, "triangle-up")):
+    for group, colour, symbol, place in (
+        ("CARNet", _CARNET, "circle", "bottom right"),
+        ("other methods", _OTHER, "triangle-up", "top center"),
+    ):
         rows = [row for row in points if (METHODS[row].family == "carnet") == (group == "CARNet")]
         traces.append({
             "type": "scatter", "mode": "markers+text", "name": group,
             "x": [points[row][0] for row in rows], "y": [points[row][1] for row in rows],
-            "text": [titles[row] for row in rows], "textposition": "top center", "textfont": {"size": 10},
+            "text": [titles[row].removeprefix("CARNet-") for row in rows],
+            "textposition": place, "textfont": {"size": 10}, "cliponaxis": False,
             "marker": {
                 "color": colour, "size": 9,
                 "symbol": [symbol if row in best else f"{symbol}-open" for row in rows],
@@ -85,7 +89,7 @@ def _plot(
         "line": {"color": COLOURS[2], "dash": "dot", "width": 1.5}, "hoverinfo": "skip",
     })  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": label}, "type": "log"},
+        "xaxis": {"title": {"text": label}, "type": "log", "dtick": "D2"},
         "yaxis": {"title": {"text": "mIoU as printed (%)"}},
         "legend": {"orientation": "h", "y": -0.25},
         "margin": {"l": 55, "r": 15, "t": 15, "b": 50},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -105,7 +106,7 @@ def study_panels(studies: Sequence[JudgedStudy]) -> list[dict[str, Any]]:
             "heading": study.heading,
             "title": panel.title,
             "about": f"{panel.about[0].upper()}{panel.about[1:]}.",
-            "statement": panel.statement.text,
+            "statement": f"{panel.statement.text[0].upper()}{panel.statement.text[1:]}",
             "verdict": panel.statement.verdict,
             "note": panel.statement.note,
             "rows": [asdict(row) for row in rows_of(study, panel)],
@@ -143,7 +144,7 @@ def _spread(record: Record | None) -> str | None:
 def _command(cell: Cell, result: Result, record: Record | None) -> str | None:
     """Return the command that repeats a measurement: the record's own, or the count's."""
     if record is not None:
-        return record.provenance.command
+        return shlex.join(record.provenance.command)
     if result.measured is None:
         return None
     size = f" --size {cell.input_size}" if cell.input_size else ""

@@ -92,9 +92,9 @@ class MeasuredNumbers:
         except NotMeasured as error:
             return v.NOT_MEASURED, str(error)
         shown = [
-            f"{place}: {names[name].value:.4g} {_unit(cell_of(names[name]))}"
-            for name, place in claim.cells.items()
-            if names[name].value == names[name].value
+            f"{cell_of(number).place} {number.value:.4g} {_unit(cell_of(number))}"
+            for number in names.values()
+            if number.value == number.value
         ]
         word = found if isinstance(found, v.Word) else v.REPRODUCED if found else v.CONTRADICTED
         return word, ", ".join(self._seen or shown)
@@ -165,7 +165,7 @@ class MeasuredNumbers:
         value = self._in_printed_unit(cell)
         if value is None:
             raise NotMeasured(f"{cell.row}: {cell.column} is not counted")
-        self._seen.append(f"{cell.table}/{cell.row}/{cell.column}: {value:.5g} {cell.unit}")
+        self._seen.append(f"{cell.place} {value:.5g} {cell.unit}")
         return judge_count(value, cell.printed, cell.unit).verdict != v.OFF
 
     def _in_printed_unit(self, cell: Cell) -> float | None:

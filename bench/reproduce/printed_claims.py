@@ -93,7 +93,7 @@ class PrintedNumbers:
         cells = {name: found[0] for name, found in cells_of(claim).items()}
         names = {name: Number.printed(cell) for name, cell in cells.items()}
         found = truth(claim, claim.printed, names, self.functions)
-        shown = ", ".join(f"{place}: {cells[name].printed}" for name, place in claim.cells.items())
+        shown = ", ".join(f"{cell.place} {cell.printed}" for cell in cells.values())
         return InPrint.CONSISTENT if found else InPrint.INCONSISTENT, shown
 
 

@@ -11,7 +11,10 @@ function drawPlots() {
     const layout = structuredClone(plot.layout);
     Object.assign(layout, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink } });
     for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, { gridcolor: line, linecolor: ink });
-    Plotly.react(plot.id, structuredClone(plot.data), layout, { responsive: true, displaylogo: false });
+    const data = structuredClone(plot.data);
+    // names would cover each other on a narrow screen; a touch still shows them
+    if (innerWidth < 700) for (const trace of data) if (trace.mode === "markers+text") trace.mode = "markers";
+    Plotly.react(plot.id, data, layout, { responsive: true, displaylogo: false });
   }
 }
 
