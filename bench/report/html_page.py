@@ -120,7 +120,7 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         style=(folder / "style.css").read_text(encoding="utf-8"),
         script=(folder / "script.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),
-        plot_data=Markup(_safe_json([plot.data for plot in plots])),
+        plot_data=_safe_json([plot.data for plot in plots]),
         plots=plots,
         sections=list(titles.items()),
         findings=list(findings(paper)),

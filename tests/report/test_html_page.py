@@ -88,6 +88,7 @@ def test_a_measured_time_opens_to_its_record_and_a_count_to_its_command(page: st
     assert "carnet-bench cost enet --size 360x640 --classes 19" in page
 
 
+@pytest.mark.slow
 def test_the_page_is_the_same_bytes_from_another_folder(page: str, tmp_path: Path) -> None:
     for name in ("results", "reports"):
         copytree(ROOT / name, tmp_path / name, ignore=lambda *_: ["index.html", "weights"])
