@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
 TableName = Literal[
-    "table1", "table2", "table3", "table4", "table5", "fig8", "fig9", "fig10", "claims", "summary"
+    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10", "claims", "summary"
 ]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrainingPrecision = Literal["fp32", "bf16", "fp16"]
@@ -126,6 +126,11 @@ MaxLoss = Annotated[
         "--max-loss", **number(0, 100), help="Largest loss of mIoU an engine may have, in percent points."
     ),
 ]
+
+
+def wants_document(words: list[str]) -> bool:
+    """Return whether a command line asks for a JSON document on stdout."""
+    return "--json" in words and not {"--help", "--version"} & set(words)
 
 
 def wanted_of(
