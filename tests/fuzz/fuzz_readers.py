@@ -31,7 +31,7 @@ class Reader:
         suffix: Ending of the file that is read.
         read: Reads the file at a path; a BenchError refuses it.
         seeds: Makes whole inputs.
-        finish: Mends what a damaged input would be refused for at once, such as a checksum.
+        finish: Corrects what a damaged input would be refused for at once, such as a checksum.
     """
 
     suffix: str
@@ -111,7 +111,7 @@ def signed(content: bytes) -> bytes:
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
         document["content_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         return json.dumps(document).encode()
-    except Exception:  # whatever this is, it is no record to be mended
+    except Exception:  # whatever this is, it is no record
         return content
 
 
@@ -132,13 +132,8 @@ def pictures() -> list[bytes]:
     deep = Image.fromarray(ids.astype(np.uint16))
     turned = Image.Exif()
     turned[0x0112] = 6
-    return [
-        encoded(grey),
-        encoded(palette, bits=4),
-        encoded(deep),
-        encoded(colour, exif=turned),
-        encoded(colour, "JPEG", exif=turned),
-    ]
+    plain = [encoded(grey), encoded(palette, bits=4), encoded(deep)]
+    return [*plain, encoded(colour, exif=turned), encoded(colour, "JPEG", exif=turned)]
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
@@ -148,18 +143,18 @@ def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 
 def with_checksums(content: bytes) -> bytes:
-    """Mend the checksums of a PNG's chunks; another file stays as it is."""
+    """Correct the checksums of a PNG's chunks; another file stays as it is."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return content
-    mended, place = content[:8], 8
+    correct, place = content[:8], 8
     while place + 12 <= len(content):
         length = int.from_bytes(content[place : place + 4], "big")
         body = content[place + 4 : place + 8 + length]
         if len(body) < 4 + length:
             break
-        mended += content[place : place + 4] + body + zlib.crc32(body).to_bytes(4, "big")
+        correct += content[place : place + 4] + body + zlib.crc32(body).to_bytes(4, "big")
         place += 12 + length
-    return mended + content[place:]
+    return correct + content[place:]
 
 
 def read_archive(path: Path) -> object:
