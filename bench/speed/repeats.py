@@ -112,12 +112,14 @@ def time_repeats(
     subject: Subject, device: Device, budget_s: float, clock: Clock, counters: Counters
 ) -> Repeat:
     """Time fresh and repeated inputs in turn; the input repeated has been answered once before."""
+    # one call of warm-up is enough: both see the same warmth, and only their ratio is wanted
+    subject.refresh()
+    subject.call()
     timed = time_models(
         {"fresh": subject.call, "repeated": subject.call},
         device.synchronise,
-        # one call each is enough here: both see the same warmth, and only their ratio is wanted
         protocol=Protocol(
-            samples=_REPEAT_PAIRS, budget_s=budget_s, least_window_s=0.0, warmup_calls=1, attempts=1
+            samples=_REPEAT_PAIRS, budget_s=budget_s, least_window_s=0.0, warmup_calls=0, attempts=1
         ),
         prepare=lambda name: subject.refresh() if name == "fresh" else subject.repeat(),
         clock=clock,

@@ -201,7 +201,7 @@ def measure(*networks: type[Honest], own_cores: float = 1.0) -> list[SpeedRecord
     )
 
 
-@pytest.mark.parametrize("network", [Honest, InPlace])
+@pytest.mark.parametrize("network", [Honest, InPlace, Constant])
 def test_a_network_that_computes_is_valid(network: type[Honest]) -> None:
     (record,) = measure(network)
     assert record.reasons == []
@@ -217,7 +217,6 @@ def test_a_network_that_computes_is_valid(network: type[Honest]) -> None:
         (EveryFifth, "unused copy"),
         (Dropping, "unused copy"),
         (HalfDone, "unused copy"),
-        (Constant, "the same answer"),
         (Wrapped, "no tensor"),
         (Greedy, "threads 1 -> 2"),
         (GreedyWhenBuilt, "flush denormals False -> True"),
