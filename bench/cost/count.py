@@ -28,7 +28,8 @@ from bench.cost.counters import (
     thop2019_ops,
 )
 from bench.cost.meta import build_on_meta
-from bench.errors import NotMeasured, RefusedInput, unknown
+from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
+from bench.own.guard import user_code
 from bench.torch_settings import settings_kept
 
 NAMED_ABOVE = 0.005
@@ -64,14 +65,14 @@ def count_costs(
     except ValueError as error:
         raise RefusedInput(f"{method.name}: {error}") from error
     changes: list[str] = []
-    with settings_kept(changes):
+    with settings_kept(changes, nested=True):
         model, notes = build_on_meta(method, num_classes)
     image = torch.empty(1, 3, *size_hw, device="meta")
     try:
-        with settings_kept(changes):
+        with user_code("counting", method), settings_kept(changes, nested=True):
             total = _count([(model, (image,))], [model], which, calls_as(model), notes)
             cut = _components(model, image, which, total, notes) if components else {}
-    except NotMeasured:
+    except BenchError:
         raise
     except Exception as error:
         raise NotMeasured(

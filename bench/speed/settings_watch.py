@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.torch_settings import TorchSettings
+from bench.torch_settings import PUT_BACK, TorchSettings
 
 
 class SettingsWatch:
     """Keeps torch's settings as they are now, and knows who changed them."""
 
     def __init__(self) -> None:
-        self._before = TorchSettings.read()
+        self._before, self._seen = TorchSettings.read(), len(PUT_BACK)
         self._names: tuple[str, ...] = ()
         self._changes: dict[str, dict[str, None]] = {}
 
@@ -18,11 +18,13 @@ class SettingsWatch:
 
         It is the doing of those that were named then.
         """
-        changes = self._before.restore()
+        self._before.restore()
+        changes = PUT_BACK[self._seen :]
         if changes:
             for name in self._names:
                 self._changes.setdefault(name, {}).update(dict.fromkeys(changes))
             self._before = TorchSettings.read()  # some cannot be put back
+            self._seen = len(PUT_BACK)
         self._names = names
 
     def reasons(self, name: str) -> list[str]:
