@@ -35,7 +35,7 @@ SOURCES = (
     Source(MAT_FILE, (f"{_SERVER}/nyu_depth_v2/{MAT_FILE}",), "md5:520609c519fba3ba5ac58c8fefcc3530"),
     Source(SPLITS_FILE, (f"{_SERVER}/indoor_seg_sup/{SPLITS_FILE}",), "md5:08e3c3aea27130ac7c01ffd739a4535f"),
 )
-_WANTED = re.compile(r"(?:(?:train|val)_(?:images|labels)/\d{6}\.png|official_split/(?:train|val)\.nyu)")
+_WANTED = re.compile(r"(?:(?:train|val)_(?:images|labels)/\d{6}(?i:\.png)|official_split/(?:train|val)\.nyu)")
 _LISTS = ("official_split/{}.nyu", "{}.nyu", "{}.txt")
 _PROBED_LABELS, _PROBED_IMAGES = 20, 16
 _SAMPLE = "_sample"
@@ -202,7 +202,7 @@ def _lines(listing: Path) -> list[str]:
 
 
 def _pair(listing: Path, number: int, line: str) -> Pair:
-    words = line.split()
+    words = line.replace("\\", "/").split()  # as Windows writes paths
     if len(words) != 2 or any(PurePosixPath(word).is_absolute() or ".." in word.split("/") for word in words):
         raise RefusedInput(
             f"{listing} line {number}: found '{line[:80]}', expected one 'image label' pair per line"
@@ -215,7 +215,7 @@ def _splits_with_files(root: Path) -> list[str]:
     return [
         split
         for split, listing in lists.items()
-        if listing and any((root / line.split()[0]).is_file() for line in _lines(listing) if line.split())
+        if listing and any((root / _pair(listing, 0, line).image).is_file() for line in _lines(listing))
     ]
 
 

@@ -56,7 +56,7 @@ class ImageFiles:
         """Return the image at ``index``, upright, with a label of ``IGNORE``."""
         path = self.files[index]
         try:
-            image = read_image(path)
+            image = read_image(path, most_bits=8)
         except RefusedInput as error:
             raise RefusedInput(str(error), then=_THEN) from error
         return _unlabelled(image, path.stem)
