@@ -27,6 +27,11 @@ def _default_device(device: torch.device) -> None:
     torch.set_default_device(None if device == _CPU else device)
 
 
+def _autocast(device: str, enabled: bool, dtype: torch.dtype) -> None:
+    torch.set_autocast_enabled(device, enabled)
+    torch.set_autocast_dtype(device, dtype)
+
+
 def _affinity() -> frozenset[int] | None:
     return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
@@ -46,11 +51,11 @@ _FUNCTIONS: dict[str, tuple[Read, Write | None]] = {
     "flush denormals": (lambda: operator.mul(_DENORMAL, _HALF) == 0.0, torch.set_flush_denormal),
     "autocast on the cpu": (
         lambda: (torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")),
-        lambda now: (torch.set_autocast_enabled("cpu", now[0]), torch.set_autocast_dtype("cpu", now[1])),
+        lambda now: _autocast("cpu", *now),
     ),
     "autocast on cuda": (
         lambda: (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")),
-        lambda now: (torch.set_autocast_enabled("cuda", now[0]), torch.set_autocast_dtype("cuda", now[1])),
+        lambda now: _autocast("cuda", *now),
     ),
     "flash attention": (torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.enable_flash_sdp),
     "memory-efficient attention": (
@@ -59,8 +64,8 @@ _FUNCTIONS: dict[str, tuple[Read, Write | None]] = {
     ),
     "plain attention": (torch.backends.cuda.math_sdp_enabled, torch.backends.cuda.enable_math_sdp),
     "nnpack": (torch._C._get_nnpack_enabled, torch._C._set_nnpack_enabled),
-    "function modes": (lambda: len(_get_current_function_mode_stack()), None),
-    "dispatch modes": (lambda: len(_get_current_dispatch_mode_stack()), None),  # type: ignore[no-untyped-call]
+    "function modes": (lambda: len(_get_current_function_mode_stack()), None),  # type: ignore[no-untyped-call]
+    "dispatch modes": (lambda: len(_get_current_dispatch_mode_stack()), None),
     "cores": (_affinity, lambda cores: os.sched_setaffinity(0, cores)),
     "priority": (lambda: os.nice(0) if hasattr(os, "nice") else None, None),
 }

@@ -26,8 +26,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "torch.backends.cudnn.benchmark False -> True": lambda: setattr(torch.backends.cudnn, "benchmark", True),
     "torch.backends.cudnn.enabled True -> False": lambda: setattr(torch.backends.cudnn, "enabled", False),
     "torch.backends.mkldnn.enabled True -> False": lambda: torch.backends.mkldnn.set_flags(False),
-    "torch.backends.mkldnn.conv.fp32_precision none -> bf16": lambda: setattr(
-        torch.backends.mkldnn.conv, "fp32_precision", "bf16"
+    "torch.backends.mkldnn.fp32_precision none -> bf16": lambda: setattr(
+        torch.backends.mkldnn, "fp32_precision", "bf16"
     ),
     "nnpack True -> False": lambda: torch.backends.nnpack.set_flags(False),
 }

@@ -11,7 +11,7 @@ import typer
 
 from bench.cli.options import Home, Json, Size, Threads
 from bench.cli.output import log, print_json
-from bench.cli.parsing import parse_size
+from bench.cli.parsing import number, parse_size
 from bench.cli.progress import timing
 from bench.errors import UsageError
 
@@ -42,7 +42,7 @@ def check(
         typer.Option("--method", help="Compare counts and golden outputs of this method; may be repeated."),
     ] = None,
     max_loss: Annotated[
-        float, typer.Option("--max-loss", min=0.0, max=100.0, help="Allowed drop of mIoU, percent points.")
+        float, typer.Option("--max-loss", **number(0, 100), help="Allowed drop of mIoU, percent points.")
     ] = 1.0,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time the models.")] = True,
     models: Annotated[
@@ -52,7 +52,7 @@ def check(
     size: Size = "128x256",
     threads: Threads = 1,
     max_slowdown: Annotated[
-        float, typer.Option("--max-slowdown", min=0.0, max=1000.0, help="Allowed slowdown, percent.")
+        float, typer.Option("--max-slowdown", **number(0, 1000), help="Allowed slowdown, percent.")
     ] = 2.0,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the findings as JUnit XML.")

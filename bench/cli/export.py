@@ -24,7 +24,7 @@ from bench.cli.options import (
     wanted_of,
 )
 from bench.cli.output import parity_lines, print_json, print_lines
-from bench.cli.parsing import parse_size
+from bench.cli.parsing import parse_size, whole_number
 from bench.cli.progress import timing
 from bench.errors import UsageError
 
@@ -54,7 +54,7 @@ def export(
     data_root: DataRoot = None,
     home: Home = Path(),
     deploy: Deploy = False,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images per call.")] = 1,
+    batch: Annotated[int, typer.Option("--batch", **whole_number(1, 4096), help="Images per call.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:

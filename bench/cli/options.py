@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.cli.parsing import number, whole_number
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", **whole_number(1, 1024), help="CPU threads of torch.")
+]
 Budget = Annotated[
     str | None,
     typer.Option(
@@ -83,7 +86,9 @@ CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the rows to t
 
 Classes = Annotated[
     int | None,
-    typer.Option("--classes", min=1, max=65535, help="Output classes; default: the weights' own, else 19."),
+    typer.Option(
+        "--classes", **whole_number(1, 65535), help="Output classes; default: the weights' own, else 19."
+    ),
 ]
 Deploy = Annotated[bool, typer.Option("--deploy", help="Fold a CARNet for inference first.")]
 Weights = Annotated[
@@ -108,10 +113,16 @@ CalibrationMethod = Annotated[
     Calibrator, typer.Option("--calibration-method", help="How int8 gets its ranges.")
 ]
 Fp32Convolutions = Annotated[
-    int, typer.Option("--fp32-convolutions", min=0, help="Keep the first N convolutions in fp32.")
+    int,
+    typer.Option(
+        "--fp32-convolutions", **whole_number(0, 10_000), help="Keep the first N convolutions in fp32."
+    ),
 ]
 MaxLoss = Annotated[
-    float, typer.Option("--max-loss", help="Largest loss of mIoU an engine may have, in percent points.")
+    float,
+    typer.Option(
+        "--max-loss", **number(0, 100), help="Largest loss of mIoU an engine may have, in percent points."
+    ),
 ]
 
 

@@ -45,7 +45,7 @@ class Views:
     def __post_init__(self) -> None:
         wrong = [scale for scale in self.scales if not 0 < scale <= _LARGEST_SCALE]
         if wrong or not self.scales or len(set(self.scales)) != len(self.scales):
-            named = ", ".join(f"{scale:g}" for scale in self.scales) or "none"
+            named = ", ".join(f"{scale:.10g}" for scale in self.scales) or "none"
             raise UsageError(f"scales {named}: expected one or more, each once, above 0 and up to 8")
         if self.window_hw is None:
             if self.stride_hw is not None:
@@ -62,7 +62,7 @@ class Views:
         """Return the views in words, e.g. ``mean over scales 0.5, 1, mirror images``."""
         parts = []
         if self.scales != (1.0,):
-            parts.append(f"scales {', '.join(f'{scale:g}' for scale in self.scales)}")
+            parts.append(f"scales {', '.join(f'{scale:.10g}' for scale in self.scales)}")
         if self.flip:
             parts.append("mirror images")
         if self.window_hw is not None and self.stride_hw is not None:
@@ -143,7 +143,8 @@ def _shown(image: Tensor, views: Views) -> Iterator[tuple[Tensor, bool]]:
         view = image if size == (height, width) else F.interpolate(image, size=size, mode="bilinear")
         for mirrored in (False, True) if views.flip else (False,):
             shown = view.flip(-1) if mirrored else view
-            yield shown.contiguous(memory_format=torch.channels_last), mirrored
+            # a copy, always: a network may change its input in place, and the image is shown again
+            yield shown.clone(memory_format=torch.channels_last), mirrored
 
 
 def _over_windows(
@@ -157,7 +158,7 @@ def _over_windows(
     for top in starts(height, window_height, down):
         for left in starts(width, window_width, across):
             here = (..., slice(top, top + window_height), slice(left, left + window_width))
-            part = view[here].contiguous(memory_format=torch.channels_last)
+            part = view[here].clone(memory_format=torch.channels_last)  # windows overlap
             found = logits_of(part).softmax(dim=1)
             if total is None:
                 total = found.new_zeros(1, found.shape[1], height, width)

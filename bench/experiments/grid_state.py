@@ -82,12 +82,12 @@ class Ledger:
     @cached_property
     def training(self) -> list[TrainingRecord]:
         """Every training record."""
-        return read_records(self.settings.home, "training")
+        return read_records(self.settings.home, "training", strict=False)
 
     @cached_property
     def accuracy(self) -> list[AccuracyRecord]:
         """Every accuracy record."""
-        return read_records(self.settings.home, "accuracy")
+        return read_records(self.settings.home, "accuracy", strict=False)
 
     def reread(self) -> None:
         """Forget the records, so that they are read from disk when next needed."""

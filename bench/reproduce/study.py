@@ -31,7 +31,7 @@ def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHO
 
     Raises:
         UsageError: No such study; the message lists the choices.
-        RefusedInput: A damaged record; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
     if name not in STUDIES:
         raise unknown("study", name, list(STUDIES))

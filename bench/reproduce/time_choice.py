@@ -62,7 +62,7 @@ class Times:
 
     Raises:
         UsageError: No time on record is of a machine of this name.
-        RefusedInput: A record is damaged; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
 
     def __init__(
@@ -77,7 +77,9 @@ class Times:
     ) -> None:
         self._methods, self._form, self._prefer = methods, form, frozenset(prefer)
         self._tabulated = Tabulated(methods)
-        self._records = [one for one in read_records(home, "speed") if one.identity.measured is None]
+        self._records = [
+            one for one in read_records(home, "speed", strict=False) if one.identity.measured is None
+        ]
         self._rows = [row for row in rows if row[0] in methods]
         self._of_rows = [record for row in self._rows for record in self._tabulated.sort(self._of(*row))[0]]
         self._shown = self._named(machine)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from baselines.method import Method
 from bench.results.provenance import current_sources
-from bench.results.record import AccuracyRecord, Record, SpeedRecord
+from bench.results.record import AccuracyRecord, Record, SpeedRecord, record_id
 
 R = TypeVar("R", bound=Record)
 
@@ -21,8 +21,19 @@ def started(record: Record) -> str:
 
 
 def newest_first(records: Iterable[R]) -> list[R]:
-    """Return records with the latest first; of one second, the later take, then the larger id."""
-    return sorted(records, key=lambda one: (started(one), one.identity.take, one.id), reverse=True)
+    """Return records with the latest first; of one second, the later take, then the larger id.
+
+    A later take counts as measured after the earlier ones of its measurement, whatever the clock said then.
+    """
+    keyed: list[tuple[tuple[str, int, str], R]] = []
+    latest: dict[str, str] = {}
+    for one in sorted(records, key=lambda one: one.identity.take):
+        when, take = started(one), one.identity.take
+        first = record_id({**one.stored["identity"], "take": 0}) if take else one.id
+        when = max(when, latest.get(first, "")) if take else when
+        latest[first] = max(when, latest.get(first, ""))
+        keyed.append(((when, take, one.id), one))
+    return [one for _, one in sorted(keyed, key=lambda pair: pair[0], reverse=True)]
 
 
 def newest(records: Iterable[R]) -> R | None:
@@ -119,16 +130,17 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         sources: Digests of the code that decides it, as it is now
             (`bench.results.provenance.current_sources`); None when the method no longer exists.
     """
-    if record.smoke:
-        return "smoke run"
-    if not record.valid:
-        return f"not valid: {'; '.join(record.reasons)}"
-    if record.provenance.dirty:
-        return "dirty tree"
-    measured = record.provenance.source
-    if measured is None:
-        return "no source digest"
-    if sources is None:
-        return "stale: the method is no longer there"
-    changed = [name for name in sorted({*measured, *sources}) if measured.get(name) != sources.get(name)]
+    made, measured = record.provenance, record.provenance.source or {}
+    checks = (
+        (record.smoke, "smoke run"),
+        (not record.valid, f"not valid: {'; '.join(record.reasons)}"),
+        (made.dirty, "dirty tree"),
+        (made.source is None, "no source digest"),
+        (made.dirty is None, f"not known whether the code was committed: {made.unknown or 'no git'}"),
+        (sources is None, "stale: the method is no longer there"),
+    )
+    if (reason := next((text for applies, text in checks if applies), None)) is not None:
+        return reason
+    now = sources or {}
+    changed = [name for name in sorted({*measured, *now}) if measured.get(name) != now.get(name)]
     return f"stale: changed since {', '.join(changed)}" if changed else None

@@ -32,7 +32,11 @@ def publish(run: Path, home: Path) -> Path:
         raise RefusedInput(
             f"{source}: no such file", then="finish the run: the same train command resumes it"
         )
-    known = [one for one in read_records(home, "training") if one.values.final_weights_sha256 == digest]
+    known = [
+        one
+        for one in read_records(home, "training", strict=False)
+        if one.values.final_weights_sha256 == digest
+    ]
     record = next((one for one in known if one.valid), None)
     if record is None:
         raise RefusedInput(f"{source}: no valid training record in {home} has SHA-256 {digest}")

@@ -76,6 +76,7 @@ def evaluate_run(
         lambda done: progress(done, len(data)),
         sizes=method.sizes,
         views=views,
+        repeat=True,
     )
     values = outcome.values(data.classes)
     protocol = Protocol(
@@ -96,11 +97,13 @@ def evaluate_run(
         *data_notes(data),
         *([] if views.single else [str(views)]),
         *doubts(data.name, values["miou"]),
+        *outcome.notes,
     ]
     record = AccuracyRecord.make(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
         provenance,
+        reasons=outcome.reasons,
         smoke=recipe.smoke,
         notes=list(dict.fromkeys([*trained.notes, *remarks])),
     )
@@ -135,7 +138,7 @@ def evaluation_identity(
 def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
-    for earlier in takes_of(read_records(home, "accuracy"), record.stored["identity"]):
+    for earlier in takes_of(read_records(home, "accuracy", strict=False), record.stored["identity"]):
         old = read_arrays(earlier, home)
         if all(np.array_equal(old[key], new[key]) for key in new):
             return earlier

@@ -42,7 +42,7 @@ def record_of(
 
 def recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> TrainingRecord | None:
     """Return the record of this very run with these very weights, or None."""
-    takes = takes_of(read_records(home, "training"), identity)
+    takes = takes_of(read_records(home, "training", strict=False), identity)
     return next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
 
 
