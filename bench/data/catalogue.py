@@ -154,4 +154,13 @@ def _open_scenes(split: str, root: Path | None, options: Mapping[str, Any]) -> S
     for option in options:
         if option not in allowed:
             raise unknown("scenes option", option, list(allowed))
+    size = options.get("size_hw") or [1, 1]
+    numbers = [
+        options.get("count") or 1,
+        options.get("seed") or 0,
+        *(size if isinstance(size, list | tuple) else "x"),
+    ]
+    if len(numbers) != 4 or any(type(number) is not int for number in numbers):
+        found = ", ".join(f"{option} = {value!r:.80}" for option, value in options.items())
+        raise UsageError(f"scenes: {found}; expected whole numbers, of size_hw two")
     return Scenes(split, **options)

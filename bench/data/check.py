@@ -154,7 +154,9 @@ def _orientation(data: SegmentationData, index: int) -> int:
 
 
 def _label_orientation(data: SegmentationData, index: int) -> int:
-    label = data.pairs[index].label if isinstance(data, PairFolder) else None
+    if not isinstance(data, PairFolder):
+        return 1
+    label = data.pairs[index].label
     return 1 if label is None else exif_orientation(data.root / label)  # it was read a moment ago
 
 

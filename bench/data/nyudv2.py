@@ -75,7 +75,7 @@ def open_nyudv2(
     if (root / MAT_FILE).is_file():
         from bench.data.nyudv2_mat import NYUDv2Mat  # noqa: PLC0415 - it needs libraries that folders do not
 
-        if Path(class_map).name != class_map:
+        if not isinstance(class_map, str) or Path(class_map).name != class_map:
             raise UsageError(f"nyudv2 class_map '{class_map}', expected the name of a file in {root}")
         files = root / MAT_FILE, root / SPLITS_FILE, root / class_map
         return NYUDv2Mat(split, *files, crop_border=crop_border)
@@ -162,7 +162,7 @@ class NYUDv2(PairFolder):
             raise RefusedInput(
                 f"{self.root / str(self.pairs[0].label)} and others: {found} among their ids, so it cannot "
                 "be told whether they are 0..39 with 255 for void or 0..40 with 0 for void",
-                then="say which: data_options.labels = '0..39' or '0..40'",
+                then="say which: --set data_options.labels=0..39, or --set data_options.labels=0..40",
             )
         form = next(form for form, is_it in has.items() if is_it)
         if form == "0..40":

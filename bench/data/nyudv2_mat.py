@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NOT_VERIFIED = "read from nyu_depth_v2_labeled.mat by its description: not verified on the real file"
 RAW_CLASSES = 894
+T = TypeVar("T")
 _PROBED = 16
 
 
@@ -197,11 +198,13 @@ def matlab_variables(path: Path) -> list[str]:
     Raises:
         RefusedInput: It is not one.
     """
-    if is_hdf5(path):
-        return _reading(path, lambda: _from_hdf5(path, list))
-    return _reading(
-        path, lambda: [str(name) for name, *_ in import_extra("scipy.io", "nyu").whosmat(str(path))]
-    )
+
+    def names() -> list[str]:
+        if is_hdf5(path):
+            return list(_from_hdf5(path, list))
+        return [str(name) for name, *_ in import_extra("scipy.io", "nyu").whosmat(str(path))]
+
+    return _reading(path, names)
 
 
 def _whole_numbers(path: Path, variable: str, wanted: str) -> list[int]:
@@ -235,7 +238,7 @@ def _all_of(stored: Any, variable: str) -> Any:
     return stored[variable][()] if variable in stored else None
 
 
-def _reading(path: Path, read: Callable[[], Any]) -> Any:
+def _reading(path: Path, read: Callable[[], T]) -> T:
     """Read a file of numbers by a library for them; whatever it raises is the file's fault."""
     try:
         return read()
