@@ -126,7 +126,7 @@ def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> 
     if root is not None:
         if not _is_folder(root):
             raise RefusedInput(f"{root}: no such folder, given as the root of {name}", entry(name).how_to_get)
-        # NAME_sample is told by its name, which "." hides
+        # NAME_sample is recognised by its name, which "." has not
         return root if root.name not in {"", ".."} else root.resolve()
     found = find(name, home)
     if found is None:
