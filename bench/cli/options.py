@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bench.speed.trained_subject import Wanted
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
-TableName = Literal["table1", "table2", "table3", "table4", "table5", "fig8", "fig9", "fig10", "summary"]
+TableName = Literal[
+    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10", "claims", "summary"
+]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrainingPrecision = Literal["fp32", "bf16", "fp16"]
 TimingPrecision = Literal["fp32", "bf16", "fp16", "int8"]
@@ -124,6 +126,11 @@ MaxLoss = Annotated[
         "--max-loss", **number(0, 100), help="Largest loss of mIoU an engine may have, in percent points."
     ),
 ]
+
+
+def wants_document(words: list[str]) -> bool:
+    """Return whether a command line asks for a JSON document on stdout."""
+    return "--json" in words and not {"--help", "--version"} & set(words)
 
 
 def wanted_of(

@@ -22,6 +22,7 @@ from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
+from bench.own.guard import user_code
 from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record
@@ -126,17 +127,18 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
 
 def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
     """Return a trainer of the prepared network that keeps its checkpoints in ``folder``."""
-    return Trainer(
-        recipe=prepared.recipe,
-        network=prepared.initial.network,
-        criterion=build_criterion(prepared.recipe, prepared.method),
-        data=prepared.data,
-        statistics=prepared.initial.statistics,
-        fabric=prepared.fabric,
-        folder=folder,
-        run_key=run_key,
-        workers=prepared.settings.workers,
-    )
+    with user_code("setting up the training", prepared.method):
+        return Trainer(
+            recipe=prepared.recipe,
+            network=prepared.initial.network,
+            criterion=build_criterion(prepared.recipe, prepared.method),
+            data=prepared.data,
+            statistics=prepared.initial.statistics,
+            fabric=prepared.fabric,
+            folder=folder,
+            run_key=run_key,
+            workers=prepared.settings.workers,
+        )
 
 
 def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
@@ -165,7 +167,8 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
     with trainer.journal:
         try:
-            state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+            with user_code("training", prepared.method):
+                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
         except FailedRun as error:
             failed = record_of(trainer, identity, provenance, notes)
             add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
@@ -192,7 +195,7 @@ def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
     """Train along with the first process, which alone writes and reports; then end this one."""
     trainer.resume()
     # what all processes decide alike is the first one's to tell; any other error ends them all
-    with contextlib.suppress(Diverged, Interrupted):
+    with contextlib.suppress(Diverged, Interrupted), user_code("training", prepared.method):
         trainer.train(_validation(prepared, lambda *_: None))
     leave(prepared.fabric)
     raise SystemExit(0)
