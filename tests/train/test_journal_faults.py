@@ -26,7 +26,7 @@ KEY = "0123456789abcdef" * 4
 
 
 class Noted:
-    """Notes what it is told, and raises at one of its functions from one step on."""
+    """Keeps what it receives; one of its functions raises from a step on."""
 
     def __init__(self, raises: str = "", since: int = 0) -> None:
         self.raises, self.since = raises, since
@@ -78,7 +78,7 @@ def test_a_journal_that_fails_ends_no_run_and_what_it_lacks_is_said(  # noqa: PL
     assert not [text for text in said if "good" in text]
 
 
-def test_the_checkpoint_is_written_before_a_journal_is_asked(
+def test_the_checkpoint_is_written_before_a_journal_is_flushed(
     small_trainer: Callable[..., Any], tmp_path: Path
 ) -> None:
     seen = []

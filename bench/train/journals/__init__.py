@@ -67,7 +67,7 @@ class Journals:
         """Add a journal with the rows so far.
 
         Raises:
-            BenchError: It cannot be what the user asked for, e.g. by a mistyped setting.
+            BenchError: A setting of the journal makes no sense, e.g. a mistyped mode.
         """
 
         def begin(_: object) -> None:
