@@ -167,15 +167,14 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     resumed_at = trainer.resume()
     rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-    try:
-        with user_code("training", prepared.method):
-            state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
-    except FailedRun as error:
-        failed = record_of(trainer, identity, provenance, notes)
-        add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
-        raise
-    finally:
-        trainer.journal.close()
+    with trainer.journal:
+        try:
+            with user_code("training", prepared.method):
+                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+        except FailedRun as error:
+            failed = record_of(trainer, identity, provenance, notes)
+            add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
+            raise
     leave(prepared.fabric)
     network = trainer.final_network()
     statistics = prepared.initial.statistics
