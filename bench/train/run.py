@@ -17,6 +17,7 @@ from torch import nn
 
 from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave
@@ -121,6 +122,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     method = resolve(recipe.model)
     data = open_split(recipe, "train", settings.data_root, settings.home)
     require_labels(data)
+    require_batch(data, recipe.batch * recipe.accumulate)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
@@ -165,15 +167,14 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     resumed_at = trainer.resume()
     rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-    try:
-        with user_code("training", prepared.method):
-            state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
-    except FailedRun as error:
-        failed = record_of(trainer, identity, provenance, notes)
-        add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
-        raise
-    finally:
-        trainer.journal.close()
+    with trainer.journal:
+        try:
+            with user_code("training", prepared.method):
+                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+        except FailedRun as error:
+            failed = record_of(trainer, identity, provenance, notes)
+            add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
+            raise
     leave(prepared.fabric)
     network = trainer.final_network()
     statistics = prepared.initial.statistics
