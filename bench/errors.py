@@ -52,6 +52,10 @@ class Interrupted(BenchError):  # noqa: N818
         self.exit_code = 128 + signal_number
 
 
+class Stopped(KeyboardInterrupt):
+    """SIGINT, SIGTERM or SIGHUP has come: the command ends wherever it is."""
+
+
 def unknown(kind: str, name: str, choices: list[str]) -> UsageError:
     """Return the error for an unknown name, with the choices."""
     return UsageError(f"no {kind} '{name}'; choose from {', '.join(choices)}")

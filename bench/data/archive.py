@@ -92,7 +92,7 @@ def plan(
                     f"expected at most {MOST_MEMBERS} files and {limit_bytes} bytes",
                     _THEN,
                 )
-            target = place(name)
+            target = place(name.replace("\\", "/"))  # as some programs of Windows write paths
             if target is None:
                 left_out += 1
                 continue

@@ -17,6 +17,7 @@ from torch import nn
 
 from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave
@@ -121,6 +122,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     method = resolve(recipe.model)
     data = open_split(recipe, "train", settings.data_root, settings.home)
     require_labels(data)
+    require_batch(data, recipe.batch * recipe.accumulate)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
