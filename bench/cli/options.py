@@ -40,6 +40,12 @@ Home = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
 ]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="data_options.KEY=VALUE", help="An option of the data set, as in a recipe."
+    ),
+]
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
