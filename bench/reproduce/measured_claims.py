@@ -102,7 +102,7 @@ class MeasuredNumbers:
         return word, ", ".join(self._seen or shown)
 
     def work(self, table: str) -> dict[str, Work]:
-        """Return what each printed time of a table asks of its card, by row; rows that are not counted lack."""
+        """Return what each printed time of a table asks of its card, by row, where it is counted."""
         found = {}
         for cell in load_table(table):
             if cell.column == "time" and cell.row in self._methods:
@@ -157,7 +157,7 @@ class MeasuredNumbers:
         return method.name, cell.classes or _COUNTED_CLASSES, size_hw
 
     def _counted(self, which: tuple[str, ...], name: str, classes: int, size_hw: tuple[int, int]) -> Costs:
-        return count_costs(self._methods[name], classes, size_hw, ("gmacs", "params_m", "thop2019_gops"))
+        return count_costs(self._methods[name], classes, size_hw, which)
 
     def _one_module_mops(self) -> float:
         model, _ = build_on_meta(self._methods[_ANY_RESNET], _COUNTED_CLASSES)
