@@ -92,8 +92,11 @@ class GrowingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, self.temporary = _make_temporary(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self.temporary = _make_temporary(path)
+        except OSError as error:
+            raise _refused(path, b"", error) from error
         self._stream = os.fdopen(handle, "wb")
 
     def __enter__(self) -> Self:

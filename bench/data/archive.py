@@ -26,7 +26,8 @@ MOST_MEMBERS = 1_000_000
 _DRIVE = re.compile(r"^[A-Za-z]:")
 DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+    MemoryError,  # a compression may ask for a dictionary of gigabytes
 )
 """What reading an archive raises that is damaged, or packed as Python cannot unpack."""
 
@@ -175,6 +176,8 @@ def _listed(archive: Path) -> Iterator[tuple[str, int, int | None, str]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():
+                if not info.filename:
+                    raise RefusedInput(f"{archive}: a file without a name", _THEN)
                 # orig_filename, because zipfile cuts the name at a zero byte
                 if not info.is_dir():
                     yield info.orig_filename, info.file_size, info.CRC, _bad_zip(info)

@@ -91,9 +91,9 @@ def validate_submission(
     frames = label_members(members, wanted, problems, report.notes)
     report.files = len(frames)
     _count(report, frames, wanted, images, problems)
-    if report.files == report.wanted and (
-        more := problems.take("wrong name")
-    ):  # else they may be the missing
+    # where labels are missing, a picture of another name may be one of them
+    more = problems.take("wrong name") if report.files == report.wanted else []
+    if more:
         report.notes.append(f"{len(more)} more pictures are left out, as the evaluator does, first {more[0]}")
     histogram = torch.zeros(256, dtype=torch.int64)
     with zipfile.ZipFile(archive) as opened:
