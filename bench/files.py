@@ -16,6 +16,7 @@ import psutil
 from bench.errors import RefusedInput
 
 _TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.[^.]+\.tmp$")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # what a file system without hard links answers to link(2)
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -233,7 +234,9 @@ def _claim_and_replace(path: Path, temporary: Path) -> None:
 def _refused(path: Path, content: bytes, error: OSError) -> RefusedInput:
     return RefusedInput(
         f"{path}: cannot write {len(content)} bytes ({error.strerror or error})",
-        then="free the space or choose another folder",
+        then="free the space or choose another folder"
+        if error.errno in _FULL
+        else "choose another folder or name",
     )
 
 
