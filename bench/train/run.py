@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ from torch import nn
 
 from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave
@@ -121,6 +122,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     method = resolve(recipe.model)
     data = open_split(recipe, "train", settings.data_root, settings.home)
     require_labels(data)
+    require_batch(data, recipe.batch * recipe.accumulate)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
@@ -155,7 +157,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     """
     prepared = prepare(recipe, settings)
     identity = run_identity(prepared)
-    folder = settings.home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+    folder = run_folder(identity, settings)
     trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
     if not prepared.fabric.is_global_zero:
         _follow(prepared, trainer)
@@ -165,15 +167,14 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     resumed_at = trainer.resume()
     rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-    try:
-        with user_code("training", prepared.method):
-            state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
-    except FailedRun as error:
-        failed = record_of(trainer, identity, provenance, notes)
-        add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
-        raise
-    finally:
-        trainer.journal.close()
+    with trainer.journal:
+        try:
+            with user_code("training", prepared.method):
+                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+        except FailedRun as error:
+            failed = record_of(trainer, identity, provenance, notes)
+            add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
+            raise
     leave(prepared.fabric)
     network = trainer.final_network()
     statistics = prepared.initial.statistics
@@ -221,6 +222,11 @@ def run_identity(prepared: Prepared) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **({"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}),
     }
+
+
+def run_folder(identity: Mapping[str, Any], settings: Settings) -> Path:
+    """Return the folder of a run, which may not exist yet."""
+    return settings.home / "runs" / f"{identity['recipe']['name']}-{record_id(identity)[:12]}"
 
 
 def run_notes(prepared: Prepared) -> tuple[str, ...]:
