@@ -178,6 +178,12 @@ def _settings_kept(own: Sequence[OwnFiles]) -> Iterator[None]:
             )
 
 
+def line_of(change: str, method: Method) -> str:
+    """Return where a method's own code changes a setting, as ``FILE line N``; else the method's name."""
+    own = own_files(method)
+    return method.name if own is None else _line_of(change, [own])
+
+
 def _line_of(change: str, own: Sequence[OwnFiles]) -> str:
     """Return ``FILE line N``: the first line of the files, as far as loaded, that has the setting's name."""
     name = re.split(r" \S+ -> ", change)[0]
