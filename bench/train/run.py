@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -157,7 +157,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     """
     prepared = prepare(recipe, settings)
     identity = run_identity(prepared)
-    folder = settings.home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+    folder = run_folder(identity, settings)
     trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
     if not prepared.fabric.is_global_zero:
         _follow(prepared, trainer)
@@ -222,6 +222,11 @@ def run_identity(prepared: Prepared) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **({"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}),
     }
+
+
+def run_folder(identity: Mapping[str, Any], settings: Settings) -> Path:
+    """Return the folder of a run, which may not exist yet."""
+    return settings.home / "runs" / f"{identity['recipe']['name']}-{record_id(identity)[:12]}"
 
 
 def run_notes(prepared: Prepared) -> tuple[str, ...]:
