@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -90,9 +91,11 @@ class Unbroken:
         return getattr(self._stream, name)
 
     def _give_up(self, error: OSError) -> None:
+        from bench.files import nowhere
+
         self.error = error
         with suppress(OSError):  # python flushes at its end what it still holds
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            os.dup2(nowhere(), self._stream.fileno())
 
 
 @contextmanager
@@ -106,17 +109,17 @@ def unbroken_streams() -> Iterator[Unbroken | None]:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            from bench.files import nowhere
+
+            nowhere()
     before = sys.stdout, sys.stderr
     for stream in before:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-    out, err = (Unbroken(stream or nowhere) for stream in before)
+    out, err = (Unbroken(stream or io.StringIO()) for stream in before)
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     try:
         yield out if is_open else None
     finally:
         out.flush()
         sys.stdout, sys.stderr = before
-        nowhere.close()
