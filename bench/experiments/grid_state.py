@@ -133,7 +133,7 @@ class Ledger:
             try:
                 found = self._is_of(json.loads(path.read_text(encoding="utf-8")), recipe)
             except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
-                continue  # not of a run; who trains the run of this folder is told
+                continue  # not of a run; training this very run reports it
             if found:
                 return path.parent
         return None
