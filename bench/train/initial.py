@@ -55,6 +55,11 @@ def build_initial(
         UsageError: Options that the method does not have or that exclude each other.
         RefusedInput: Weights that are missing or do not fit.
     """
+    with user_code("its initial weights", method):
+        return _initial(recipe, method, data, weights_file)
+
+
+def _initial(recipe: Recipe, method: Method, data: SegmentationData, weights_file: Path | None) -> Initial:
     network = build_seeded(recipe, method, data)
     if recipe.weights == "none":
         return Initial(network, statistics_by_name(method.statistics), state_digest(network), ())
