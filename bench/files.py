@@ -64,17 +64,20 @@ def nowhere() -> int:
     return os.open(os.devnull, os.O_RDWR)
 
 
-def append_text(path: Path, text: str) -> None:
-    """Add text at the end of another program's file, e.g. a CI server's summary; it is created when missing.
+def append(path: Path, data: bytes | str) -> None:
+    """Add to the end of a file that others read meanwhile, e.g. a CI server's summary.
+
+    It is created when missing; of an interrupted call a part may be there.
 
     Raises:
         RefusedInput: The file cannot be written.
     """
+    content = data.encode() if isinstance(data, str) else data
     try:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(text)
+        with path.open("ab") as stream:
+            stream.write(content)
     except OSError as error:
-        raise _refused(path, text.encode(), error) from error
+        raise _refused(path, content, error) from error
 
 
 def write_new(path: Path, data: bytes | str) -> None:
