@@ -50,7 +50,7 @@ def read_recipe(path: Path) -> object:
 def read_setting(path: Path) -> object:
     from bench.train import recipe
 
-    # as from a command line, whose words hold no zero byte
+    # a word of a command line holds no zero byte
     word = path.read_bytes().replace(b"\0", b"").decode(errors="surrogateescape")
     return recipe.load("camvid-quick", recipe.parse_changes([word])).identity()
 
@@ -130,8 +130,7 @@ def read_label(path: Path) -> object:
 def pictures() -> list[bytes]:
     ids = (np.arange(24 * 32) % 11).astype(np.uint8).reshape(24, 32)
     grey, colour = Image.fromarray(ids), Image.fromarray(np.stack([ids * 20] * 3, axis=2))
-    palette = grey.convert("P")
-    deep = Image.fromarray(ids.astype(np.uint16))
+    palette, deep = grey.convert("P"), Image.fromarray(ids.astype(np.uint16))
     turned = Image.Exif()
     turned[0x0112] = 6
     plain = [encoded(grey), encoded(palette, bits=4), encoded(deep)]
