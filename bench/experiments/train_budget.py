@@ -123,7 +123,7 @@ def run_within_budget(
         log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
     fitted = replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
-    run = train(fitted, settings, watch)
+    run = train(fitted, settings, watch, log)
     record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
     plan.unlink()
     return record

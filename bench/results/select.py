@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from baselines.method import Method
 from bench.results.provenance import current_sources
 from bench.results.record import AccuracyRecord, Record, SpeedRecord
+from bench.results.value_types import Provenance
 
 R = TypeVar("R", bound=Record)
 
@@ -123,9 +124,15 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         return "smoke run"
     if not record.valid:
         return f"not valid: {'; '.join(record.reasons)}"
-    if record.provenance.dirty:
+    parts = (record.provenance, *record.provenance.parts)
+    return next((reason for part in parts if (reason := _why_not_made_by(part, sources))), None)
+
+
+def _why_not_made_by(part: Provenance, sources: Mapping[str, str] | None) -> str | None:
+    """Return why nothing made by this code may enter a table, or None."""
+    if part.dirty:
         return "dirty tree"
-    measured = record.provenance.source
+    measured = part.source
     if measured is None:
         return "no source digest"
     if sources is None:

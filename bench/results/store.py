@@ -122,6 +122,18 @@ def read_records(home: Path, kind: str) -> Sequence[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
+def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
+    """Return every take of one measurement, the first one first; no other record is read.
+
+    Raises:
+        RefusedInput: One of them is damaged.
+    """
+    folder = records_folder(home, kind.kind)
+    count = next_take(home, kind.kind, identity)
+    paths = (folder / f"{record_id({**identity, 'take': take})}.json" for take in range(count))
+    return [record for path in paths if path.exists() and isinstance(record := read_record(path), kind)]
+
+
 def takes_of(records: Iterable[R], identity: Mapping[str, Any]) -> list[R]:
     """Return the records of one measurement, whichever take each is."""
     return [one for one in records if record_id({**identity, "take": one.identity.take}) == one.id]
