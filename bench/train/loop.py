@@ -200,7 +200,7 @@ class Trainer:
             )
 
     def resume(self) -> int:
-        """Continue from the newest good checkpoint, if any, and return the step; refused as `Saved.read` is."""
+        """Continue from the newest good checkpoint, if any, and return the step; see `Saved.read`."""
         found = self.saved.read()
         if found is not None:
             self.state, self.best = found
