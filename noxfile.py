@@ -100,6 +100,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Remove one protection at a time and see that its test fails; ``-- WORD`` runs some of them."""
+    python(session, "tests/mutants/run_mutants.py", *session.posargs)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml allows, except torch and torchvision."""
     folder = ROOT / ".nox" / "minimums"

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {
     *("carnet", "baselines", "bench", "results", "reports", "tests"),
-    *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "noxfile.py"),
+    *(
+        ".ci",
+        ".github",
+        ".gitattributes",
+        ".gitignore",
+        ".pre-commit-config.yaml",
+        "pyproject.toml",
+        "noxfile.py",
+    ),
     *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 }
 PAGES = (

@@ -51,7 +51,7 @@ SOURCES = (
         None,  # the archive is made on request; MANIFESTS is compared by data check
     ),
 )
-# manifest digests of the tutorial's own PNG files, at the commit above
+# digests (`files_digest`) of the tutorial's own PNG files, at the commit above
 MANIFESTS: dict[str, str] = {
     "train": "89dd7c07da590fd18425bf83df3e1c0862898928753aa5193d0d2cc271781b3a",
     "val": "8faa6daa61c47fbda1d593266047694c3b8a306e19549e7948f35abd2b1e9b5f",

@@ -19,7 +19,7 @@ from bench.data.images import read_colour_label
 from bench.errors import RefusedInput, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jaxtyping import UInt8
     from torch import Tensor
@@ -112,6 +112,10 @@ class CamVidFull(PairFolder):
     def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
         """Return the train ids of a label file, in colour or already of ids."""
         return read_colour_label(path, COLOURS) if self._in_colour else super().read_stored_label(path)
+
+    def id_rows(self) -> Sequence[object]:
+        """Return what each colour, or stored id, is read as."""
+        return sorted(COLOURS.items()) if self._in_colour else super().id_rows()
 
 
 def _of_split(files: Mapping[str, Path], split: str) -> dict[str, Path]:

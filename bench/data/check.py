@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from bench.data.dataset import (
     MissingSplit,
     ReadsImages,
     data_notes,
+    files_digest,
     image_digests,
     is_labelled,
     manifest_digest,
@@ -69,13 +71,14 @@ def check_data(
         if wanted is not None and wanted != len(data):
             told = report.notes if partial else report.problems
             told.append(f"{name} {split}: {len(data)} samples, the published split has {wanted}")
+        report.problems += _exchanged(f"{name} {split}", data)
         report.problems += _strange_sizes(f"{name} {split}", part, published.sizes_hw)
         try:
             part.manifest = manifest_digest(data)
             digests[split] = image_digests(data)
         except (RefusedInput, OSError) as error:
             report.problems.append(f"{name} {split}: no manifest ({error})")
-        if part.manifest is not None and part.manifest == published.manifests.get(split):
+        if split in digests and files_digest(data) == published.manifests.get(split):
             report.notes.append(f"{name} {split}: the files are those published, byte for byte")
     if not report.splits and not report.problems:
         report.problems.append(f"{name}: the folder holds no split at all")
@@ -155,6 +158,21 @@ def _keeps_sides(data: SegmentationData, index: int) -> bool:
     drawn on the upright image.
     """
     return _orientation(data, index) <= 4
+
+
+def _exchanged(where: str, data: SegmentationData) -> list[str]:
+    """Return a problem where labels have the names of other images of the split, not of their own."""
+    if not isinstance(data, PairFolder):
+        return []
+    named = [(Path(pair.image).stem, Path(pair.label).stem) for pair in data.pairs if pair.label is not None]
+    images = {image for image, _ in named}
+    wrong = [(image, label) for image, label in named if label != image and label in images]
+    if not wrong:
+        return []
+    image, label = wrong[0]
+    return [
+        f"{where}: {len(wrong)} labels have the name of another image; the list pairs {image} with {label}"
+    ]
 
 
 def _strange_sizes(

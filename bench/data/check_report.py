@@ -60,7 +60,7 @@ class Published:
         counts: {split: samples}.
         sizes_hw: The sizes (height, width) that its images have.
         stored_names: Names of stored ids that are not classes.
-        manifests: {split: manifest digest}.
+        manifests: {split: `files_digest`}.
         unlabelled: Splits without public labels, which a folder need not have.
     """
 

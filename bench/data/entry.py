@@ -37,7 +37,7 @@ class Entry:
         unlabelled: Splits that are published without labels.
         place: Where a file of the published archives belongs below the set's folder.
         sources: Files that can be fetched without registration.
-        manifests: {split: manifest digest of the files as published}, where it is known.
+        manifests: {split: `files_digest` of the files as published}, where it is known.
         block_images: Images per block of neighbours (`bench.evaluate.neighbours`); 1 where no image depends
             on another.
         sequences: {split: images of each sequence, in the order of the list}; a record holds no names.

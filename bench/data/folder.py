@@ -113,6 +113,18 @@ class PairFolder:
         """Return {path of every image and label, relative to the folder: SHA-256}."""
         return {name: self._digest(name) for pair in self.pairs for name in pair if name is not None}
 
+    def manifest_rows(self) -> list[list[str]]:
+        """Return path and SHA-256 of image and label of each pair, in order, and the table of ids."""
+        pairs = [
+            [text for name in pair if name is not None for text in (name, self._digest(name))]
+            for pair in self.pairs
+        ]
+        return [*pairs, ["ids", *map(str, self.id_rows())]]
+
+    def id_rows(self) -> Sequence[object]:
+        """Return what each stored id, or colour, is read as."""
+        return list(self._table.tolist())
+
     def image_digests(self) -> dict[str, str]:
         """Return {path of every image, relative to the folder: SHA-256}."""
         return {pair.image: self._digest(pair.image) for pair in self.pairs}

@@ -122,6 +122,10 @@ class NYUDv2(PairFolder):
         """Return {path: SHA-256}, and the crop where there is one: cropped data is other data."""
         return {**super().manifest(), **crop_entry(self.box)}
 
+    def manifest_rows(self) -> list[list[str]]:
+        """Return the rows of the pairs and ids, and the crop."""
+        return [*super().manifest_rows(), *map(list, crop_entry(self.box).items())]
+
     def _listed(self, split: str, root: Path) -> list[Pair]:
         folder_split = "val" if split == "test" else split
         listing = _list_of(root, folder_split) or (_list_of(root, "test") if folder_split == "val" else None)

@@ -112,6 +112,12 @@ class NYUDv2Mat:
         }
         return {**digests, self._map_file.name: sha256_of_file(self._map_file), **crop_entry(self.box)}
 
+    def manifest_rows(self) -> list[list[str]]:
+        """Return number and SHA-256 of image and label of each sample, in order, the map and the crop."""
+        pairs = zip(self._of("images"), self._of("labels"), strict=True)
+        ids = ["ids", *map(str, self._table[self._forty.astype("int64")].tolist())]
+        return [*([*image, *label] for image, label in pairs), ids, *map(list, crop_entry(self.box).items())]
+
     def image_digests(self) -> dict[str, str]:
         """Return the part of the manifest that is images."""
         return {f"images/{name}": digest for name, digest in self._of("images")}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from baselines.sizes import ANY, SizeRule
-from bench.data.dataset import SegmentationData, require_labels
+from bench.data.dataset import Sample, SegmentationData, require_labels
 from bench.data.loader import evaluation_samples
 from bench.data.statistics import Statistics, normalise
 from bench.errors import NotMeasured, RefusedInput
@@ -23,6 +23,7 @@ from bench.evaluate.enlargement import Enlargement
 from bench.evaluate.largest import largest
 from bench.evaluate.peak import PeakMemory
 from bench.evaluate.views import SINGLE, Views, padded, summed_probabilities
+from bench.torch_settings import settings_kept
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Evaluation:
         wall_s: Reading, network and counting together.
         peak_mib, peak_measured: The most memory that it took, and how that was measured; None where it was
             not (see ``PeakMemory``).
+        reasons: Why the scores are not valid; empty when they are.
+        notes: What a reader of the scores must know of the network.
     """
 
     confusion: Confusion
@@ -45,6 +48,8 @@ class Evaluation:
     wall_s: float
     peak_mib: float | None = None
     peak_measured: str | None = None
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def values(self, classes: tuple[str, ...]) -> dict[str, Any]:
         """Return the scores as a record keeps them: fractions, None where a class has no score.
@@ -108,17 +113,8 @@ def predictions(
     network.eval()
     views.require(sizes)
     for sample in evaluation_samples(data):
-        image = normalise(sample.image[None].to(device), statistics)
-        image = image.contiguous(memory_format=torch.channels_last)
-        # not around the yield: inference mode would then hold in the caller too
-        with torch.inference_mode():
-            shower = _Shower(network, len(data.classes), sizes, sample.name)
-            label_hw = (sample.label.shape[0], sample.label.shape[1])
-            if views.single:
-                prediction = shower.largest(image, label_hw)
-            else:
-                prediction = largest(summed_probabilities(shower.logits, image, views, label_hw))
-        yield sample.name, prediction, sample.label.to(device)
+        shower = _Shower(network, len(data.classes), sizes, sample.name)
+        yield sample.name, shower.prediction(sample, statistics, device, views), sample.label.to(device)
 
 
 @dataclass(frozen=True)
@@ -130,10 +126,23 @@ class _Shower:
     sizes: SizeRule
     name: str
 
+    def prediction(
+        self, sample: Sample, statistics: Statistics, device: torch.device, views: Views
+    ) -> Tensor:
+        """Return the classes of an image, (h, w) integers at the label's size."""
+        image = normalise(sample.image[None].to(device), statistics)
+        image = image.contiguous(memory_format=torch.channels_last)
+        label_hw = (sample.label.shape[0], sample.label.shape[1])
+        with torch.inference_mode():
+            if views.single:
+                return self.largest(image, label_hw)
+            return largest(summed_probabilities(self.logits, image, views, label_hw))
+
     def logits(self, image: Tensor) -> Tensor:
         """Return the logits at the image's size."""
+        given = padded(image, self.sizes)
+        found = self._cut(self._checked(self.network(given)), image, given)
         height, width = image.shape[-2:]
-        found = self._checked(self.network(padded(image, self.sizes)))[..., :height, :width]
         if found.shape[-2:] != (height, width):
             found = F.interpolate(found, size=(height, width), mode="bilinear")
         return found
@@ -141,13 +150,14 @@ class _Shower:
     def largest(self, image: Tensor, label_hw: tuple[int, int]) -> Tensor:
         """Return the classes at the label's size, enlarging no more than a band of rows at a time."""
         height, width = image.shape[-2:]
-        found = logits_of(self.network, padded(image, self.sizes), self.classes)
+        given = padded(image, self.sizes)
+        found = logits_of(self.network, given, self.classes)
         if isinstance(found, Enlargement):
             self._checked(found.small)
             if label_hw == (height, width) and found.size_hw[0] >= height and found.size_hw[1] >= width:
                 return found.largest(label_hw)
             found = found.whole()
-        logits = self._checked(found)[..., :height, :width]
+        logits = self._cut(self._checked(found), image, given)
         if logits.shape[-2:] == label_hw:
             return largest(logits)
         smaller = all(have <= goal for have, goal in zip(logits.shape[-2:], label_hw, strict=True))
@@ -155,15 +165,37 @@ class _Shower:
             return Enlargement(logits, label_hw).largest()
         return largest(F.interpolate(logits, size=label_hw, mode="bilinear"))
 
+    @staticmethod
+    def _cut(logits: Tensor, image: Tensor, given: Tensor) -> Tensor:
+        """Return the logits without those of the padding."""
+        padded_hw, (height, width) = given.shape[-2:], image.shape[-2:]
+        # smaller ones show the padding too, so they are brought to its size before it is cut off
+        if padded_hw != image.shape[-2:] and (logits.shape[-2] < height or logits.shape[-1] < width):
+            logits = F.interpolate(logits, size=padded_hw, mode="bilinear")
+        return logits[..., :height, :width]
+
     def _checked(self, found: object) -> Tensor:
-        if not (isinstance(found, Tensor) and found.ndim == 4 and found.shape[1] == self.classes):
-            shape = f" of {tuple(found.shape)}" if isinstance(found, Tensor) else ""
+        if not (
+            isinstance(found, Tensor)
+            and found.ndim == 4
+            and found.shape[:2] == (1, self.classes)
+            and found.numel()
+            and found.is_floating_point()
+        ):
+            kind = ""
+            if isinstance(found, Tensor):
+                dtype = "" if found.is_floating_point() else f", {found.dtype}"
+                kind = f" of {tuple(found.shape)}{dtype}"
             raise RefusedInput(
-                f"in evaluation the network returned a {type(found).__name__}{shape}; must be logits "
+                f"in evaluation the network returned a {type(found).__name__}{kind}; must be logits "
                 f"(b, {self.classes}, h, w)"
             )
-        if bool(found.amax().isnan()):
-            raise NotMeasured(f"{self.name}: the network returned logits that are not numbers (NaN)")
+        # one quick pass: only a sum that is not finite needs a look at each of them
+        if not bool(found.sum().isfinite()) and not bool(found.isfinite().all()):
+            raise NotMeasured(
+                f"{self.name}: the network returned logits that are not numbers (NaN or infinite)",
+                then="see where its forward pass divides, takes a logarithm or masks with -inf",
+            )
         return found
 
 
@@ -176,10 +208,16 @@ def evaluate(
     *,
     sizes: SizeRule = ANY,
     views: Views = SINGLE,
+    repeat: bool = False,
 ) -> Evaluation:
     """Return the outcome of a network on a split; ``progress`` is called with the number of images done.
 
-    ``sizes`` and ``views`` as in ``predictions``.
+    ``sizes`` and ``views`` as in ``predictions``. Torch's global settings are the same afterwards; scores of
+    a network that changes them are not valid.
+
+    Args:
+        repeat: Whether the first image is shown a second time at the end, to see whether the network answers
+            it as before.
 
     Raises:
         RefusedInput: A split without labels, before the first image is read.
@@ -188,10 +226,33 @@ def evaluate(
     started = time.perf_counter()
     confusion = Confusion(len(data.classes))
     matrices, names = [], []
-    with PeakMemory(device) as peak:
+    changes: list[str] = []
+    first: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    with settings_kept(changes), PeakMemory(device) as peak:
         for name, prediction, label in predictions(network, data, statistics, device, sizes, views=views):
             matrices.append(confusion.update(prediction, label, name).astype(np.int32))
+            first = prediction if first is None else first
             names.append(name)
             progress(len(names))
-    wall_s = time.perf_counter() - started
-    return Evaluation(confusion, np.stack(matrices), tuple(names), wall_s, peak.mib, peak.measured)
+        wall_s = time.perf_counter() - started
+        if repeat and first is not None:
+            shower = _Shower(network, len(data.classes), sizes, names[0])
+            notes = _other_answers(
+                first, shower.prediction(data.read(0), statistics, device, views), names[0]
+            )
+    reasons = (f"the network changed torch's settings: {', '.join(changes)}",) if changes else ()
+    return Evaluation(
+        confusion, np.stack(matrices), tuple(names), wall_s, peak.mib, peak.measured, reasons, notes
+    )
+
+
+def _other_answers(first: Tensor, again: Tensor, name: str) -> tuple[str, ...]:
+    """Return a note where an image shown twice got two answers."""
+    share = (first != again).double().mean().item()
+    if share == 0.0:
+        return ()
+    return (
+        f"random: {name} shown a second time got other classes at {share:.2%} of its pixels, so the scores "
+        "differ from call to call (dropout in evaluation, or a state that calls change)",
+    )

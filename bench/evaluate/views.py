@@ -143,7 +143,8 @@ def _shown(image: Tensor, views: Views) -> Iterator[tuple[Tensor, bool]]:
         view = image if size == (height, width) else F.interpolate(image, size=size, mode="bilinear")
         for mirrored in (False, True) if views.flip else (False,):
             shown = view.flip(-1) if mirrored else view
-            yield shown.contiguous(memory_format=torch.channels_last), mirrored
+            # a copy, always: a network may change its input in place, and the image is shown again
+            yield shown.clone(memory_format=torch.channels_last), mirrored
 
 
 def _over_windows(
@@ -157,7 +158,7 @@ def _over_windows(
     for top in starts(height, window_height, down):
         for left in starts(width, window_width, across):
             here = (..., slice(top, top + window_height), slice(left, left + window_width))
-            part = view[here].contiguous(memory_format=torch.channels_last)
+            part = view[here].clone(memory_format=torch.channels_last)  # windows overlap
             found = logits_of(part).softmax(dim=1)
             if total is None:
                 total = found.new_zeros(1, found.shape[1], height, width)

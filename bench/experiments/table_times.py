@@ -12,7 +12,8 @@ from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.experiments.time_budget import CALLS, Candidate, Clock, affordable, network_on
 from bench.experiments.time_groups import free_mib_on, groups_of, kept_times, knots_of, rows_to_time
-from bench.results.provenance import package_root, repository_state
+from bench.results.provenance import package_root
+from bench.results.repository import code_state
 from bench.results.store import add_record
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.measure import PLAIN, measure_speed
@@ -237,8 +238,11 @@ class _Work:
 
 
 def warn_of_changes(log: Log) -> None:
-    """Warn beforehand that no table will show what code with uncommitted changes measures."""
-    if repository_state(package_root())[1]:
+    """Warn beforehand that no table will show what is measured by code that is not known to be committed."""
+    state = code_state(package_root())
+    if state.unknown is not None:
+        log(f"not known whether the code is committed ({state.unknown}): no table will show its times")
+    elif state.dirty:
         log(
             "uncommitted changes: times are recorded but will not appear in any table, even after a commit; "
             "commit first, then time"

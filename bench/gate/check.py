@@ -19,7 +19,8 @@ from bench.gate.measuring import Measured, measurements
 from bench.gate.processes import worker
 from bench.gate.revision import commit_of, worktree
 from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ratios
-from bench.results.provenance import package_root, repository_state
+from bench.results.provenance import package_root
+from bench.results.repository import repository_state
 
 Progress = Callable[[str, float], None]
 """Called with the current stage and the share done, 0 to 1."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import Interrupted, RefusedInput
-from bench.results.provenance import repository_state
+from bench.results.repository import repository_state
 
 MERGE_BASE = "..."
 """Suffix of a revision: the merge base of it and HEAD, as in ``git diff REV...``."""

@@ -158,14 +158,14 @@ def submission_identity(
     views: Views = SINGLE,
 ) -> dict[str, Any]:
     """Return what defines a submission's predictions: weights, images, how they are made and written."""
-    digests = sorted(image_digests(data).values())
+    images = image_digests(data)
     return {
         "model": model,
         "weights_sha256": weights_sha256,
         "data": data.name,
         "split": data.split,
         "images": len(data),
-        "images_sha256": hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+        "images_sha256": hashlib.sha256(json.dumps(images).encode()).hexdigest(),
         "stored_ids": list(wanted.stored_ids),
         "sizes": str(sizes),
         "views": asdict(views),

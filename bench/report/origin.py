@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.results.provenance import machine, package_root, repository_state, versions
+from bench.results.provenance import machine, package_root, versions
+from bench.results.repository import code_state
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,8 @@ class Origin:
     """Where something generated comes from.
 
     Attributes:
-        commit: Commit of the code, with ``+`` when the code had uncommitted changes; the package's version
-            where there is no repository.
+        commit: Commit of the code, with ``+`` when the code had uncommitted changes, ``?`` when that is not
+            known; the package's version where there is no repository.
         machine: Processor, cores, GPU and system; never a host or user name.
     """
 
@@ -28,11 +29,12 @@ class Origin:
 
 def origin() -> Origin:
     """Return the origin of what is made now, here."""
-    commit, dirty = repository_state(package_root())
-    if commit is None:
+    state = code_state(package_root())
+    if state.commit is None:
         made_by = f"carnet-bench {versions().get('carnet-bench') or 'of unknown version'}"
     else:
-        made_by = f"commit {commit[:12]}{'+' if dirty else ''}"
+        made_by = f"commit {state.commit[:12]}"
+    made_by += {True: "+", False: "", None: "?"}[state.dirty]
     found = machine()
     parts = [found.get("cpu") or "unknown processor", f"{found.get('logical_cores')} cores"]
     if found.get("gpu"):

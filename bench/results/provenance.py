@@ -12,7 +12,6 @@ import importlib.util
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import psutil
 
 from baselines.method import Method
 from bench.errors import RefusedInput
+from bench.results.repository import code_state
 
 PACKAGES = (
     "torch",
@@ -34,8 +34,6 @@ PACKAGES = (
     "lightning-fabric",
     "carnet-bench",
 )
-# decides a measurement; a changed table or page in the working tree does not make it dirty
-TREE = ("carnet", "baselines", "bench", "pyproject.toml")
 
 
 def gather(
@@ -50,18 +48,20 @@ def gather(
         deployed: Whether the network is folded for inference: then ``carnet.fast`` decides too.
 
     Returns:
-        ``command``, ``commit`` and ``dirty`` (None when the code is in no repository), ``source`` (see
-        `current_sources`), ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
+        ``command``, ``commit`` and ``dirty`` (None, with the reason in ``unknown``, where nothing tells
+        whether the code is committed, see `bench.results.repository`), ``source`` (see `current_sources`),
+        ``machine``, ``versions``, ``threads``, ``usable_cores``, ``load_1min`` (processes
         that ran or waited, mean over the last minute), ``started_utc``.
     """
     import torch  # noqa: PLC0415 - the rest of this module is wanted without torch
 
     start = (started or datetime.now(UTC)).astimezone(UTC)
-    commit, dirty = repository_state(package_root())
+    state = code_state(package_root())
     return {
         "command": [without_folders(argument) for argument in command],
-        "commit": commit,
-        "dirty": dirty,
+        "commit": state.commit,
+        "dirty": state.dirty,
+        **({} if state.unknown is None else {"unknown": state.unknown}),
         "source": current_sources(method, deployed=deployed),
         "machine": machine(),
         "versions": versions(),
@@ -153,20 +153,6 @@ def package_root(package: str | None = None) -> Path:
     return folder if package else folder.parent
 
 
-def repository_state(root: Path) -> tuple[str | None, bool | None]:
-    """Return the commit of the repository at a folder and whether the code there differs from it.
-
-    Both are None when the folder is not the top of a repository: an installed package may lie inside
-    somebody else's.
-    """
-    top = _git(root, "rev-parse", "--show-toplevel")
-    if top is None or Path(top.strip()).resolve() != root.resolve():
-        return None, None
-    commit = _git(root, "rev-parse", "HEAD")
-    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *TREE)
-    return (commit.strip() if commit else None), (None if status is None else bool(status.strip()))
-
-
 def without_folders(argument: str) -> str:
     """Return a command-line argument with every path in it cut to its file name.
 
@@ -250,23 +236,6 @@ def _is_bare_text(node: Any) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    # a hook sets GIT_DIR and the like, which would answer for another repository
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def _cpu_model() -> str | None:

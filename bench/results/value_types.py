@@ -132,7 +132,8 @@ class Provenance(Part):
     """How a measurement came about, see `bench.results.provenance.gather`.
 
     Attributes:
-        dirty: Whether the code differed from the commit; None outside a repository.
+        dirty: Whether the code differed from the commit; None where that is not known.
+        unknown: Why it is not known.
         source: Digests of the code that decided the measurement; None where they are not known.
         run: Shared by the times of one interleaved run: only these are set into ratios.
         from_step: First step of a training that a process did.
@@ -143,6 +144,7 @@ class Provenance(Part):
     command: Texts = ()
     commit: str | None = None
     dirty: bool | None = None
+    unknown: str | None = None
     source: dict[str, str] | None = None
     machine: Machine | None = None
     versions: dict[str, str | None] = Field(default_factory=dict)

@@ -78,6 +78,7 @@ def evaluate_run(
         lambda done: progress(done, len(data)),
         sizes=method.sizes,
         views=views,
+        repeat=True,
     )
     values = outcome.values(data.classes)
     protocol = Protocol(
@@ -98,6 +99,7 @@ def evaluate_run(
         *data_notes(data),
         *([] if views.single else [str(views)]),
         *doubts(data.name, values["miou"]),
+        *outcome.notes,
     ]
     if trained.record is None:
         remarks.append("weights without a training record here: nothing says what code made them")
@@ -105,7 +107,7 @@ def evaluate_run(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
         {**provenance, "parts": _made_by(trained.record)},
-        reasons=[] if trained.record is None else trained.record.reasons,
+        reasons=[*([] if trained.record is None else trained.record.reasons), *outcome.reasons],
         smoke=recipe.smoke,
         notes=list(dict.fromkeys([*trained.notes, *remarks])),
     )

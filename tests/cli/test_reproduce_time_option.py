@@ -12,6 +12,7 @@ import bench.cli.reproduce as command
 from bench.errors import UsageError
 from bench.experiments import table_times as timed
 from bench.reproduce import table as tables
+from bench.results.repository import CodeState
 from bench.speed.variant import Variant
 
 
@@ -32,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(tables, "reproduce", judge)
     monkeypatch.setattr(timed, "time_table", time_table)
-    monkeypatch.setattr(timed, "repository_state", lambda _root: ("c0ffee", True))
+    monkeypatch.setattr(timed, "code_state", lambda _root: CodeState("c0ffee", True))
     return seen
 
 

@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
-from bench.data.camvid import CLASSES, CamVid
-from bench.data.dataset import IGNORE, manifest_digest, sample_name
+from bench.data.camvid import CLASSES, TRAIN_IDS, CamVid
+from bench.data.dataset import IGNORE, files_digest, manifest_digest, sample_name
+from bench.data.images import id_table
 from bench.data.loader import evaluation_samples
 from bench.errors import RefusedInput, UsageError
 
@@ -160,9 +162,50 @@ def test_the_manifest_is_the_digest_of_every_image_and_label(tmp_path, make_camv
     assert sample_name(first, 1) == "val_001"
 
 
-def test_the_manifest_digest_does_not_depend_on_the_order_of_the_list(tmp_path, make_camvid):
+def test_another_order_of_the_list_is_another_manifest_of_the_same_files(tmp_path, make_camvid):
     root = make_camvid(tmp_path / "camvid")
-    before = manifest_digest(CamVid("val", root))
+    before = CamVid("val", root)
     listing = root / "val.txt"
     listing.write_text("".join(reversed(listing.read_text().splitlines(keepends=True))))
-    assert manifest_digest(CamVid("val", root)) == before
+    after = CamVid("val", root)
+    assert manifest_digest(after) != manifest_digest(before)
+    assert files_digest(after) == files_digest(before)
+
+
+def test_labels_exchanged_between_images_are_another_manifest(tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid")
+    Image.new("L", (32, 24), 3).save(root / "valannot" / "val_001.png")
+    before = manifest_digest(CamVid("val", root))
+    (root / "val.txt").write_text(
+        "val/val_000.jpg valannot/val_001.png\nval/val_001.jpg valannot/val_000.png\n"
+    )
+    assert manifest_digest(CamVid("val", root)) != before
+
+
+def test_which_image_shares_whose_label_is_in_the_manifest(tmp_path, make_camvid):
+    # the third image takes the first's label or the second's: the set of files is the same, in the same order
+    root = make_camvid(tmp_path / "camvid", {"val": 3})
+    Image.new("L", (32, 24), 3).save(root / "valannot" / "val_001.png")
+    digests = set()
+    for shared in (0, 1):
+        lines = [
+            f"val/val_{image:03d}.jpg valannot/val_{label:03d}.png\n"
+            for image, label in enumerate((0, 1, shared))
+        ]
+        (root / "val.txt").write_text("".join(lines))
+        digests.add(manifest_digest(CamVid("val", root)))
+    assert len(digests) == 2
+
+
+def test_the_table_that_reads_the_labels_is_in_the_manifest(tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid")
+    data = CamVid("val", root)
+    before = manifest_digest(data)
+    data._table = id_table({**TRAIN_IDS, 10: 9})
+    assert manifest_digest(data) != before
+
+
+def test_the_data_of_the_published_records_keeps_their_digest(camvid_root):
+    # as results/records hold it, of version 1
+    published = "eb56b5b83cb9b853f044f68eadb23f263db217b2691133ef9a0a94139eadecd5"
+    assert manifest_digest(CamVid("test", camvid_root)) == published

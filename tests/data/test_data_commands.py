@@ -100,3 +100,14 @@ def test_show_refuses_another_format(run, tmp_path, make_camvid):
     )
     assert isinstance(result.exception, UsageError)
     assert not (tmp_path / "sheet.gif").exists()
+
+
+def test_check_names_labels_that_a_list_gives_to_other_images(run, tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid")
+    (root / "val.txt").write_text(
+        "val/val_000.jpg valannot/val_001.png\nval/val_001.jpg valannot/val_000.png\n"
+    )
+    problems = json.loads(run("check", "camvid", "--data-root", root, "--partial", "--json").stdout)[
+        "problems"
+    ]
+    assert any("val_000 with val_001" in problem for problem in problems)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from bench.data.dataset import manifest_digest, sample_name
+from bench.data.dataset import files_digest, manifest_digest, sample_name
 
 
 class TwoFiles:
@@ -22,8 +22,13 @@ class TwoFiles:
         return {"b.png": "22", "a.png": "11"}
 
 
-def test_manifest_digest_is_the_sha256_of_its_sorted_lines():
-    assert manifest_digest(TwoFiles()) == hashlib.sha256(b"a.png 11\nb.png 22\n").hexdigest()
+def test_files_digest_is_the_sha256_of_the_sorted_lines():
+    assert files_digest(TwoFiles()) == hashlib.sha256(b"a.png 11\nb.png 22\n").hexdigest()
+
+
+def test_manifest_digest_is_the_sha256_of_the_rows_in_order_and_names_its_version():
+    rows = b'[["b.png", "22"], ["a.png", "11"]]'
+    assert manifest_digest(TwoFiles()) == f"v2:{hashlib.sha256(rows).hexdigest()}"
 
 
 def test_a_sample_without_a_known_name_is_named_by_its_place():

@@ -77,6 +77,12 @@ def test_a_missing_split_names_its_folder(tmp_path, make_nyudv2):
         open_nyudv2("val", tmp_path / "nothing")
 
 
+def test_the_same_label_files_read_in_another_form_are_another_manifest(tmp_path, make_nyudv2):
+    root = make_nyudv2(tmp_path)
+    digests = {manifest_digest(open_nyudv2("val", root, labels=form)) for form in FORMS}
+    assert len(digests) == len(FORMS)
+
+
 def test_test_and_val_name_the_same_654_images(tmp_path, make_nyudv2):
     root = make_nyudv2(tmp_path)
     val, test = open_nyudv2("val", root), open_nyudv2("test", root)

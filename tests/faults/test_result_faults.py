@@ -11,8 +11,8 @@ from made_records import make_record
 from bench import files
 from bench.errors import RefusedInput
 from bench.results import store
-from bench.results.provenance import repository_state
 from bench.results.record import record_id
+from bench.results.repository import repository_state
 from bench.results.select import why_not_tabulated
 
 ROWS = 50
@@ -242,14 +242,16 @@ def test_a_package_inside_somebody_elses_repository_has_no_commit(repository, mo
 
 
 NOW = {"carnet": "c", "method": "m"}
+UNKNOWN = "not known whether the code was committed"
 
 
 @pytest.mark.parametrize(
     ("provenance", "options", "reason"),
     [
         ({"source": NOW, "dirty": False}, {}, None),
-        # an installed package has no tree; its sources still have digests
-        ({"source": NOW, "dirty": None}, {}, None),
+        # unknown is not clean
+        ({"source": NOW, "dirty": None, "unknown": "why"}, {}, f"{UNKNOWN}: why"),
+        ({"source": NOW}, {}, f"{UNKNOWN}: no git"),
         ({"source": NOW, "dirty": False, "commit": "another"}, {}, None),
         ({"source": NOW, "dirty": True}, {}, "dirty tree"),
         ({"source": NOW, "dirty": False}, {"smoke": True}, "smoke run"),

@@ -160,3 +160,15 @@ def test_the_identity_of_a_submission_names_weights_images_and_ids(tmp_path):
     Image.new("RGB", (20, 2)).save(data.image_path(0))
     other = submission_identity(data, SMALL, model="m", weights_sha256="w", device=CPU)
     assert {key for key in one if one[key] != other[key]} == {"images_sha256"}
+
+
+def test_images_exchanged_between_two_names_are_another_submission(tmp_path):
+    data = cityscapes_images(tmp_path / "set")
+    one = submission_identity(data, SMALL, model="m", weights_sha256="w", device=CPU)
+    first, second = data.image_path(0), data.image_path(1)
+    content = first.read_bytes(), second.read_bytes()
+    assert content[0] != content[1]
+    first.write_bytes(content[1])
+    second.write_bytes(content[0])
+    other = submission_identity(data, SMALL, model="m", weights_sha256="w", device=CPU)
+    assert one["images_sha256"] != other["images_sha256"]

@@ -60,9 +60,9 @@ def test_only_times_of_one_run_make_a_pair_the_latest_first():
 def test_a_change_of_deploy_code_makes_deployed_times_stale_and_no_other(monkeypatch):
     method = METHODS["carnet-mobile"]
     sources = [current_sources(method, deployed=deploy) for deploy in (False, True)]
-    plain = make_record("speed", {}, {}, {"source": sources[0]})
-    deployed = make_record("speed", {"deploy": True}, {}, {"source": sources[1]})
-    scored = make_record("accuracy", {}, {}, {"source": current_sources(method)})
+    plain = make_record("speed", {}, {}, {"source": sources[0], "dirty": False})
+    deployed = make_record("speed", {"deploy": True}, {}, {"source": sources[1], "dirty": False})
+    scored = make_record("accuracy", {}, {}, {"source": current_sources(method), "dirty": False})
     assert set(deployed.provenance.source) == {"carnet", "method", "fast"}
     assert all(one in Tabulated(METHODS) for one in (plain, deployed, scored))
     real = provenance.source_digest
