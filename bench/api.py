@@ -27,7 +27,7 @@ def records(
 
     Raises:
         UsageError: No such kind.
-        RefusedInput: A record is damaged.
+        RefusedInput: The folder of records cannot be read.
     """
     from bench.models import available  # noqa: PLC0415
     from bench.results.frame import records_frame  # noqa: PLC0415
@@ -48,7 +48,7 @@ def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
 
     Raises:
         UsageError: No such table.
-        RefusedInput: A record is damaged.
+        RefusedInput: The folder of records cannot be read.
     """
     from bench.paper.studies import STUDIES  # noqa: PLC0415
     from bench.reproduce.frames import study_frame, table_frame  # noqa: PLC0415
@@ -101,7 +101,8 @@ def build(name: str, *, num_classes: int | None = None) -> nn.Module:
         UsageError: No such method.
         RefusedInput: The network cannot be built.
     """
+    from bench.cost.meta import build_checked  # noqa: PLC0415
     from bench.models import resolve  # noqa: PLC0415
 
     method = resolve(name)
-    return method.build(num_classes or method.num_classes)
+    return build_checked(method, num_classes or method.num_classes)

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def read_regular(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        RefusedInput: It cannot be read, or it is a folder, pipe, socket or device, which could block.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RefusedInput(f"{path}: not a regular file")
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
+
+
 def sha256_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as lower-case hex."""
     with path.open("rb") as stream:
@@ -190,7 +205,7 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
         yield temporary
         sync_folder(path.parent)
     except OSError as error:
-        if isinstance(error, FileExistsError) and path.exists():
+        if isinstance(error, FileExistsError) and os.path.lexists(path):
             raise
         raise _refused(path, content, error) from error
     finally:

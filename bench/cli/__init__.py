@@ -1,5 +1,6 @@
 """The command line: one file per command, named as the command; no logic, heavy imports late."""
 
+import contextlib
 import sys
 import traceback
 from typing import Annotated
@@ -24,6 +25,8 @@ from bench.cli import (
     time,
     train,
 )
+from bench.cli.options import wants_document
+from bench.cli.output import stdout_for_documents
 from bench.cli.spread import SpreadCommand
 from bench.errors import BenchError
 
@@ -86,7 +89,8 @@ def main() -> None:
     ``data check``, a timing that is not valid, a count that is missing) is printed before its exit code.
     """
     try:
-        app()
+        with stdout_for_documents() if wants_document(sys.argv) else contextlib.nullcontext():
+            app()
     except BenchError as error:
         _stop(f"error: {error}", error.then, error.exit_code)
     except KeyboardInterrupt:

@@ -1,10 +1,11 @@
-"""``carnet-bench reproduce table5 | fig8 | fig9 | fig10``: the paper's ablations, from the records."""
+"""``carnet-bench reproduce table5 | fig8 | fig9 | fig10 | claims``: ablations and claims."""
 
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.cli.output import log, print_json
+from bench.cli.progress import showing
 from bench.errors import UsageError
 
 STUDIES = ("table5", "fig8", "fig9", "fig10")
@@ -33,5 +34,23 @@ def print_study(name: str, home: Path, *, as_json: bool) -> None:
         print_json(judged.as_json())
     else:
         show_study(judged, Console())
+    for path in written:
+        log(f"wrote {path}")
+
+
+def print_claims(home: Path, *, as_json: bool) -> None:
+    """Judge the claims ledger, write its page and table, and print what does not hold."""
+    from bench.report.claims_page import show_claims, write_claims
+    from bench.reproduce.claims import judge_claims
+
+    with showing() as tell:
+        ledger = judge_claims(
+            home, progress=lambda claim, done, claims: tell("judging claims", done, claims, note=claim)
+        )
+    written = write_claims(ledger, home)
+    if as_json:
+        print_json(ledger.as_json())
+    else:
+        show_claims(ledger, Console())
     for path in written:
         log(f"wrote {path}")

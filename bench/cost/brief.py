@@ -14,6 +14,7 @@ from bench.cost.count import params
 from bench.cost.counters import CounterFailed, flop_counter_macs
 from bench.cost.meta import build_on_meta
 from bench.errors import BenchError
+from bench.own.guard import user_code
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ def brief(method: Method) -> Brief:
         return Brief(None, None, str(error))
     params_m = params([network]) / 1e6
     try:
-        with _NoBatchNorm():
+        with user_code("counting", method), _NoBatchNorm():
             macs = flop_counter_macs(network, (torch.empty(1, 3, *method.size_hw, device="meta"),)).total()
     # a user's network may raise anything
     except Exception as error:
-        said = str(error) if isinstance(error, CounterFailed) else f"{type(error).__name__}: {error}"
+        known = isinstance(error, CounterFailed | BenchError)
+        said = str(error) if known else f"{type(error).__name__}: {error}"
         height, width = method.size_hw
         return Brief(params_m, None, f"{method.name}: not counted at {height}x{width}, {said}")
     return Brief(params_m, macs / 1e9)

@@ -28,7 +28,8 @@ from bench.cost.counters import (
     thop2019_ops,
 )
 from bench.cost.meta import build_on_meta
-from bench.errors import NotMeasured, RefusedInput, unknown
+from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
+from bench.own.guard import user_code
 
 NAMED_ABOVE = 0.005
 """Two MAC counters that differ by more than this share have the operation named in a note."""
@@ -65,9 +66,10 @@ def count_costs(
     model, notes = build_on_meta(method, num_classes)
     image = torch.empty(1, 3, *size_hw, device="meta")
     try:
-        total = _count([(model, (image,))], [model], which, calls_as(model), notes)
-        cut = _components(model, image, which, total, notes) if components else {}
-    except NotMeasured:
+        with user_code("counting", method):
+            total = _count([(model, (image,))], [model], which, calls_as(model), notes)
+            cut = _components(model, image, which, total, notes) if components else {}
+    except BenchError:
         raise
     except Exception as error:
         raise NotMeasured(

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from baselines.registry import METHODS
 from bench.data.catalogue import entry
 from bench.data.dataset import manifest_digest
 from bench.data.loader import steps_per_epoch
 from bench.errors import RefusedInput
 from bench.experiments.grid import GridRun
 from bench.fabric import launch_fabric
-from bench.models import resolve
 from bench.results.record import AccuracyRecord, Record, TrainingRecord
 from bench.results.select import Tabulated, is_single_pass, newest
 from bench.results.store import read_records
@@ -75,19 +75,19 @@ class Ledger:
         self.scored = scored
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
-        self._tabulated = Tabulated(resolve)
+        self._tabulated = Tabulated(METHODS)
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[tuple[str, str], int | None] = {}
 
     @cached_property
     def training(self) -> list[TrainingRecord]:
         """Every training record."""
-        return read_records(self.settings.home, "training")
+        return read_records(self.settings.home, "training", strict=False)
 
     @cached_property
     def accuracy(self) -> list[AccuracyRecord]:
         """Every accuracy record."""
-        return read_records(self.settings.home, "accuracy")
+        return read_records(self.settings.home, "accuracy", strict=False)
 
     def reread(self) -> None:
         """Forget the records, so that they are read from disk when next needed."""

@@ -59,7 +59,7 @@ def kept_times(
         device, variant, threads: Where and how they would be timed.
     """
     rows = list(rows)
-    records = read_records(home, "speed")
+    records = read_records(home, "speed", strict=False)
     fitting: dict[str, list[SpeedRecord]] = {}
     for row in rows:
         identity = speed_identity(

@@ -46,7 +46,9 @@ def training_records(data: str, home: Path) -> list[TrainingRecord]:
     """Return the training records of a data set that may be shown, by recipe and seed."""
     tabulated = Tabulated(available())
     found = [
-        one for one in read_records(home, "training") if one.identity.data.name == data and one in tabulated
+        one
+        for one in read_records(home, "training", strict=False)
+        if one.identity.data.name == data and one in tabulated
     ]
     return sorted(found, key=lambda one: (one.identity.recipe.name, one.identity.recipe.seed, one.id))
 

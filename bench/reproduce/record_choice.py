@@ -74,13 +74,13 @@ class Records:
         prefer: Ids of records that come before all others: those that this very command has made.
 
     Raises:
-        RefusedInput: A record is damaged; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
 
     def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:
         self._tabulated = Tabulated(methods)
         self._prefer = frozenset(prefer)
-        self._accuracy = read_records(home, "accuracy")
+        self._accuracy = read_records(home, "accuracy", strict=False)
 
     def accuracy(self, row: str, table: Table) -> Choice[AccuracyRecord]:
         """Return the preferred run, else the one nearest to the paper's protocol, with all its seeds."""

@@ -31,7 +31,7 @@ def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHO
 
     Raises:
         UsageError: No such study; the message lists the choices.
-        RefusedInput: A damaged record; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
     if name not in STUDIES:
         raise unknown("study", name, list(STUDIES))
@@ -144,7 +144,7 @@ def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference
 
 
 def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Comparable | None) -> Statement:
-    verdict = combined(gains)
+    verdict = combined(gain.verdict for gain in gains)
     by_verdict: dict[str, list[str]] = {}
     for gain in gains:
         name = gain.over if study.best is not None else gain.label.rpartition("+")[2]

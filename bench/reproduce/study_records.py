@@ -75,7 +75,7 @@ class AblationRecords:
         methods: By registry name.
 
     Raises:
-        RefusedInput: A record is damaged; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
 
     def __init__(self, home: Path, methods: Mapping[str, Method]) -> None:
@@ -83,7 +83,7 @@ class AblationRecords:
         self._alike: dict[str, list[MeasuredRun]] = {}
         self._refused: list[tuple[Variant, str]] = []
         tabulated = Tabulated(methods)
-        for record in read_records(home, "accuracy"):
+        for record in read_records(home, "accuracy", strict=False):
             run = _run(record)
             if run is None:
                 continue

@@ -67,7 +67,7 @@ def reproduce(
 
     Raises:
         UsageError: No such table, or no time of such a machine; the message lists the choices.
-        RefusedInput: A damaged record; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
     check_name(name)
     table, printed_rows, tried = TABLES[name], tuple(rows(name)), notes_of(name)

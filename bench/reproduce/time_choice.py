@@ -9,9 +9,10 @@ from typing import Any
 
 from baselines.method import Method
 from bench.errors import UsageError
+from bench.paper import Cell
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict.order import conditions_of
-from bench.reproduce.verdict.ratio import Claim, judge_claims
+from bench.reproduce.verdict.ratio import Claim, judge_claims, judge_pair
 from bench.results.provenance import machine as machine_here
 from bench.results.record import SpeedRecord
 from bench.results.record_types import Machine as Facts
@@ -62,7 +63,7 @@ class Times:
 
     Raises:
         UsageError: No time on record is of a machine of this name.
-        RefusedInput: A record is damaged; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class Times:
     ) -> None:
         self._methods, self._form, self._prefer = methods, form, frozenset(prefer)
         self._tabulated = Tabulated(methods)
-        self._records = [one for one in read_records(home, "speed") if one.identity.measured is None]
+        self._records = [
+            one for one in read_records(home, "speed", strict=False) if one.identity.measured is None
+        ]
         self._rows = [row for row in rows if row[0] in methods]
         self._of_rows = [record for row in self._rows for record in self._tabulated.sort(self._of(*row))[0]]
         self._shown = self._named(machine)
@@ -133,6 +136,11 @@ class Times:
     def claims(self, table: str) -> tuple[Claim, ...]:
         """Return the ratios of times that a table claims, each judged by one run."""
         return judge_claims(table, self._records, self._tabulated, self._form)
+
+    def ratio(self, slower: Cell, faster: Cell) -> Claim:
+        """Return the ratio of two printed times, judged by one run; an accelerator's comes first."""
+        usable = [record for record in self._records if record in self._tabulated]
+        return judge_pair(slower, faster, usable, self._form)[0]
 
     def _of(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> list[SpeedRecord]:
         """Return a row's times of one image in the wanted form, valid or not."""

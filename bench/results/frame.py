@@ -47,7 +47,7 @@ def records_frame(
 
     Raises:
         UsageError: No such kind.
-        RefusedInput: A record is damaged; the message names its file.
+        RefusedInput: The folder of records cannot be read.
     """
     import pandas as pd  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def records_frame(
         _row(record, tabulated)
         for each in KINDS
         if kind in (None, each)
-        for record in newest_first(read_records(home, each))
+        for record in newest_first(read_records(home, each, strict=False))
         if model in (None, record.identity.model) and data in (None, _data_set(record))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float})

@@ -120,7 +120,7 @@ class Record(BaseModel):
                 f"{source}: valid is {record.valid} with reasons {record.reasons}; "
                 "a record has reasons exactly when it is not valid"
             )
-        if record.id != (actual := record_id(document["identity"])):
+        if record.id != (actual := hashlib.sha256(_canonical(document["identity"])).hexdigest()):
             raise RefusedInput(f"{source}: id {record.id} is not that of its identity, {actual}")
         # only this name: a record must not make us read another file
         if record.sidecar is not None and record.sidecar.file != f"{record.id}.npz":
@@ -193,13 +193,17 @@ def from_json(text: str | bytes, source: object) -> Record:
     # a newer schema may have other keys, so it is named before they are compared
     if (schema := document.get("schema")) != SCHEMA or schema is True:
         raise RefusedInput(f"{source}: schema {schema!r}; this version reads {SCHEMA}")
-    if (kind := document.get("kind")) not in RECORD_TYPES:
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in RECORD_TYPES:
         raise RefusedInput(f"{source}: kind {kind!r}; expected {', '.join(KINDS)}")
     checksum = document.pop(_CHECKSUM, None)
-    for name, value in document.items():
-        _plain(value, f"{source}: {name}")
+    try:
+        actual = hashlib.sha256(_canonical(document)).hexdigest()
+    except ValueError:  # 1e999 is infinite: the next line names its key
+        for name, value in document.items():
+            _plain(value, f"{source}: {name}")
+        raise
     record = RECORD_TYPES[kind]._of(document, source)
-    actual = hashlib.sha256(_canonical(document)).hexdigest()
     if checksum != actual:
         raise RefusedInput(
             f"{source}: content changed after it was written (SHA-256 {actual}, the file says {checksum})",

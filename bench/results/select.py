@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from baselines.method import Method
 from bench.results.provenance import current_sources
-from bench.results.record import AccuracyRecord, Record, SpeedRecord
+from bench.results.record import AccuracyRecord, Record, SpeedRecord, record_id
 from bench.results.value_types import Provenance
 
 R = TypeVar("R", bound=Record)
@@ -22,8 +22,19 @@ def started(record: Record) -> str:
 
 
 def newest_first(records: Iterable[R]) -> list[R]:
-    """Return records with the latest first; of one second, the later take, then the larger id."""
-    return sorted(records, key=lambda one: (started(one), one.identity.take, one.id), reverse=True)
+    """Return records with the latest first; of one second, the later take, then the larger id.
+
+    A later take counts as measured after the earlier ones of its measurement, whatever the clock said then.
+    """
+    keyed: list[tuple[tuple[str, int, str], R]] = []
+    latest: dict[str, str] = {}
+    for one in sorted(records, key=lambda one: one.identity.take):
+        when, take = started(one), one.identity.take
+        first = record_id({**one.stored["identity"], "take": 0}) if take else one.id
+        when = max(when, latest.get(first, "")) if take else when
+        latest[first] = max(when, latest.get(first, ""))
+        keyed.append(((when, take, one.id), one))
+    return [one for _, one in sorted(keyed, key=lambda pair: pair[0], reverse=True)]
 
 
 def newest(records: Iterable[R]) -> R | None:

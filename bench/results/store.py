@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import logging
+import os
+import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +16,7 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 
 from bench.errors import RefusedInput
-from bench.files import write_new
+from bench.files import read_regular, write_new
 from bench.results.record import (
     KINDS,
     AccuracyRecord,
@@ -26,6 +30,14 @@ from bench.results.record import (
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 R = TypeVar("R", bound=Record)
+
+APPENDIX = "._"
+"""Start of the names of what macOS writes next to each file on other file systems."""
+_LOG = logging.getLogger(__name__)  # stderr, unless the program that calls us has set up its own
+_NAMED = 3
+_TICK_NS = 50_000_000
+_READ: dict[Path, tuple[tuple[tuple[int, ...], ...], Record]] = {}
+_REPORTED: set[str] = set()
 
 
 class TakenError(RefusedInput):
@@ -90,11 +102,7 @@ def read_record(path: Path) -> Record:
     Raises:
         RefusedInput: Naming the file, what was found and what was expected.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
-    record = from_json(content, path)
+    record = from_json(read_regular(path), path)
     if path.stem != record.id:
         raise RefusedInput(f"{path}: the file is named {path.stem}, its record {record.id}")
     if path.parent.name != record.kind:
@@ -105,21 +113,79 @@ def read_record(path: Path) -> Record:
 
 
 @overload
-def read_records(home: Path, kind: Literal["accuracy"]) -> list[AccuracyRecord]: ...
+def read_records(home: Path, kind: Literal["accuracy"], *, strict: bool = ...) -> list[AccuracyRecord]: ...
 @overload
-def read_records(home: Path, kind: Literal["training"]) -> list[TrainingRecord]: ...
+def read_records(home: Path, kind: Literal["training"], *, strict: bool = ...) -> list[TrainingRecord]: ...
 @overload
-def read_records(home: Path, kind: Literal["speed"]) -> list[SpeedRecord]: ...
+def read_records(home: Path, kind: Literal["speed"], *, strict: bool = ...) -> list[SpeedRecord]: ...
 @overload
-def read_records(home: Path, kind: str) -> list[Record]: ...
-def read_records(home: Path, kind: str) -> Sequence[Record]:
+def read_records(home: Path, kind: str, *, strict: bool = ...) -> list[Record]: ...
+def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Record]:
     """Return every record of a kind, sorted by id; none when there is no folder.
 
+    A file that has not changed since it was read in this process is not read again.
+
+    Args:
+        home: Holds ``results/records``.
+        kind: One of ``KINDS``.
+        strict: False leaves a damaged record out and reports it on stderr, so that one file stops no command
+            that does not need it; ``carnet-bench audit`` is the one that fails.
+
     Raises:
-        RefusedInput: Any of them is damaged, naming its file: nothing is skipped.
+        RefusedInput: ``strict`` and any of them is damaged, naming its file; the folder cannot be read.
     """
-    folder = records_folder(home, kind)
-    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+    found, faults = [], []
+    for path in record_files(records_folder(home, kind), ".json"):
+        try:
+            found.append(_read_once(path))
+        except RefusedInput as error:
+            if strict:
+                raise
+            faults.append(str(error))
+    _report(faults)
+    return found
+
+
+def record_files(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of a folder with a suffix, sorted; without the ``._`` files that macOS adds.
+
+    Raises:
+        RefusedInput: The folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - Path.iterdir would build a Path per file
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RefusedInput(f"{folder}: cannot read ({error.strerror})") from error
+    return [
+        folder / name for name in sorted(names) if name.endswith(suffix) and not name.startswith(APPENDIX)
+    ]
+
+
+def _read_once(path: Path) -> Record:
+    try:
+        states = [found.stat() for found in (path, path.with_suffix(".npz")) if found.exists()]
+    except OSError:
+        return read_record(path)
+    state = tuple((one.st_mtime_ns, one.st_ctime_ns, one.st_size, one.st_ino) for one in states)
+    known = _READ.get(path)
+    if known is not None and known[0] == state:
+        return known[1]
+    record = read_record(path)
+    # an edit within one tick of the file system's clock would not show
+    if time.time_ns() - max(one.st_mtime_ns for one in states) > _TICK_NS:
+        _READ[path] = state, record
+    return record
+
+
+def _report(faults: Sequence[str]) -> None:
+    new = [fault for fault in faults if fault not in _REPORTED]
+    _REPORTED.update(new)
+    for fault in new[:_NAMED]:
+        _LOG.warning("left out: %s", fault)
+    if len(new) > _NAMED:
+        _LOG.warning("left out: %d more records; carnet-bench audit lists them", len(new) - _NAMED)
 
 
 def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
@@ -136,7 +202,9 @@ def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R
 
 def takes_of(records: Iterable[R], identity: Mapping[str, Any]) -> list[R]:
     """Return the records of one measurement, whichever take each is."""
-    return [one for one in records if record_id({**identity, "take": one.identity.take}) == one.id]
+    records = list(records)
+    ids = {record_id({**identity, "take": take}) for take in {one.identity.take for one in records}}
+    return [one for one in records if one.id in ids]
 
 
 def read_arrays(record: Record, home: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -162,7 +230,7 @@ def next_take(home: Path, kind: str, identity: Mapping[str, Any]) -> int:
     take = 0
     while True:
         name = record_id({**identity, "take": take})
-        if not (folder / f"{name}.json").exists() and not (folder / f"{name}.npz").exists():
+        if not any(os.path.lexists(folder / f"{name}.{suffix}") for suffix in ("json", "npz")):
             return take
         take += 1
 
@@ -192,11 +260,13 @@ def _write_once(path: Path, content: bytes) -> None:
     try:
         write_new(path, content)
     except FileExistsError:
-        if path.read_bytes() != content:
-            raise TakenError(
-                f"{path}: taken by another measurement; records are never overwritten",
-                then="record it as the next take",
-            ) from None
+        with contextlib.suppress(RefusedInput):
+            if read_regular(path) == content:
+                return
+        raise TakenError(
+            f"{path}: taken by another measurement; records are never overwritten",
+            then="record it as the next take",
+        ) from None
 
 
 def _sidecar_bytes(record: Record, folder: Path) -> bytes:
@@ -204,10 +274,7 @@ def _sidecar_bytes(record: Record, folder: Path) -> bytes:
     if record.sidecar is None:
         raise LookupError(f"record {record.id} has no sidecar")
     path = folder / record.sidecar.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
+    content = read_regular(path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != record.sidecar.sha256:
         raise RefusedInput(f"{path}: SHA-256 {digest}, its record says {record.sidecar.sha256}")

@@ -13,6 +13,7 @@ from bench.clock.clock import Clock, Counters, Progress, time_models
 from bench.clock.machine_state import cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
+from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import measuring_conditions, open_device
@@ -79,7 +80,7 @@ def measure_speed(
     plan.require()
     # before the conditions: the counters see no operation in inference mode
     gmacs = plan.gmacs()
-    with measuring_conditions(threads) as threads_in_force:
+    with measuring_conditions(threads) as threads_in_force, user_code("timing", *methods):
         provenance = {
             (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
             for method in methods

@@ -20,6 +20,7 @@ from bench.clock.protocol import Protocol
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
+from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
 from bench.speed.device import Device, measuring_conditions, open_device
@@ -131,7 +132,7 @@ def measure_end_to_end(
     """
     there = open_device(device)
     plan = Plan([method], [variant], size_hw, num_classes, 1, there)
-    with measuring_conditions(threads) as threads_in_force:
+    with measuring_conditions(threads) as threads_in_force, user_code("timing", method):
         started = gather(command, method, deployed=variant.deploy)
         (measurement,) = plan.measurements(threads_in_force)
         (ready,) = prepare_subjects(plan, [measurement], threads_in_force).values()

@@ -11,6 +11,7 @@ from torch import nn
 from baselines.method import Method, import_named
 from bench.cost.meta import build_checked
 from bench.errors import BenchError, RefusedInput
+from bench.own.guard import user_code
 from bench.results.value_types import EngineScore
 from bench.speed.device import Device
 from bench.speed.engines.engine import Conditions
@@ -110,7 +111,8 @@ def prepare_subjects(plan: Plan, measurements: Sequence[Measurement], threads: i
             else plan.trained.network(method, plan.device)
         )
         variants = [(one.title, one.variant) for one in measurements if one.method is method]
-        ready |= _in_variants(plan, method, network, variants, threads)
+        with user_code("preparing it to be timed", method):
+            ready |= _in_variants(plan, method, network, variants, threads)
     return ready
 
 
@@ -123,8 +125,11 @@ def _in_variants(
     as_it_is = Ready(Subject(network, FreshInputs(plan.batch, plan.size_hw, device)), None, {})
     try:
         # untimed, so that what it cannot do ends in a message and not in a sample
-        as_it_is.subject.call()
-        device.synchronise()
+        with user_code("its forward", method):
+            as_it_is.subject.call()
+            device.synchronise()
+    except BenchError:
+        raise
     except Exception as error:
         raise _fails(method.name, shape, error) from error
     eager_miou = None

@@ -21,6 +21,7 @@ from bench.errors import Interrupted, UsageError
 from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
+from bench.own.guard import user_code
 from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record, read_takes
@@ -130,18 +131,19 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
 
 def trainer_of(prepared: Prepared, folder: Path, run_key: str, made: Made | None = None) -> Trainer:
     """Return a trainer of the prepared network that keeps its checkpoints in ``folder``."""
-    return Trainer(
-        recipe=prepared.recipe,
-        network=prepared.initial.network,
-        criterion=build_criterion(prepared.recipe, prepared.method),
-        data=prepared.data,
-        statistics=prepared.initial.statistics,
-        fabric=prepared.fabric,
-        folder=folder,
-        run_key=run_key,
-        workers=prepared.settings.workers,
-        made=made,
-    )
+    with user_code("setting up the training", prepared.method):
+        return Trainer(
+            recipe=prepared.recipe,
+            network=prepared.initial.network,
+            criterion=build_criterion(prepared.recipe, prepared.method),
+            data=prepared.data,
+            statistics=prepared.initial.statistics,
+            fabric=prepared.fabric,
+            folder=folder,
+            run_key=run_key,
+            workers=prepared.settings.workers,
+            made=made,
+        )
 
 
 def train(
@@ -197,7 +199,8 @@ def train(
         rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
         trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
         try:
-            state = trainer.train(validate, functools.partial(watch, "train"))
+            with user_code("training", prepared.method):
+                state = trainer.train(validate, functools.partial(watch, "train"))
         except FailedRun as error:
             failed = record_of(trainer, identity, notes)
             add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
@@ -227,7 +230,7 @@ def train(
 def _follow(prepared: Prepared, trainer: Trainer, validate: Validate | None) -> NoReturn:
     """Train along with the first process, which alone writes and reports; then end this one."""
     # what all processes decide alike is the first one's to tell; any other error ends them all
-    with suppress(FailedRun, Interrupted):
+    with suppress(FailedRun, Interrupted), user_code("training", prepared.method):
         trainer.train(validate)
     leave(prepared.fabric)
     raise SystemExit(0)

@@ -7,6 +7,7 @@ import typer
 
 from bench.cli.data.report import Name, require_png, write_sheet
 from bench.cli.options import DataRoot, Home
+from bench.cli.parsing import whole_number
 
 
 def show(
@@ -14,7 +15,7 @@ def show(
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where to write.")],
     split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Split to show.")] = "val",
-    count: Annotated[int, typer.Option("--count", min=1, max=100, help="Number of samples.")] = 8,
+    count: Annotated[int, typer.Option("--count", **whole_number(1, 100), help="Number of samples.")] = 8,
     data_root: DataRoot = None,
     home: Home = Path(),
 ) -> None:
