@@ -64,7 +64,10 @@ def test_final_weights_with_a_flipped_byte_are_not_scored_and_training_rebuilds_
 def test_weights_that_were_written_anew_without_a_training_are_not_the_runs(run):
     path = run["run"].folder / "final.safetensors"
     whole = path.read_bytes()
-    save_weights(path, {k: v + 1 for k, v in load_weights(path).items()}, describe_weights(path))
+    description = describe_weights(path).model_dump(mode="json") | {
+        "identity": describe_weights(path).stored_identity
+    }
+    save_weights(path, {name: tensor + 1 for name, tensor in load_weights(path).items()}, description)
     with pytest.raises(RefusedInput, match=run["run"].record.values.final_weights_sha256):
         open_weights(path)
     path.write_bytes(whole)
