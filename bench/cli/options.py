@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
 TableName = Literal[
-    "table1", "table2", "table3", "table4", "table5", "fig8", "fig9", "fig10", "claims", "summary"
+    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10", "claims", "summary"
 ]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrainingPrecision = Literal["fp32", "bf16", "fp16"]
@@ -38,6 +38,12 @@ Home = Annotated[
 ]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
+]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="data_options.KEY=VALUE", help="An option of the data set, as in a recipe."
+    ),
 ]
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")

@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from bench.cli.process import Unbroken
 from bench.errors import NotMeasured
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bench.results.value_types import Parity
     from bench.speed.parity import Parity as Compared
 
-_documents: list[TextIO] = []
+_documents: list[Unbroken] = []
 """Where JSON documents go while everything else goes to stderr."""
 
 
@@ -34,7 +35,8 @@ def stdout_for_documents() -> Iterator[None]:
         is_real = before.fileno() == 1
     except (OSError, ValueError, AttributeError):
         is_real = False  # closed, or replaced by an object without a file
-    _documents.append(os.fdopen(os.dup(1), "w", encoding=before.encoding) if is_real else before)
+    document = Unbroken(os.fdopen(os.dup(1), "w", encoding=before.encoding) if is_real else before)
+    _documents.append(document)
     if is_real:
         before.flush()
         os.dup2(2, 1)
@@ -42,7 +44,10 @@ def stdout_for_documents() -> Iterator[None]:
     try:
         yield
     finally:
-        _documents.pop().flush()
+        _documents.remove(document)
+        document.flush()
+        if isinstance(before, Unbroken):
+            before.error = before.error or document.error
         if not is_real:
             sys.stdout = before
 
@@ -54,7 +59,7 @@ def print_json(document: Any) -> None:
         ValueError: NaN or infinity in the document; nothing is written then.
     """
     # whole before the first byte goes out: json.dump would leave half a document behind
-    out = _documents[-1] if _documents else sys.stdout
+    out: Any = _documents[-1] if _documents else sys.stdout
     out.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
     out.flush()
 

@@ -15,6 +15,7 @@ from bench.cost.counters import CounterFailed, flop_counter_macs
 from bench.cost.meta import build_on_meta
 from bench.errors import BenchError
 from bench.own.guard import user_code
+from bench.torch_settings import settings_kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ def brief(method: Method) -> Brief:
     One counter is asked where ``count_costs`` wants two that agree: they do for every method of the registry
     (tested), and the list takes half the time.
     """
+    with settings_kept([]):
+        return _brief(method)
+
+
+def _brief(method: Method) -> Brief:
     try:
         network, _ = build_on_meta(method, method.num_classes)
     except BenchError as error:

@@ -16,8 +16,8 @@ from bench.own.guard import user_code
 from bench.speed.device import Device
 
 CALLS = 15
-"""Fewest calls of a network in a valid measurement: one trial, four against remembered answers, one of
-warm-up, nine samples."""
+"""Fewest calls of a network in a valid measurement: one trial, three against remembered answers, one of
+warm-up, nine samples, one of an unused copy."""
 _SECOND_CALL_SHARE = 0.2
 """Largest share of the time left for a second call, when by the first, which pays for kernels and memory, the
 network does not fit."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from baselines.method import Method
-from bench.errors import BenchError, RefusedInput
+from bench.errors import BenchError, RefusedInput, Stopped
 from bench.own.files import OwnFiles, importing, own_files
 
 _MOST_CHARACTERS = 300
@@ -104,6 +104,8 @@ def _exits_refused() -> Iterator[None]:
 def _is_theirs(error: BaseException, own: Sequence[OwnFiles]) -> bool:
     """Whether an error comes from a user's file, or from torch, which does what their network says."""
     frames = list(traceback.walk_tb(error.__traceback__))
+    if isinstance(error, Stopped):
+        return False
     if isinstance(error, KeyboardInterrupt):
         # Ctrl-C may hit any line; only a `raise` of theirs is not Ctrl-C
         last, _ = frames[-1]

@@ -22,7 +22,7 @@ from bench.errors import Interrupted, NotMeasured, RefusedInput
 from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
 from bench.train.failures import ChangedData, failures_named
-from bench.train.journals import Journal, Journals, epoch_row, step_row
+from bench.train.journals import Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
 from bench.train.origin import Made
@@ -90,18 +90,9 @@ class Trainer:
         self.state = State()
         self.best: Weights | None = None
         made = made or Made()
-        self.watched = made.watched
-        self.saved = Saved(
-            folder,
-            run_key,
-            recipe,
-            fabric,
-            self.network,
-            self.optimiser,
-            self.mean,
-            *made.by(self.c_compiler),
-        )
-        self.journal: Journal = Journals(())
+        self.watched, by = made.watched, made.by(self.c_compiler)
+        self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean, *by)
+        self.journal = Journals()
         self._stop_request = StopRequest()
 
     @property

@@ -200,10 +200,20 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
         if not _NAME.fullmatch(name_or_path) or not path.is_file():
             raise unknown("recipe", name_or_path, names())
     table = as_table(text_of(path, then=f"recipes by name: {', '.join(names())}"), str(path))
-    changes = changes or {}
+    changes = _nested(table, changes or {})
     if changes.get("model", table.get("model")) != table.get("model"):
         table.pop("model_options", None)
     return from_table({"name": path.stem, **table, **changes}, str(path.name))
+
+
+def _nested(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with ``data_options.KEY`` laid over the recipe's own ``data_options``."""
+    nested = dict(changes)
+    for key in changes:
+        outer, _, inner = key.partition(".")
+        if outer == "data_options" and inner:
+            nested[outer] = {**table.get(outer, {}), **nested.get(outer, {}), inner: nested.pop(key)}
+    return nested
 
 
 def from_table(table: dict[str, Any], source: str) -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch import nn
 
 from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, UsageError
 from bench.fabric import launch_fabric, leave
@@ -125,6 +126,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     method = resolve(recipe.model)
     data = open_split(recipe, "train", settings.data_root, settings.home)
     require_labels(data)
+    require_batch(data, recipe.batch * recipe.accumulate)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
@@ -172,7 +174,7 @@ def train(
     prepared = prepare(recipe, settings)
     fabric = prepared.fabric
     identity = run_identity(prepared)
-    folder = settings.home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+    folder = run_folder(identity, settings)
     with ExitStack() as held:
         by_first(fabric, lambda: held.enter_context(run_lock(folder)))
         by_first(fabric, lambda: describe(folder, identity, log))
@@ -198,6 +200,7 @@ def train(
         notes = run_notes(prepared)
         rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
         trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
+        held.enter_context(trainer.journal)
         try:
             with user_code("training", prepared.method):
                 state = trainer.train(validate, functools.partial(watch, "train"))
@@ -205,8 +208,6 @@ def train(
             failed = record_of(trainer, identity, notes)
             add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
             raise
-        finally:
-            trainer.journal.close()
         leave(fabric)
         network = trainer.final_network()
         statistics = prepared.initial.statistics
@@ -255,6 +256,11 @@ def run_identity(prepared: Prepared) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **({"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}),
     }
+
+
+def run_folder(identity: Mapping[str, Any], settings: Settings) -> Path:
+    """Return the folder of a run, which may not exist yet."""
+    return settings.home / "runs" / f"{identity['recipe']['name']}-{record_id(identity)[:12]}"
 
 
 def run_notes(prepared: Prepared) -> tuple[str, ...]:
