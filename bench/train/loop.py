@@ -176,7 +176,7 @@ class Trainer:
         return written
 
     def stop_if_asked(self) -> None:
-        """End the run after a checkpoint when a signal has asked for it.
+        """End the run after a checkpoint when a signal has requested it.
 
         Raises:
             Interrupted: It has.

@@ -81,7 +81,7 @@ def _nearest_unfinished(folder: Path, identity: Mapping[str, Any]) -> str | None
             other = json.loads(path.read_text(encoding="utf-8"))
             same_name = other["recipe"]["name"] == identity["recipe"]["name"]
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # whoever wants that run is told
+            continue  # only that run itself needs it, and says so
         if same_name and not (path.parent / FINAL).is_file() and (path.parent / "checkpoints").is_dir():
             differences = _differences(other, identity)
             found.append((len(differences), path.parent, differences))

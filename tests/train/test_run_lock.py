@@ -1,4 +1,4 @@
-"""One process per run: the second is told who holds it, and the lock of a dead one is free."""
+"""One process per run: a second one is refused by the name of the first; a dead one holds nothing."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def holder(tmp_path):
         process.kill()
 
 
-def test_the_second_process_of_a_run_is_told_the_process_and_host_of_the_first(holder, tmp_path):
+def test_the_second_process_of_a_run_is_refused_with_the_process_and_host_of_the_first(holder, tmp_path):
     with pytest.raises(RunLockedError, match=rf"{holder.pid} on {socket.gethostname()}"):  # noqa: SIM117
         with run_lock(tmp_path / "run"):
             pytest.fail("both hold it")
