@@ -176,6 +176,8 @@ def files_ending(folder: Path, end: str, *, depth: int = 1) -> dict[str, Path]:
             if path.is_dir():
                 inside = files_ending(path, end, depth=depth - 1)
                 found |= {f"{path.name}/{name}": file for name, file in inside.items()}
+        elif path.exists() and not path.is_file():
+            continue  # a folder or a pipe; a broken link is refused when it is read
         elif path.name.lower().endswith(end.lower()) and not path.name.startswith(COMPANION):
             other = found.setdefault(path.name[: -len(end)], path)
             if other is not path:
