@@ -142,7 +142,7 @@ def _run(stop: Stop) -> int:
 
 
 def _require_folders() -> None:
-    """Refuse a working folder that is gone; name a home, which is not there, where the system knows none."""
+    """Refuse a working folder that is gone; where the system knows no home, name one that does not exist."""
     try:
         Path.cwd()
     except OSError as error:  # torch's libraries would end the process for it
