@@ -24,6 +24,7 @@ from bench.cli import (
     predict,
     publish,
     records,
+    report,
     reproduce,
     submit,
     time,
@@ -87,6 +88,7 @@ app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("curves")(curves.curves)
+app.command("report")(report.report)
 app.command("records")(records.records)
 app.command("publish")(publish.publish)
 app.command("predict")(predict.predict)
