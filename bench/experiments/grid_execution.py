@@ -12,7 +12,8 @@ from bench.errors import Interrupted, NotMeasured
 from bench.experiments.duration import about
 from bench.experiments.grid import Experiment, GridRun
 from bench.experiments.grid_cost import Estimates, total_s
-from bench.experiments.grid_state import DONE, FAILED, TRAINED, Ledger, State
+from bench.experiments.grid_state import DONE, FAILED, LOCKED, TRAINED, Ledger, State
+from bench.train.lock import RunLockedError
 from bench.train.run import Watch, train
 from bench.train.score import evaluate_run
 from bench.train.stopping import StopRequest, stop_requests
@@ -67,7 +68,8 @@ def execute(
     """Do what is left: all variants of a seed before the next seed.
 
     The expected time of all runs is logged first, from records or a few measured steps. A run that diverges,
-    or does not fit into memory, is noted and the grid continues.
+    or does not fit into memory, is noted and the grid continues; so it does when another process works on a
+    run.
 
     Args:
         progress: As returned by `look`; kept up to date.
@@ -100,7 +102,12 @@ def execute(
                 log(progress.unfit)
                 return
         log(f"run {place} of {count}: {run.title} ({state})")
-        failure = _do(run, state, ledger, watch, log)
+        try:
+            failure = _do(run, state, ledger, watch, log)
+        except RunLockedError as error:
+            progress.states[run] = replace(state, status=LOCKED, remark=str(error))
+            log(f"  left to its process: {error}")
+            continue
         ledger.reread()
         now = ledger.state(run)
         if failure is not None:

@@ -27,6 +27,7 @@ from bench.train.run import Settings
 from bench.train.splits import open_split
 
 DONE, TRAINED, PARTLY, FAILED, TO_DO = "done", "trained", "partly", "failed", "to do"
+LOCKED = "locked"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class State:
 
     Attributes:
         status: ``done`` (trained and scored), ``trained``, ``partly``, ``failed`` (diverged, and would again)
-            or ``to do``.
+            or ``to do``; ``locked`` when another process worked on it.
         step, steps: Step of the newest checkpoint, and steps of the whole run; None where unknown.
         training, accuracy: The records, or None.
         remark: What a reader must know of the records, e.g. that they are of a smoke run; or None.

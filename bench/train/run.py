@@ -29,7 +29,7 @@ from bench.results.store import add_record, read_takes
 from bench.train.criterion import build_criterion
 from bench.train.failures import FailedRun
 from bench.train.initial import Initial, build_initial
-from bench.train.journals import open_journal, require_journals, rows_of
+from bench.train.journals import Journals, open_journal, require_journals, rows_of
 from bench.train.lock import run_lock
 from bench.train.loop import Trainer, Validate
 from bench.train.origin import FilesAsFound, Made, origin_of
@@ -191,6 +191,8 @@ def train(
             leave(fabric)
             if record is None:
                 raise SystemExit(0)
+            if trainer.state.step:  # a journal that failed before is filled now
+                _journal_of(trainer, folder, identity, settings).close()
             network = trainer.evaluated
             fit(network, load_weights(folder / FINAL, record.values.final_weights_sha256))
             return Run(identity, folder, network, prepared.initial.statistics, record, tuple(record.notes))
@@ -198,9 +200,7 @@ def train(
         if not fabric.is_global_zero:
             _follow(prepared, trainer, validate)
         notes = run_notes(prepared)
-        rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
-        trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-        held.enter_context(trainer.journal)
+        trainer.journal = held.enter_context(_journal_of(trainer, folder, identity, settings))
         try:
             with user_code("training", prepared.method):
                 state = trainer.train(validate, functools.partial(watch, "train"))
@@ -226,6 +226,11 @@ def train(
             )
             record, _ = add_record(record, settings.home)
         return Run(identity, folder, network, statistics, record, notes)
+
+
+def _journal_of(trainer: Trainer, folder: Path, identity: dict[str, Any], settings: Settings) -> Journals:
+    rows = rows_of(trainer.state, trainer.recipe, trainer.epoch_steps)
+    return open_journal(folder, identity, record_id(identity), settings.log, rows)
 
 
 def _follow(prepared: Prepared, trainer: Trainer, validate: Validate | None) -> NoReturn:

@@ -17,6 +17,7 @@ from bench.experiments.grid_state import Ledger
 from bench.reproduce.grid_verdict import judge_grid_difference
 from bench.results.store import read_records
 from bench.train.failures import Diverged
+from bench.train.lock import RunLockedError
 from bench.train.run import Settings
 
 # in a process of its own, for it ends with SIGKILL: in the second run's third step
@@ -146,3 +147,23 @@ def test_a_signal_while_a_run_is_scored_ends_the_grid_with_what_to_do(grids, tmp
         grids.experiment(tmp_path / "tiny.toml"), Ledger(Settings(tmp_path, threads=1), "test")
     ).states
     assert [str(state) for state in states.values()] == ["trained, to be scored", "to do"]
+
+
+def test_a_grid_leaves_a_locked_run_to_its_process_and_continues_with_the_others(
+    grids, tmp_path, monkeypatch
+):
+    begun, said = [], []
+
+    def train(recipe, *_):
+        begun.append(recipe.model_options)
+        if len(begun) == 1:
+            raise RunLockedError("runs/tiny: process 123 on host is working on this run")
+        raise Diverged("loss is nan", 3)
+
+    monkeypatch.setattr(execution, "train", train)
+    progress = run_grid(grids, grids.tiny_recipe(tmp_path), tmp_path, log=said.append)
+    assert len(begun) == 2
+    assert [state.status for state in progress.states.values()] == ["locked", "failed"]
+    assert "process 123" in str(next(iter(progress.states.values())))
+    assert [line for line in said if "process 123" in line]
+    assert not progress.finished

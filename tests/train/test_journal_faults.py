@@ -143,6 +143,16 @@ def test_a_run_that_diverged_is_failed_in_its_journal_and_one_that_ends_is_finis
     assert [one.ending for one in noted] == ["failed", "finished"]
 
 
+def test_a_finished_run_fills_its_journal_again_and_trains_no_step(
+    tiny_recipe: Any, settings_in: Callable[[Path], Any], noted: list[Noted], tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(tiny_recipe, epochs=1, validate_every=0)
+    for _ in range(2):
+        runs.train(recipe, settings_in(tmp_path))
+    assert [one.ending for one in noted] == ["finished", "finished"]
+    assert noted[1].steps == noted[0].steps == [1, 2, 3, 3]
+
+
 def test_a_run_that_was_stopped_is_killed_in_its_journal(
     tiny_recipe: Any, settings_in: Callable[[Path], Any], noted: list[Noted], tmp_path: Path
 ) -> None:
