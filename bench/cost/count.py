@@ -31,7 +31,7 @@ from bench.cost.counters import (
 from bench.cost.meta import build_on_meta, call_hooked, sharing, without_gradients
 from bench.cost.uncounted import about_parameters, left_out, watch
 from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
-from bench.own.guard import user_code
+from bench.own.guard import line_of, user_code
 from bench.torch_settings import settings_kept
 
 NAMED_ABOVE = 0.005
@@ -91,7 +91,7 @@ def count_costs(
     if watched is not None:
         notes.extend([*about_parameters(model), *left_out(watched, total)])
     if changes:
-        changed = ", ".join(dict.fromkeys(changes))
+        changed = ", ".join(dict.fromkeys(f"{one} ({line_of(one, method)})" for one in changes))
         notes.append(f"it changed torch's settings, which were put back: {changed}")
     if components and total.gmacs is not None:
         notes.extend(_curve(method, num_classes, size_hw))

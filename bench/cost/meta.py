@@ -77,7 +77,7 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
     while isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
         model = model.module  # they divide a batch over devices, and compute nothing
     _refuse_quantised(model, method.name)
-    with user_code("its eval()", method):
+    with user_code("moving it to the meta device", method):
         try:
             model.eval()
         except NotImplementedError as error:  # what torch.export returns
@@ -85,7 +85,7 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
                 f"{method.name}: a {type(model).__name__} that has no evaluation mode ({error})",
                 then="return the network itself, not what torch.export made of it",
             ) from error
-    _move_to_meta(model)
+        _move_to_meta(model)
     return model, notes
 
 

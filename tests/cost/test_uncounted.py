@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from counted_networks import ENDS, HEIGHT, PIXELS, THOP_ENDS, WIDTH, Net, cost
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils import parametrizations
-
-from baselines.method import Method
-from bench.cost.brief import brief
-from bench.cost.count import count_costs
-from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.cost.costs import Costs
-
-HEIGHT, WIDTH = 4, 6
-PIXELS = HEIGHT * WIDTH
-ENDS = 3 * 8 + 8 * 4
-"""Multiply-adds per pixel of the two 1x1 convolutions of `Net`."""
-THOP_ENDS = 3 * 8 * 2 + 8 * 4 * 2
-"""The same by thop's rule: a bias counts once for each input channel."""
-
-
-class Net(nn.Module):
-    """1x1 convolutions from 3 to 8 channels and from 8 to 4, with something between them."""
-
-    def __init__(self, middle: Callable[[Tensor], Tensor] | None = None) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(3, 8, 1)
-        self.middle = nn.Identity() if middle is None else middle
-        self.last = nn.Conv2d(8, 4, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        found: Tensor = self.last(self.middle(self.first(image)))
-        return found
 
 
 class Of(nn.Module):
@@ -62,19 +36,6 @@ def tokens(image: Tensor) -> Tensor:
 
 def as_map(rows: Tensor) -> Tensor:
     return rows.transpose(1, 2).reshape(1, -1, HEIGHT, WIDTH)
-
-
-def method(build: Callable[[], nn.Module]) -> Method:
-    def builder(num_classes: int) -> nn.Module:
-        assert num_classes == 4
-        return build()
-
-    sys.modules[__name__].built = builder  # type: ignore[attr-defined]
-    return Method("own", "own", "", 0, f"{__name__}:built", size_hw=(HEIGHT, WIDTH), num_classes=4)
-
-
-def cost(build: Callable[[], nn.Module]) -> Costs:
-    return count_costs(method(build), 4, (HEIGHT, WIDTH))
 
 
 def note_of(costs: Costs, count: str) -> str:
@@ -267,83 +228,3 @@ def test_a_deformable_convolution_costs_what_an_ordinary_one_does() -> None:
 
     # 8 outputs x (8 / 2 groups) x 9, and the offsets' 8 x 18
     assert cost(lambda: Net(Deformed())).gmacs == pytest.approx((ENDS + 8 * 4 * 9 + 144) * PIXELS / 1e9)
-
-
-# --- networks of unusual make
-
-
-def example() -> Tensor:
-    return torch.zeros(1, 3, HEIGHT, WIDTH, device="cpu")
-
-
-class Modes(Net):
-    def forward(self, image: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return super().forward(image)
-
-
-class Querying(Net):
-    """Hands a view of a parameter to a submodule."""
-
-    def __init__(self) -> None:
-        super().__init__(nn.Identity())
-        self.query = nn.Parameter(torch.randn(1, 8, 1, 1))
-
-    def forward(self, image: Tensor) -> Tensor:
-        found: Tensor = self.last(self.first(image) + self.middle(self.query.expand(1, -1, HEIGHT, WIDTH)))
-        return found
-
-
-MAKES: dict[str, Callable[[], nn.Module]] = {
-    "DataParallel": lambda: nn.DataParallel(Net()),
-    "inference mode and autocast": Modes,
-    "an expanded parameter": Querying,
-    "lazy": lambda: nn.Sequential(nn.LazyConv2d(8, 1), nn.LazyConv2d(4, 1)),
-}
-
-
-@pytest.mark.parametrize("make", MAKES)
-def test_networks_of_unusual_make_are_counted(make: str) -> None:
-    costs = cost(MAKES[make])
-    assert costs.gmacs == ENDS * PIXELS / 1e9
-    assert costs.thop0022_gops == THOP_ENDS * PIXELS / 1e9
-    assert None not in costs.values().values()
-    short = brief(method(MAKES[make]))
-    assert (short.gmacs, short.params_m) == (costs.gmacs, costs.params_m)
-
-
-@pytest.mark.filterwarnings("ignore")  # torch's own, of what it will remove
-@pytest.mark.parametrize(
-    "make", [lambda: torch.jit.script(Net().first), lambda: torch.jit.trace(Net().eval(), example())]
-)
-def test_what_is_scripted_or_traced_has_no_count_of_its_modules(make: Callable[[], nn.Module]) -> None:
-    costs = cost(make)
-    assert costs.gmacs is not None
-    assert costs.thop0022_gops is None
-    assert "torch.jit" in " ".join(costs.notes)
-
-
-def test_what_torch_export_returns_is_refused_by_its_name() -> None:
-    with pytest.raises(RefusedInput, match=r"torch\.export|evaluation mode"):
-        cost(lambda: torch.export.export(Net().eval(), (example(),)).module())
-    assert brief(method(lambda: torch.export.export(Net().eval(), (example(),)).module())).gmacs is None
-
-
-@pytest.mark.filterwarnings("ignore")  # torch's own, of what it will remove
-def test_quantised_modules_are_refused_by_name() -> None:
-    def build() -> nn.Module:
-        network = nn.Sequential(Net(), nn.Linear(WIDTH, WIDTH))
-        return torch.ao.quantization.quantize_dynamic(network, {nn.Linear})  # type: ignore[no-any-return]
-
-    with pytest.raises(RefusedInput, match="quantised modules"):
-        cost(build)
-
-
-def test_a_network_that_changes_torchs_settings_says_so_and_they_come_back() -> None:
-    def build() -> nn.Module:
-        torch.set_num_threads(2)
-        return Net()
-
-    torch.set_num_threads(1)
-    assert any("threads 1 -> 2" in note for note in cost(build).notes)
-    assert torch.get_num_threads() == 1
