@@ -165,10 +165,17 @@ def without_folders(argument: str) -> str:
 def _name_only(part: str) -> str:
     if not re.search(r"[/\\~]", part):
         return part
-    home = Path.home()
-    if part.rstrip("/\\") in {str(home), str(home.resolve()), "~"} or re.fullmatch(r"~[^/\\]*[/\\]?", part):
+    if part.rstrip("/\\") in {"~", *_home_names()} or re.fullmatch(r"~[^/\\]*[/\\]?", part):
         return "~"
     return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
+
+
+def _home_names() -> set[str]:
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without an entry in the system, as in containers
+        return set()
+    return {str(home), str(home.resolve())}
 
 
 def _files_of(method: Method) -> list[Path]:
