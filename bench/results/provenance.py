@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -23,6 +24,8 @@ import psutil
 
 from baselines.method import Method
 from bench.errors import RefusedInput
+from bench.own.files import own_files
+from bench.own.imports import imported_files
 from bench.results.repository import code_state
 
 PACKAGES = (
@@ -76,7 +79,8 @@ def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]
     """Return the digests of the code that decides what is measured.
 
     ``carnet`` covers the paper's model and losses, ``method`` the file of the builder and those of
-    ``baselines`` that it imports, ``fast`` (``deployed`` networks only) all of ``carnet.fast`` with its C.
+    ``baselines`` that it imports (of a user's own network also its own files that it imports, the builder's
+    name and its options), ``fast`` (``deployed`` networks only) all of ``carnet.fast`` with its C.
     The digests are of the syntax trees without docstrings: a comment, a docstring or the formatting makes no
     record stale; of C they are of the bytes.
 
@@ -84,7 +88,7 @@ def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]
     gradients up to rounding, which their tests hold to torch, and a training record names its ``c_compiler``.
     """
     root = package_root("carnet")
-    found = {"carnet": source_digest(sorted(root.glob("*.py"))), "method": source_digest(_files_of(method))}
+    found = {"carnet": source_digest(sorted(root.glob("*.py"))), "method": _method_digest(method)}
     fast = [path for path in sorted((root / "fast").rglob("*.*")) if path.suffix in (".py", ".c", ".h")]
     return {**found, "fast": source_digest(fast)} if deployed else found
 
@@ -162,9 +166,22 @@ def _name_only(part: str) -> str:
     return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
 
 
+def _method_digest(method: Method) -> str:
+    digest = source_digest(_files_of(method))
+    if method.group != "own":
+        return digest
+    # two builders of one file, or two settings of one builder, are two networks
+    built = [method.builder.partition(":")[2], dict(method.options)]
+    text = json.dumps(
+        built, sort_keys=True, default=lambda one: getattr(one, "__qualname__", type(one).__name__)
+    )
+    return hashlib.sha256(f"{digest}\0{text}".encode()).hexdigest()
+
+
 def _files_of(method: Method) -> list[Path]:
-    """Return the file of a method's builder, and those of ``baselines`` that it imports, at any remove."""
-    files = [_file_of_builder(method)]
+    """Return a builder's file, and those of ``baselines`` and of the user's own that it imports."""
+    own = own_files(method)
+    files = [_file_of_builder(method), *([] if own is None else imported_files(own))]
     for file in files:  # grows while it is read
         for name in _imported_baselines(file):
             path = package_root("baselines") / f"{name}.py"
@@ -174,6 +191,8 @@ def _files_of(method: Method) -> list[Path]:
 
 
 def _imported_baselines(file: Path) -> list[str]:
+    if file.suffix != ".py":
+        return []
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
