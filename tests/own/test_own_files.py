@@ -194,7 +194,7 @@ def trained(model, name):
 
     rest = {"data": "scenes", "crop": 64, "epochs": 1, "encoder_lr": 0.1, "decoder_lr": 0.1}
     recipe = from_table({"name": "tiny", "model": model, **rest}, "tiny")
-    return TrainedWeights(Path("w.safetensors"), "", {"model": name}, recipe, IMAGENET, ())
+    return TrainedWeights(Path("w.safetensors"), "", {"model": name}, recipe, IMAGENET, (), None)
 
 
 def test_a_run_of_one_builder_is_not_read_with_another_of_the_same_file(write):
