@@ -100,7 +100,8 @@ def reproduce(
 
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
     `ablate`): each difference with its interval, and the paper's claim. summary rebuilds
-    HOME/reports/reproduced.md from the tables that are there.
+    HOME/reports/reproduced.md from the tables that are there, and the blocks of numbers in HOME/README.md and
+    HOME/results/README.md.
 
     \b
     Example:
@@ -121,9 +122,11 @@ def reproduce(
     from bench.speed.variant import Variant, form_of_variant
 
     if table == "summary":
+        from bench.report.blocks import write_blocks
         from bench.report.reproduced import write_reproduced
 
-        log(f"wrote {write_reproduced(home)}")
+        for path in (write_reproduced(home), *write_blocks(home)):
+            log(f"wrote {path}")
         return
     check_name(table, also=STUDIES)
     if table in STUDIES:
