@@ -106,6 +106,12 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Damage inputs of every reader at random for ten minutes; ``-- READER --minutes 1`` is a part of it."""
+    python(session, "tests/fuzz/run_fuzz.py", *session.posargs)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml allows, except torch and torchvision."""
     folder = ROOT / ".nox" / "minimums"

@@ -101,7 +101,8 @@ def build(name: str, *, num_classes: int | None = None) -> nn.Module:
         UsageError: No such method.
         RefusedInput: The network cannot be built.
     """
+    from bench.cost.meta import build_checked  # noqa: PLC0415
     from bench.models import resolve  # noqa: PLC0415
 
     method = resolve(name)
-    return method.build(num_classes or method.num_classes)
+    return build_checked(method, num_classes or method.num_classes)

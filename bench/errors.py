@@ -4,9 +4,15 @@
 5 regression found; 130/143 interrupted after a checkpoint.
 """
 
+_LONGEST = 20_000
+"""Characters of a message: a list of tensor names is long, the text of a damaged file may be endless."""
+
 
 class BenchError(Exception):
     """An error that the user can fix: its message names what was found and what was expected.
+
+    What was found may be anything: the message shows characters that a terminal would obey as text, and is
+    cut where it is endless.
 
     Args:
         message: File or name, what was found, what was expected.
@@ -16,8 +22,14 @@ class BenchError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, then: str | None = None) -> None:
-        super().__init__(message)
+        if len(message) > _LONGEST:
+            message = f"{message[:_LONGEST]} ... ({len(message)} characters)"
+        super().__init__("".join(map(_shown, message)))
         self.then = then
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
 
 
 class UsageError(BenchError):
@@ -50,6 +62,10 @@ class Interrupted(BenchError):  # noqa: N818
     def __init__(self, message: str, signal_number: int, then: str | None = None) -> None:
         super().__init__(message, then)
         self.exit_code = 128 + signal_number
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGINT, SIGTERM or SIGHUP has come: the command ends wherever it is."""
 
 
 def unknown(kind: str, name: str, choices: list[str]) -> UsageError:

@@ -2,11 +2,15 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import platform
 import re
 import stat
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -15,7 +19,17 @@ import psutil
 
 from bench.errors import RefusedInput
 
-_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.[^.]+\.tmp$")
+_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.((?P<host>[0-9a-f]{8})-)?[^.]+\.tmp$")
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""This host, in the name of a temporary file: on a shared disk other hosts have the same process ids."""
+
+_REUSED_S = 60.0
+"""A process that started so long after a file was last written is not its writer."""
+
+_FORGOTTEN_S = 86400.0
+"""Age from which another host's temporary file is nobody's."""
+
+_LONGEST_STEM = 40  # characters of the final name in a temporary one, which systems limit to 255 bytes
 # what a file system without hard links answers to link(2)
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -42,6 +56,11 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """
     with _temporary(path, data) as temporary:
         temporary.replace(path)
+
+
+def nowhere() -> int:
+    """Return a new descriptor, the lowest free, of what takes everything and keeps nothing."""
+    return os.open(os.devnull, os.O_RDWR)
 
 
 def append_text(path: Path, text: str) -> None:
@@ -138,17 +157,34 @@ class GrowingFile:
 def sweep_temporaries(folder: Path) -> list[Path]:
     """Remove the temporary files that killed writers left in a folder, and return their names.
 
-    A temporary file carries the process id of its writer; those of living processes stay.
+    A temporary file carries the process id of its writer; those of living processes stay. Every write of this
+    module sweeps its folder first, once per process.
     """
-    if not folder.is_dir():
-        return []
     swept = []
-    for path in sorted(folder.iterdir()):
-        match = _TEMPORARY.match(path.name)
-        if match and not psutil.pid_exists(int(match["pid"])):
-            path.unlink(missing_ok=True)
-            swept.append(path)
+    with contextlib.suppress(OSError):  # no such folder, or one that may not be listed
+        for path in sorted(folder.iterdir()):
+            match = _TEMPORARY.match(path.name)
+            with contextlib.suppress(OSError):  # another process sweeps too
+                if match and not _has_writer(match, path.stat().st_mtime):
+                    path.unlink()
+                    swept.append(path)
     return swept
+
+
+def _has_writer(name: re.Match[str], written_s: float) -> bool:
+    if name["host"] not in (None, _HOST):
+        return time.time() - written_s < _FORGOTTEN_S
+    try:
+        return psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S
+    except (psutil.NoSuchProcess, OverflowError):
+        return False
+    except psutil.Error:
+        return True
+
+
+@functools.cache
+def _sweep_once(folder: Path) -> None:
+    sweep_temporaries(folder)
 
 
 def sync_folder(folder: Path) -> None:
@@ -214,7 +250,9 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
 
 
 def _make_temporary(path: Path) -> tuple[int, Path]:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
+    _sweep_once(path.parent.resolve())
+    prefix = f".{path.name[:_LONGEST_STEM]}.{os.getpid()}.{_HOST}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
     return handle, Path(name)
 
 

@@ -1,14 +1,8 @@
-"""From what the user typed to a method: the registry, an entry point, or ``file.py:NAME``."""
+"""From a name to a method: the registry, an entry point, or, as the user typed it, ``file.py:NAME``."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib.util
 import re
-import sys
-import traceback
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,8 +12,13 @@ from typing import Any
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench.errors import RefusedInput, UsageError, unknown
+from bench.own.files import OwnFiles, run_file
+from bench.own.guard import guarded
 
 ENTRY_POINT_GROUP = "carnet_bench.models"
+_MOST_CHARACTERS = 200
+NAME = r"^\w[\w.+ -]{0,63}$"
+"""What a method may be named: names become parts of file names."""
 
 
 def available() -> dict[str, Method]:
@@ -32,10 +31,11 @@ def available() -> dict[str, Method]:
 
 
 def resolve(name: str) -> Method:
-    """Return the method of this name, or of ``path/to/file.py:NAME``.
+    """Return the method of this name, or of ``path/to/file.py:NAME``, which runs that file.
 
-    NAME is a builder, which takes ``num_classes`` and returns a module, or a ready `Method` with its sizes,
-    auxiliary weights and so on. What an entry point names is the same. Its group is ``own``.
+    Only for what the user typed or wrote into a recipe; what a file, a record or an archive says goes through
+    `recorded`. NAME is a builder, which takes ``num_classes`` and returns a module, or a ready `Method` with
+    its sizes, auxiliary weights and so on. What an entry point names is the same. Its group is ``own``.
 
     Raises:
         UsageError: No such name (the message lists the names).
@@ -54,20 +54,29 @@ def resolve(name: str) -> Method:
     return METHODS[name]
 
 
-def builder_failed(method: Method, error: Exception) -> RefusedInput:
-    """Return the error that says that a user's builder failed, and in which line of its file."""
-    module = sys.modules.get(method.builder.partition(":")[0])
-    file = getattr(module, "__file__", None)
-    return RefusedInput(f"{method.name}: its builder failed, {_in_words(error, file)}")
+def recorded(name: str, source: object, *, model: str | None = None) -> Method:
+    """Return the method that a weights file or a record names; never a file's that only they name.
 
+    Args:
+        name: The model's name there.
+        source: What says so, for the message.
+        model: The user's own word for it (``--model``), which is taken instead.
 
-def _in_words(error: BaseException, file: str | None) -> str:
-    """Return an exception as ``line N, Type: message``: the last line of ``file`` that it passed through."""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return f"line {error.lineno}, {type(error).__name__}: {error.msg}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"line {lines[-1]}, {said}" if lines else said
+    Raises:
+        RefusedInput: The name is that of a file, or of nothing that is installed.
+        UsageError: As `resolve`, for ``model``.
+    """
+    if model is not None:
+        return resolve(model)
+    if ".py" not in name and (name in METHODS or name in _points()):
+        return resolve(name)
+    # escaped: it may hold anything
+    shown = ascii(name[:_MOST_CHARACTERS])
+    raise RefusedInput(
+        f"{source}: names its model {shown}, which is no name of `carnet-bench models`; a file is run only "
+        "when the command line or a recipe of yours names it",
+        then="if you trust that network's file: --model FILE.py:FUNCTION",
+    )
 
 
 def _points() -> dict[str, EntryPoint]:
@@ -79,13 +88,14 @@ def _listed(point: EntryPoint) -> Method:
     try:
         return _from_entry_point(point)
     except RefusedInput:
-        return _own(point.name, f"entry point {point.value}", point.value)
+        return Method(point.name, point.name, f"entry point {point.value}", 0, point.value, group="own")
 
 
 def _from_entry_point(point: EntryPoint) -> Method:
-    with _complaining(f"entry point {point.name} = {point.value}"):
+    builder = f"{point.module}:{point.attr}"
+    with guarded(f"entry point {point.name} = {point.value}: cannot be run", [], named=Path()):
         found = point.load()
-    return _method(found, point.name, f"entry point {point.value}", f"{point.module}:{point.attr}")
+    return _method(found, point.name, f"entry point {point.value}", builder)
 
 
 def _from_file(reference: str) -> Method:
@@ -93,44 +103,27 @@ def _from_file(reference: str) -> Method:
     path = Path(path_text)
     if not path.is_file():
         raise RefusedInput(f"{path}: no such file", then="give --model path/to/file.py:build")
-    module = _run(path)
+    with guarded(f"{path}: cannot be run", [OwnFiles(path.resolve(), path.resolve().parent)], named=path):
+        module = run_file(path)
     if not hasattr(module, name):
         own = [key for key, value in vars(module).items() if _is_candidate(value, module)]
         found = ", ".join(own) or "no function and no Method"
         raise RefusedInput(f"{path}: no '{name}'; found {found}")
-    # a file named as a row of the paper's tables must not stand under that row's name
-    label = path.name if path.stem in METHODS else path.stem
-    return _method(getattr(module, name), label, f"user's own, {path.name}", f"{module.__name__}:{name}")
+    # two builders of one file are two networks; a file named as a row of the paper's tables must not stand
+    # under that row's name
+    stem = path.name if path.stem in METHODS else path.stem
+    label = re.sub(r"[^\w.+ -]", "-", stem if name == "build" else f"{stem}.{name}").lstrip(".+ -")[:64]
+    found = getattr(module, name)
+    _require_one_name(found, module, path)
+    return _method(found, label, f"user's own, {path.name}", f"{module.__name__}:{name}")
 
 
-def _run(path: Path) -> ModuleType:
-    """Run a user's file as a module of its own; two files of one name in different folders stay apart."""
-    folder = hashlib.sha256(str(path.resolve().parent).encode()).hexdigest()[:8]
-    module_name = f"carnet_bench_user_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{folder}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise RefusedInput(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        with _complaining(str(path), file=str(path)):
-            spec.loader.exec_module(module)
-    except RefusedInput:
-        del sys.modules[module_name]
-        raise
-    return module
-
-
-@contextlib.contextmanager
-def _complaining(where: str, file: str | None = None) -> Iterator[None]:
-    """Turn whatever a user's code raises into one line, and what it prints into words on stderr."""
-    try:
-        # stdout is for one JSON document
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    # a file that parses the command line or ends the program does so by SystemExit
-    except (Exception, SystemExit) as error:
-        raise RefusedInput(f"{where}: cannot be run, {_in_words(error, file)}") from error
+def _require_one_name(found: Any, module: ModuleType, path: Path) -> None:
+    """Refuse a Method whose name another one of its file has as well: their records would be mixed."""
+    for key, other in vars(module).items():
+        both = isinstance(found, Method) and isinstance(other, Method)
+        if both and other.name == found.name and other != found:
+            raise RefusedInput(f"{path}: '{key}' is another Method named '{found.name}'; name them apart")
 
 
 def _is_candidate(value: Any, module: ModuleType) -> bool:
@@ -142,6 +135,7 @@ def _method(found: Any, name: str, citation: str, builder: str) -> Method:
     if isinstance(found, Method):
         if found.name in METHODS:
             raise RefusedInput(f"{citation}: its Method is named '{found.name}', a name of the registry")
+        _require_name(found.name, citation)
         return replace(found, group="own")
     if not callable(found):
         raise RefusedInput(
@@ -151,5 +145,13 @@ def _method(found: Any, name: str, citation: str, builder: str) -> Method:
     return _own(name, citation, builder)
 
 
+def _require_name(name: Any, citation: str) -> None:
+    if not (isinstance(name, str) and re.fullmatch(NAME, name)):
+        raise RefusedInput(
+            f"{citation}: is named {name!r}; expected 1 to 64 letters, digits, '.', '_', '+', '-' or spaces"
+        )
+
+
 def _own(name: str, citation: str, builder: str) -> Method:
+    _require_name(name, citation)
     return Method(name, name, citation, 0, builder, group="own")

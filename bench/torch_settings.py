@@ -92,6 +92,10 @@ _SETTINGS: dict[str, tuple[Read, Write | None]] = {
 }
 
 
+PUT_BACK: list[str] = []
+"""Every change that was put back in this process, the latest last."""
+
+
 @dataclass(frozen=True)
 class TorchSettings:
     """Torch's global settings at one moment, with the cores and the priority of the process."""
@@ -115,7 +119,9 @@ class TorchSettings:
             for name in left:
                 self._put_back(name)
             left = self._changed() if left else left
-        return tuple(f"{name} {_text(self.values[name])} -> {_text(now)}" for name, now in found.items())
+        changes = [f"{name} {_text(self.values[name])} -> {_text(now)}" for name, now in found.items()]
+        PUT_BACK.extend(changes)
+        return tuple(changes)
 
     def _changed(self) -> dict[str, Any]:
         now = TorchSettings.read().values
@@ -130,13 +136,19 @@ class TorchSettings:
 
 
 @contextlib.contextmanager
-def settings_kept(changes: list[str]) -> Iterator[None]:
-    """Restore torch's settings afterwards, also after an error, and append each change to ``changes``."""
-    before = TorchSettings.read()
+def settings_kept(changes: list[str], *, nested: bool = False) -> Iterator[None]:
+    """Restore torch's settings afterwards, also after an error.
+
+    Args:
+        changes: Each change is appended.
+        nested: Whether those that were put back meanwhile are among them.
+    """
+    before, seen = TorchSettings.read(), len(PUT_BACK)
     try:
         yield
     finally:
-        changes.extend(before.restore())
+        restored = before.restore()
+        changes.extend(PUT_BACK[seen:] if nested else restored)
 
 
 def _read(read: Read) -> Any:

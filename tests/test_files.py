@@ -2,9 +2,12 @@
 
 import errno
 import os
+import subprocess
 import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench import files
@@ -149,3 +152,55 @@ def test_a_growing_file_on_a_full_disk_is_refused_by_its_final_name(tmp_path, mo
         with pytest.raises(RefusedInput, match=r"a: cannot write .*No space left"):
             growing.finish()
     assert names_in(tmp_path) == []
+
+
+WRITERS = {
+    "write_atomic": lambda path: files.write_atomic(path, "1"),
+    "write_new": lambda path: files.write_new(path, "1"),
+    "GrowingFile": lambda path: files.GrowingFile(path).__exit__(),
+}
+
+
+def temporary_of(process, folder, host=files._HOST, age_s=0.0):
+    path = folder / f".a.json.{process}.{host}-abcd1234.tmp"
+    path.write_text("half")
+    now = path.stat().st_mtime
+    os.utime(path, (now - age_s, now - age_s))
+    return path
+
+
+@pytest.fixture
+def dead_process():
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return process.pid
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_every_write_sweeps_what_killed_writers_left_in_its_folder(tmp_path, dead_process, write):
+    left = temporary_of(dead_process, tmp_path)
+    ours = temporary_of(os.getpid(), tmp_path)
+    WRITERS[write](tmp_path / "b")
+    assert not left.exists()
+    assert ours.exists()
+
+
+def test_a_process_that_began_after_a_file_was_written_is_not_its_writer(tmp_path):
+    # in a container the next process often has the number of the killed one
+    age_s = time.time() - psutil.Process().create_time()
+    path = temporary_of(os.getpid(), tmp_path, age_s=age_s + 30)
+    assert files.sweep_temporaries(tmp_path) == []  # clocks differ a little
+    path = temporary_of(os.getpid(), tmp_path, age_s=age_s + 90)
+    assert files.sweep_temporaries(tmp_path) == [path]
+
+
+@pytest.mark.parametrize(("age_s", "stays"), [(0, True), (86000, True), (87000, False)])
+def test_the_file_of_another_host_stays_for_a_day(tmp_path, dead_process, age_s, stays):
+    path = temporary_of(dead_process, tmp_path, host="00000000", age_s=age_s)
+    assert files.sweep_temporaries(tmp_path) == ([] if stays else [path])
+
+
+def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
+    path = tmp_path / ("n" * 255)
+    files.write_atomic(path, "1")
+    assert path.read_text() == "1"

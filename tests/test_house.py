@@ -25,6 +25,7 @@ FLOORS = (
     ("bench.errors",),
     ("bench.environment",),
     ("bench.files", "bench.heap", "bench.extras", "bench.torch_settings"),
+    ("bench.own",),
     ("bench.clock", "bench.paper", "bench.cost", "bench.data", "bench.models"),
     ("bench.results", "bench.evaluate", "bench.fabric"),
     ("bench.train",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +17,18 @@ from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
 from bench.models import available
 from bench.paper.studies import STUDIES
-from bench.report import curves
+from bench.report import claims_page, curves
 from bench.report.blocks import PAGES, with_blocks
+from bench.report.claims_page import claims_files
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS
 from bench.report.origin import Origin
+from bench.report.parts_report import parts_files
 from bench.report.reproduced import NAME as SUMMARY
 from bench.report.reproduced import reproduced_page
 from bench.report.write import report_files
+from bench.reproduce import parameter_parts
+from bench.reproduce.claims import judge_claims
+from bench.reproduce.parameter_parts import count_parts
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
@@ -36,6 +42,7 @@ Progress = Callable[[str], None]
 _MADE_BY = re.compile(r"^Made by (.*) on (.*)\.$", re.MULTILINE)
 _FORMS = [pattern for name in REPRODUCIBLE for pattern in (name, f"{name}-*")]  # of the times
 _CURVES = "curves-"
+_COUNTED = (parameter_parts.NAME, claims_page.NAME)
 _SUMMARISE = "carnet-bench reproduce summary"
 
 
@@ -225,9 +232,28 @@ class _Auditor:
         if found != expected:
             self.add(path, f"{difference(found, expected)}; rebuild it with {command}")
 
+    def counted(self, name: str) -> None:
+        """Rebuild a table that takes no line from its file, its page and figure, and compare them."""
+        path = self.home / "results" / "tables" / f"{name}.csv"
+        self.progress(path.name)
+        try:
+            last = read_regular(path).decode().splitlines()[-1]
+            *_, commit, machine = next(csv.reader([last]))
+            made_by = Origin(commit, machine)
+            files = (
+                parts_files(count_parts(), made_by)
+                if name == parameter_parts.NAME
+                else claims_files(judge_claims(self.home), made_by)
+            )
+        except (BenchError, UnicodeDecodeError, csv.Error, LookupError, ValueError) as error:
+            self.add(path, f"cannot be compared ({error})")
+            return
+        for file, fault in differing_files(files, self.home, f"carnet-bench reproduce {name}"):
+            self.add(file, fault)
+
     def pages_without_a_table(self, stems: Iterable[str]) -> None:
         folder, known = self.home / "reports", {*stems}
-        for pattern in (*_FORMS, *STUDIES):
+        for pattern in (*_FORMS, *STUDIES, *_COUNTED):
             for path in _published(folder.glob(f"{pattern}.*")):
                 if path.name.partition(".")[0] not in known:
                     self.add(path, "its table in results/tables is missing")
@@ -247,20 +273,21 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     found.beside_the_records()
     folder = home / "results" / "tables"
     tables = [path for pattern in (*_FORMS, *STUDIES) for path in _published(folder.glob(f"{pattern}.csv"))]
-    for path in tables:
+    counted = [path for name in _COUNTED for path in _published(folder.glob(f"{name}.csv"))]
+    for path in (*tables, *counted):
         if whole:
-            found.table(path)
+            found.counted(path.stem) if path in counted else found.table(path)
         else:
             found.add(path, "not compared: a record is damaged")
     if whole:
-        found.pages_without_a_table(path.stem for path in tables)
+        found.pages_without_a_table(path.stem for path in (*tables, *counted))
         reports = home / "reports"
         for caption in _published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
         found.page(reports / SUMMARY, lambda _: reproduced_page(home), _SUMMARISE)
         for name in PAGES:
             found.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)
-    return Audit(found.looked_at, len(tables), tuple(found.damage), tuple(found.notes))
+    return Audit(found.looked_at, len(tables) + len(counted), tuple(found.damage), tuple(found.notes))
 
 
 def _published(paths: Iterable[Path]) -> Iterator[Path]:

@@ -1,5 +1,9 @@
 """The command line: one file per command, named as the command; no logic, heavy imports late."""
 
+import contextlib
+import errno
+import os
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -24,8 +28,11 @@ from bench.cli import (
     time,
     train,
 )
+from bench.cli.options import wants_document
+from bench.cli.output import stdout_for_documents
+from bench.cli.process import Stop, stopped_by_signals, unbroken_streams
 from bench.cli.spread import SpreadCommand
-from bench.errors import BenchError
+from bench.errors import BenchError, Interrupted, NotMeasured, RefusedInput
 
 HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
 
@@ -33,6 +40,16 @@ HELP = """Benchmark and reproduce real-time semantic segmentation, built around 
 Example:
   carnet-bench reproduce table1 --data scenes --budget 10m
 """
+
+_INTERRUPTED = 128 + signal.SIGINT
+_OF_THE_SYSTEM = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS),
+    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN),
+}
+"""Refusals that name no file and are nobody's bug: of space, memory, open files and processes."""
+
+_NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "out of memory")
+_LONGEST_NAME = 200  # characters of a path in a message
 
 app = typer.Typer(
     name="carnet-bench",
@@ -84,21 +101,62 @@ def main() -> None:
 
     With ``--json`` stdout holds one whole document or none. A finding that is itself the result (bad files in
     ``data check``, a timing that is not valid, a count that is missing) is printed before its exit code.
+    SIGINT, SIGTERM and SIGHUP end any command with a line and the code that shells give them.
     """
+    with unbroken_streams() as out, stopped_by_signals() as stop:
+        if out is None:
+            code = _failed("error: stdout is closed", "redirect it, e.g. > /dev/null", RefusedInput.exit_code)
+        else:
+            code = _run(stop)
+            out.flush()
+            if out.error is not None:
+                why = f"error: stdout: cannot write ({out.error.strerror})"
+                code = _failed(
+                    why, "give it a file or a pipe that takes all of it", code or RefusedInput.exit_code
+                )
+    sys.exit(code)
+
+
+def _run(stop: Stop) -> int:
+    """Run the command and return its exit code."""
     try:
-        app()
-    except BenchError as error:
-        _stop(f"error: {error}", error.then, error.exit_code)
+        with stdout_for_documents() if wants_document(sys.argv) else contextlib.nullcontext():
+            app()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        # typer turns an interrupt inside a command into 130
+        if stop.number is None and code != _INTERRUPTED:
+            return code
     except KeyboardInterrupt:
-        # typer turns an interrupt inside a command into 130; this one came from outside a command
-        sys.exit(130)
-    except Exception:  # anything else is our bug, so the traceback is shown
-        traceback.print_exc()
-        _stop("error: this is a bug in carnet-bench", "report the command and the lines above", 1)
+        pass
+    except Exception as error:
+        # what a signal broke is not the reason; an end after a checkpoint has its own words
+        if stop.number is None or isinstance(error, Interrupted):
+            return _explained(error)
+    number = stop.number or signal.SIGINT
+    return _failed(f"error: stopped by {signal.Signals(number).name}", "rerun the command", 128 + number)
 
 
-def _stop(message: str, then: str | None, exit_code: int) -> None:
+def _explained(error: Exception) -> int:
+    """Say what ended the command, and return the exit code."""
+    if isinstance(error, BenchError):
+        return _failed(f"error: {error}", error.then, error.exit_code)
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_THE_SYSTEM):
+        name = "the system" if error.filename is None else os.fsdecode(error.filename)
+        if len(name) > _LONGEST_NAME:
+            name = f"{name[:_LONGEST_NAME]}... ({len(name)} characters)"
+        then = "check the path, its permissions and the free space"
+        return _failed(f"error: {name}: {error.strerror or error}", then, RefusedInput.exit_code)
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+        then = "take a smaller --size or batch, or stop other programs"
+        return _failed(f"error: out of memory ({type(error).__name__})", then, NotMeasured.exit_code)
+    traceback.print_exception(error)  # our bug, or a user's module's: that shows where
+    return _failed("error: this is a bug in carnet-bench", "report the command and the lines above", 1)
+
+
+def _failed(message: str, then: str | None, exit_code: int) -> int:
     print(message, file=sys.stderr)
     if then:
         print(f"next: {then}", file=sys.stderr)
-    sys.exit(exit_code)
+    return exit_code

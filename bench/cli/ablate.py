@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.options import Budget, DataRoot, Device, Home, Json, Threads, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_lines
-from bench.cli.parsing import parse_duration
+from bench.cli.parsing import parse_duration, whole_number
 from bench.cli.progress import watching
 
 Values = list[str] | None
@@ -63,7 +63,10 @@ def ablate(
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Number of seeds (3: 0, 1, 2); fewer get no verdict.")
+        int,
+        typer.Option(
+            "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
+        ),
     ] = 3,
     budget: Budget = None,
     dry_run: Annotated[

@@ -11,9 +11,9 @@ import typer
 
 from bench.cli.options import Home, Json, Size, Threads
 from bench.cli.output import log, print_json
-from bench.cli.parsing import parse_size
+from bench.cli.parsing import number, parse_size
 from bench.cli.progress import timing
-from bench.errors import UsageError
+from bench.errors import BenchError, NotMeasured, UsageError
 
 if TYPE_CHECKING:
     from bench.gate.findings import Report
@@ -42,7 +42,7 @@ def check(
         typer.Option("--method", help="Compare counts and golden outputs of this method; may be repeated."),
     ] = None,
     max_loss: Annotated[
-        float, typer.Option("--max-loss", min=0.0, max=100.0, help="Allowed drop of mIoU, percent points.")
+        float, typer.Option("--max-loss", **number(0, 100), help="Allowed drop of mIoU, percent points.")
     ] = 1.0,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time the models.")] = True,
     models: Annotated[
@@ -52,7 +52,7 @@ def check(
     size: Size = "128x256",
     threads: Threads = 1,
     max_slowdown: Annotated[
-        float, typer.Option("--max-slowdown", min=0.0, max=1000.0, help="Allowed slowdown, percent.")
+        float, typer.Option("--max-slowdown", **number(0, 1000), help="Allowed slowdown, percent.")
     ] = 2.0,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the findings as JUnit XML.")
@@ -65,8 +65,9 @@ def check(
     Counts, parameters and golden outputs of all methods must be equal. Accuracy may drop by at most
     --max-loss; it is a regression when the whole 95 % interval of the drop (Student's t over seeds, jackknife
     over images) exceeds that. A model's time may grow by at most --max-slowdown, timed in turns with the
-    baseline's code or, against a file, with a reference workload on the same machine. Comparisons that cannot
-    be judged are reported and do not fail the check. Where GITHUB_STEP_SUMMARY is set, a summary is appended
+    baseline's code or, against a file, with a reference workload on the same machine. What the baseline has
+    and this tree lacks is a regression. Comparisons that cannot be judged are reported and do not fail the
+    check. Where GITHUB_STEP_SUMMARY is set, a summary is appended
     there. Exit codes: 0 passed, 5 regression, 4 nothing could be compared, 3 baseline refused.
 
     \b
@@ -89,7 +90,7 @@ def check(
     settings = Settings(home, kinds, tuple(method or ()), max_loss / 100, asked)
     with timing() as show:
         if update:
-            written = updated(settings, show)
+            written, reasons = updated(settings, show)
         else:
             report = compare(baseline or str(home / NAME), settings, show)
     if update:
@@ -97,27 +98,46 @@ def check(
         log(f"baseline: {home / NAME}")
         if as_json:
             print_json({"written": str(home / NAME), "methods": len(written.methods)})
+        if reasons:
+            raise NotMeasured(
+                f"speed not valid, {', '.join(reasons)}; the rest is written",
+                then="rerun on a quiet machine, or with --no-speed",
+            )
         return
-    _tell(report, junit, as_json)
-    error = report.error()
-    if error is not None:
-        raise error
-
-
-def _tell(report: Report, junit: Path | None, as_json: bool) -> None:
-    from bench.files import append_text, write_atomic
-    from bench.gate.formats import to_junit, to_markdown
-
-    if junit is not None:
-        write_atomic(junit, to_junit(report))
-        log(f"JUnit: {junit}")
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        append_text(Path(summary), to_markdown(report))
+    # what was found comes first: a disk that refuses a file must not hide a regression
     if as_json:
         print_json(report.as_dict())
     else:
         _show(report)
+    unwritten = _write(report, junit)
+    error = report.error()
+    if error is not None:
+        for refused in unwritten:
+            log(f"error: {refused}")
+        raise error
+    if unwritten:
+        raise unwritten[0]
+
+
+def _write(report: Report, junit: Path | None) -> list[BenchError]:
+    """Write the files for other programs, and return what could not be written."""
+    from bench.files import append_text, write_atomic
+    from bench.gate.formats import to_junit, to_markdown
+
+    refused = []
+    if junit is not None:
+        try:
+            write_atomic(junit, to_junit(report))
+            log(f"JUnit: {junit}")
+        except BenchError as error:
+            refused.append(error)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            append_text(Path(summary), to_markdown(report))
+        except BenchError as error:
+            refused.append(error)
+    return refused
 
 
 def _show(report: Report) -> None:

@@ -24,13 +24,14 @@ from bench.cli.options import (
     wanted_of,
 )
 from bench.cli.output import parity_lines, print_json, print_lines
-from bench.cli.parsing import parse_size
+from bench.cli.parsing import parse_size, whole_number
 from bench.cli.progress import timing
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from baselines.method import Method
     from bench.speed.trained_subject import TrainedSubject
 
 
@@ -54,7 +55,7 @@ def export(
     data_root: DataRoot = None,
     home: Home = Path(),
     deploy: Deploy = False,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images per call.")] = 1,
+    batch: Annotated[int, typer.Option("--batch", **whole_number(1, 4096), help="Images per call.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -76,10 +77,12 @@ def export(
         raise UsageError("export: give either --onnx or --openvino")
     form, size_hw = "onnx" if onnx else "openvino", parse_size(size)
     from bench.models import resolve
+    from bench.own.guard import user_code
     from bench.speed.device import open_device
     from bench.speed.export import check_out, export_network
     from bench.speed.parity import as_values
 
+    method = resolve(model)
     check_out(form, out)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; give --overwrite to replace it")
@@ -95,10 +98,10 @@ def export(
     with timing() as show:
         subject = None
         if weights is None:
-            network, description = _random(model, classes)
+            network, description = _random(method, classes)
         else:
             subject, description = _trained(
-                model,
+                method,
                 weights,
                 classes,
                 (batch, 3, *size_hw),
@@ -107,23 +110,24 @@ def export(
                 home=home,
                 progress=show,
             )
-            network = subject.network(resolve(model), open_device("cpu"))
+            network = subject.network(method, open_device("cpu"))
         described = {**description, "size": list(size_hw), "batch": batch, "deploy": deploy}
         if subject is not None and subject.calibration is not None:
             described |= {"precision": precision, "calibration": subject.calibration.identity()}
-        done = export_network(
-            network,
-            description["model"],
-            size_hw,
-            out,
-            form=form,
-            description=described,
-            batch=batch,
-            deploy=deploy,
-            precision=precision,
-            calibration=None if subject is None else subject.calibration,
-            judge=None if subject is None else subject.judge,
-        )
+        with user_code("export", method):
+            done = export_network(
+                network,
+                description["model"],
+                size_hw,
+                out,
+                form=form,
+                description=described,
+                batch=batch,
+                deploy=deploy,
+                precision=precision,
+                calibration=None if subject is None else subject.calibration,
+                judge=None if subject is None else subject.judge,
+            )
     parity = as_values(done.parity)
     if as_json:
         accuracy = {} if done.accuracy is None else {"accuracy": done.accuracy.model_dump()}
@@ -136,15 +140,14 @@ def export(
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-def _random(model: str, classes: int | None) -> tuple["nn.Module", dict[str, Any]]:
+def _random(method: "Method", classes: int | None) -> tuple["nn.Module", dict[str, Any]]:
     import dataclasses
 
     from bench.data.statistics import statistics_by_name
-    from bench.models import resolve
     from bench.speed.device import open_device
     from bench.speed.subjects import build_network
 
-    method, count = resolve(model), classes or RANDOM_CLASSES
+    count = classes or RANDOM_CLASSES
     statistics = statistics_by_name(method.statistics)
     network = build_network(method, count, open_device("cpu"))
     described = {"model": method.name, "weights": "random", "classes": count}
@@ -152,14 +155,12 @@ def _random(model: str, classes: int | None) -> tuple["nn.Module", dict[str, Any
 
 
 def _trained(
-    model: str, weights: Path, classes: int | None, shape: tuple[int, int, int, int], **others: Any
+    method: "Method", weights: Path, classes: int | None, shape: tuple[int, int, int, int], **others: Any
 ) -> tuple["TrainedSubject", dict[str, Any]]:
     import dataclasses
 
-    from bench.models import resolve
     from bench.speed.trained_subject import open_subject
 
-    method = resolve(model)
     subject = open_subject(weights, method, shape, classes=classes, **others)
     return subject, {
         "model": method.name,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.cli.parsing import number, whole_number
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.speed.trained_subject import Wanted
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
-TableName = Literal["table1", "table2", "table3", "table4", "table5", "fig8", "fig9", "fig10", "summary"]
+TableName = Literal[
+    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10", "claims", "summary"
+]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrainingPrecision = Literal["fp32", "bf16", "fp16"]
 TimingPrecision = Literal["fp32", "bf16", "fp16", "int8"]
@@ -36,11 +39,19 @@ Home = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
 ]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="data_options.KEY=VALUE", help="An option of the data set, as in a recipe."
+    ),
+]
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of torch.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", **whole_number(1, 1024), help="CPU threads of torch.")
+]
 Budget = Annotated[
     str | None,
     typer.Option(
@@ -83,7 +94,9 @@ CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the rows to t
 
 Classes = Annotated[
     int | None,
-    typer.Option("--classes", min=1, max=65535, help="Output classes; default: the weights' own, else 19."),
+    typer.Option(
+        "--classes", **whole_number(1, 65535), help="Output classes; default: the weights' own, else 19."
+    ),
 ]
 Deploy = Annotated[bool, typer.Option("--deploy", help="Fold a CARNet for inference first.")]
 Weights = Annotated[
@@ -108,11 +121,22 @@ CalibrationMethod = Annotated[
     Calibrator, typer.Option("--calibration-method", help="How int8 gets its ranges.")
 ]
 Fp32Convolutions = Annotated[
-    int, typer.Option("--fp32-convolutions", min=0, help="Keep the first N convolutions in fp32.")
+    int,
+    typer.Option(
+        "--fp32-convolutions", **whole_number(0, 10_000), help="Keep the first N convolutions in fp32."
+    ),
 ]
 MaxLoss = Annotated[
-    float, typer.Option("--max-loss", help="Largest loss of mIoU an engine may have, in percent points.")
+    float,
+    typer.Option(
+        "--max-loss", **number(0, 100), help="Largest loss of mIoU an engine may have, in percent points."
+    ),
 ]
+
+
+def wants_document(words: list[str]) -> bool:
+    """Return whether a command line asks for a JSON document on stdout."""
+    return "--json" in words and not {"--help", "--version"} & set(words)
 
 
 def wanted_of(

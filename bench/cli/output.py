@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from bench.cli.process import Unbroken
 from bench.errors import NotMeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.results.record import AccuracyRecord, SpeedRecord
     from bench.results.value_types import Parity
     from bench.speed.parity import Parity as Compared
+
+_documents: list[Unbroken] = []
+"""Where JSON documents go while everything else goes to stderr."""
+
+
+@contextlib.contextmanager
+def stdout_for_documents() -> Iterator[None]:
+    """Keep stdout for `print_json`: what anything else writes there, in Python or in C, goes to stderr.
+
+    A user's network may print at any time, also after the command's last line. So a process whose stdout is
+    the system's does not get it back.
+    """
+    before = sys.stdout
+    try:
+        is_real = before.fileno() == 1
+    except (OSError, ValueError, AttributeError):
+        is_real = False  # closed, or replaced by an object without a file
+    document = Unbroken(os.fdopen(os.dup(1), "w", encoding=before.encoding) if is_real else before)
+    _documents.append(document)
+    if is_real:
+        before.flush()
+        os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        _documents.remove(document)
+        document.flush()
+        if isinstance(before, Unbroken):
+            before.error = before.error or document.error
+        if not is_real:
+            sys.stdout = before
 
 
 def print_json(document: Any) -> None:
@@ -24,7 +59,9 @@ def print_json(document: Any) -> None:
         ValueError: NaN or infinity in the document; nothing is written then.
     """
     # whole before the first byte goes out: json.dump would leave half a document behind
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    out: Any = _documents[-1] if _documents else sys.stdout
+    out.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    out.flush()
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -1,6 +1,9 @@
 """From words on the command line to numbers, strictly: anything unclear is a usage error."""
 
 import re
+from typing import Any
+
+import typer
 
 from bench.errors import UsageError
 
@@ -8,6 +11,42 @@ _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?){unit})?" for unit in "hms"), re.ASCII)
 _SCALE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?", re.ASCII)
 _SECONDS = (3600.0, 60.0, 1.0)
+_WHOLE = re.compile(r"[-+]?[0-9]{1,19}", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,19}\.?[0-9]{0,19}|\.[0-9]{1,19})(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
+
+
+def whole_number(least: int, most: int) -> dict[str, Any]:
+    """Return what makes a ``typer.Option`` a whole number of this range, both bounds included.
+
+    Python's own ``int`` reads ``1_0`` as 10, which is a slip of the finger, and takes every size.
+    """
+
+    def whole(text: str) -> int:
+        if _WHOLE.fullmatch(str(text)) and least <= int(text) <= most:
+            return int(text)
+        raise typer.BadParameter(f"'{text}'; expected a whole number from {least} to {most}")
+
+    return {"parser": whole, "metavar": f"{least}..{most}"}
+
+
+def number(least: float, most: float) -> dict[str, Any]:
+    """Return what makes a ``typer.Option`` a decimal number of this range, both bounds included."""
+
+    def decimal(text: str) -> float:
+        return parse_number(str(text), least, most)
+
+    return {"parser": decimal, "metavar": f"{least}..{most}"}
+
+
+def parse_number(text: str, least: float, most: float) -> float:
+    """Return a plain decimal number of a range, e.g. ``0.2`` or ``1e-3``.
+
+    Raises:
+        typer.BadParameter: Digits grouped as in ``1_0``, no number, NaN, infinity, or out of range.
+    """
+    if _NUMBER.fullmatch(text) and least <= float(text) <= most:
+        return float(text) + 0.0  # -0 is 0
+    raise typer.BadParameter(f"'{text}'; expected a number from {least} to {most}")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -36,7 +36,7 @@ def predict(
     """  # noqa: D301
     from bench.data import catalogue
     from bench.data.unlabelled import ImageFiles, find_images
-    from bench.models import resolve
+    from bench.own.guard import user_code
     from bench.predict.overlay import percent
     from bench.predict.predict import predict_files, require_free
     from bench.train.trained import open_weights
@@ -46,11 +46,11 @@ def predict(
     trained = open_weights(weights)
     files = ImageFiles(catalogue.entry(trained.recipe.data), found.images)
     where = _device(device, threads)
-    method = resolve(model or trained.recipe.model)
+    method = trained.method(model)
     network = trained.network(method, files, where)
     for name, why in found.skipped:
         log(f"skipped {name}: {why}")
-    with showing() as tell:
+    with showing() as tell, user_code("prediction", method):
         done = predict_files(
             network,
             files,

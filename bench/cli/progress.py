@@ -88,7 +88,14 @@ def showing(*, keep: bool = False, refresh: bool = True) -> Iterator[Tell]:
         TextColumn("{task.fields[note]}"),
     )
     console = Console(file=stream)
-    with Progress(*columns, console=console, transient=not keep, auto_refresh=refresh) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        transient=not keep,
+        auto_refresh=refresh,
+        redirect_stdout=False,  # results stay on stdout
+        redirect_stderr=False,
+    ) as progress:
         bars: dict[str, Any] = {}
 
         def tell(bar: str, done: float, total: float | None, *, stage: str = "", note: str = "") -> None:

@@ -23,7 +23,7 @@ from bench.cli.options import (
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import showing, timing, watching
-from bench.cli.reproduce_study import STUDIES, print_study, refuse_options
+from bench.cli.reproduce_study import FROM_RECORDS, refuse_options
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _TIMED_SHARE = 0.2
 
 def reproduce(
     table: Annotated[
-        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig8, fig9, fig10 or summary.")
+        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig7 to fig10, claims or summary.")
     ],
     own: Annotated[
         list[str] | None,
@@ -99,9 +99,10 @@ def reproduce(
     carnet_bench.models) and --peers are listed below the table, measured at its input size and classes.
 
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
-    `ablate`): each difference with its interval, and the paper's claim. summary rebuilds
-    HOME/reports/reproduced.md from the tables that are there, and the blocks of numbers in HOME/README.md and
-    HOME/results/README.md.
+    `ablate`): each difference with its interval, and the paper's claim. fig7 counts the parameters of
+    CARNet's components. claims judges every checkable sentence of the paper, by its own numbers and by what
+    is measured here. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and the
+    blocks of numbers in HOME/README.md and HOME/results/README.md.
 
     \b
     Example:
@@ -128,10 +129,10 @@ def reproduce(
         for path in (write_reproduced(home), *write_blocks(home)):
             log(f"wrote {path}")
         return
-    check_name(table, also=STUDIES)
-    if table in STUDIES:
+    check_name(table, also=(*FROM_RECORDS, "summary"))
+    if table in FROM_RECORDS:
         refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget, machine=machine)
-        print_study(table, home, as_json=as_json)
+        FROM_RECORDS[table](table, home, as_json=as_json)
         return
     beside = methods_beside(table, own or [], peers=peers)
     variant = Variant(str(engine), precision, deploy)

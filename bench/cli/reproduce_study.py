@@ -1,14 +1,12 @@
-"""``carnet-bench reproduce table5 | fig8 | fig9 | fig10``: the paper's ablations, from the records."""
+"""``carnet-bench reproduce`` of what takes counts and records alone: ablations, Fig. 7 and the claims."""
 
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.cli.output import log, print_json
+from bench.cli.progress import showing
 from bench.errors import UsageError
-
-STUDIES = ("table5", "fig8", "fig9", "fig10")
-"""What `print_study` takes; names alone, as ``--help`` must not import what judges them."""
 
 
 def refuse_options(name: str, **given: object) -> None:
@@ -16,8 +14,8 @@ def refuse_options(name: str, **given: object) -> None:
     for option, value in given.items():
         if value:
             raise UsageError(
-                f"{name} takes no --{option}: it is computed from accuracy records",
-                then="train its runs with carnet-bench ablate",
+                f"{name} takes no --{option}: it is computed from counts and records alone",
+                then="carnet-bench reproduce --help",
             )
 
 
@@ -35,3 +33,48 @@ def print_study(name: str, home: Path, *, as_json: bool) -> None:
         show_study(judged, Console())
     for path in written:
         log(f"wrote {path}")
+
+
+def print_claims(_: str, home: Path, *, as_json: bool) -> None:
+    """Judge the claims ledger, write its page and table, and print what does not hold."""
+    from bench.report.claims_page import show_claims, write_claims
+    from bench.reproduce.claims import judge_claims
+
+    with showing() as tell:
+        ledger = judge_claims(
+            home, progress=lambda claim, done, claims: tell("judging claims", done, claims, note=claim)
+        )
+    written = write_claims(ledger, home)
+    if as_json:
+        print_json(ledger.as_json())
+    else:
+        show_claims(ledger, Console())
+    for path in written:
+        log(f"wrote {path}")
+
+
+def print_parts(_: str, home: Path, *, as_json: bool) -> None:
+    """Count the bars of Fig. 7, write its page, table and figure, and print it."""
+    from bench.report.parts_report import show_parts, write_parts
+    from bench.reproduce.parameter_parts import as_json as document
+    from bench.reproduce.parameter_parts import count_parts
+
+    with showing() as tell:
+        parts = count_parts(
+            progress=lambda version, done, versions: tell("counting parameters", done, versions, note=version)
+        )
+    written = write_parts(parts, home)
+    if as_json:
+        print_json(document(parts))
+    else:
+        show_parts(parts, Console())
+    for path in written:
+        log(f"wrote {path}")
+
+
+FROM_RECORDS = {
+    **dict.fromkeys(("table5", "fig8", "fig9", "fig10"), print_study),
+    "fig7": print_parts,
+    "claims": print_claims,
+}
+"""What prints each; names alone, as ``--help`` must not import what judges them."""

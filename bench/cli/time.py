@@ -33,7 +33,7 @@ from bench.cli.options import (
     wanted_of,
 )
 from bench.cli.output import command_line, log_written, measurements, parity_lines, print_json
-from bench.cli.parsing import parse_duration, parse_size
+from bench.cli.parsing import parse_duration, parse_size, whole_number
 from bench.cli.progress import timing
 from bench.cli.time_end_to_end import EndToEnd, time_end_to_end
 from bench.errors import UsageError
@@ -70,13 +70,16 @@ def time_networks(
     deploy: Deploy = False,
     batch: Annotated[
         list[int] | None,
-        typer.Option("--batch", min=1, help="Images per call; repeat it for a sweep.  [default: 1]"),
+        typer.Option(
+            "--batch", **whole_number(1, 4096), help="Images per call; repeat it for a sweep.  [default: 1]"
+        ),
     ] = None,
     end_to_end: EndToEnd = None,
     threads: Threads = None,
     device: Device = "auto",
     samples: Annotated[
-        int, typer.Option("--samples", min=1, help="Samples per network; p99 needs 100.")
+        int,
+        typer.Option("--samples", **whole_number(1, 1_000_000), help="Samples per network; p99 needs 100."),
     ] = 100,
     budget: Budget = None,
     home: Home = Path(),

@@ -10,6 +10,7 @@ import typer
 
 from bench.cli.options import DataRoot, Device, Home, Json, Threads, TrainingPrecision, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_scores
+from bench.cli.parsing import number, whole_number
 from bench.cli.progress import watching
 
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
@@ -22,13 +23,15 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe key.")
     ] = None,
     lambda_: Annotated[
-        float | None, typer.Option("--lambda", help="Weight of SCLoss, Eq. 3 (scloss_weight).")
+        float | None,
+        typer.Option("--lambda", **number(0, 1_000_000), help="Weight of SCLoss, Eq. 3 (scloss_weight)."),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="A name of `models`, or FILE.py:FUNCTION.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed of weights, order and augmentation.")
+        int | None,
+        typer.Option("--seed", **whole_number(0, 2**63 - 1), help="Seed of weights, order and augmentation."),
     ] = None,
     precision: Annotated[
         TrainingPrecision | None, typer.Option("--precision", help="fp16 needs --device cuda.")
@@ -44,13 +47,19 @@ def train(
     weights_file: WeightsFile = None,
     device: Device = "auto",
     devices: Annotated[
-        int, typer.Option("--devices", min=1, help="Devices that share each batch, one process per device.")
+        int,
+        typer.Option(
+            "--devices", **whole_number(1, 64), help="Devices that share each batch, one process per device."
+        ),
     ] = 1,
     strategy: Annotated[
         Literal["auto", "ddp"], typer.Option("--strategy", help="auto is ddp for several devices.")
     ] = "auto",
     workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Data-loading processes (results do not depend on it).")
+        int,
+        typer.Option(
+            "--workers", **whole_number(0, 256), help="Data-loading processes (results do not depend on it)."
+        ),
     ] = 0,
     journal: Annotated[
         list[Journal] | None, typer.Option("--log", help="Also log there, next to TensorBoard's event file.")
@@ -77,10 +86,13 @@ def train(
     from bench.train.score import evaluate_run
     from bench.train.splits import open_split, scored_split
 
-    changes = recipes.parse_changes([*(setting or []), *(more or [])])
-    named = None if precision is None else PRECISIONS[precision]
-    flags = {"scloss_weight": lambda_, "model": model, "seed": seed, "precision": named}
-    changes.update({key: value for key, value in flags.items() if value is not None})
+    changes = recipes.parse_changes(
+        [*(setting or []), *(more or [])],
+        scloss_weight=lambda_,
+        model=model,
+        seed=seed,
+        precision=None if precision is None else PRECISIONS[precision],
+    )
     settings = Settings(
         home,
         data_root,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.clock.machine_state import CpuReading, foreign_share, read_cpu
-from bench.clock.protocol import Protocol, reasons_against
+from bench.clock.machine_state import CpuReading, foreign_share, own_cores, read_cpu
+from bench.clock.protocol import Protocol, reasons_against, reasons_against_cores
 from bench.clock.statistics import Summary, quantile, summarise
 
 Call = Callable[[], None]
@@ -77,6 +77,7 @@ def time_models(
     prepare: Callable[[str], None] = lambda name: None,
     clock: Clock = time.perf_counter_ns,
     counters: Counters = read_cpu,
+    cores: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Samples]:
     """Time several calls against each other: warm-up, then rounds A B C A B C, then a verdict on each.
@@ -88,6 +89,7 @@ def time_models(
         prepare: Called with the name before each sample and outside its time, e.g. to make a fresh input.
         clock: Monotonic nanoseconds.
         counters: Reads the system's CPU counters.
+        cores: Number of cores that this process may keep busy; None for any.
         progress: Called between samples with the stage and the share done, 0 to 1.
 
     Returns:
@@ -99,7 +101,7 @@ def time_models(
     if not calls:
         raise ValueError("nothing to time: give at least one call")
     shown = progress or (lambda stage, share: None)
-    run = _Run(calls, synchronise, protocol or Protocol(), prepare, clock, counters, shown)
+    run = _Run(calls, synchronise, protocol or Protocol(), prepare, clock, counters, cores, shown)
     with _no_garbage_collection():
         warm = run.warm_up()
         attempts = run.attempt_until_valid()
@@ -123,6 +125,7 @@ class _Run:
     prepare: Callable[[str], None]
     clock: Clock
     counters: Counters
+    cores: int | None
     progress: Progress
 
     def __post_init__(self) -> None:
@@ -198,9 +201,11 @@ class _Run:
             now_s = round_end_s
             used = now_s / self.protocol.budget_s if self.protocol.budget_s > 0 else 1.0
             self.report(stage, max(rounds / self.protocol.samples, used))
-        share = foreign_share(before, self.counters())
+        after = self.counters()
+        share = foreign_share(before, after)
+        reasons = reasons_against_cores(own_cores(before, after), self.cores, self.protocol)
         return {
-            name: Attempt(tuple(times), share, reasons_against(times, share, self.protocol))
+            name: Attempt(tuple(times), share, (*reasons_against(times, share, self.protocol), *reasons))
             for name, times in times_ms.items()
         }
 

@@ -64,6 +64,12 @@ def foreign_share(before: CpuReading, after: CpuReading) -> float | None:
     return max(0.0, busy_s - own_s) / (wall_s * after.cores)
 
 
+def own_cores(before: CpuReading, after: CpuReading) -> float | None:
+    """Return how many cores this process kept busy between two readings; None when no time passed."""
+    wall_s = after.wall_s - before.wall_s
+    return (after.own_s - before.own_s) / wall_s if wall_s > 0 else None
+
+
 def cpu_mhz() -> float | None:
     """Return the clock of the cores as the system reports it now, MHz; None where it does not."""
     try:

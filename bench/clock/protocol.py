@@ -28,6 +28,7 @@ class Protocol:
             once warm.
         drift, spread, foreign: Most that a valid measurement may show: drift of the median from the first
             third to the last, interquartile range over median, share of the cores that other processes took.
+        spare_cores: Cores that this process may keep busy beyond its threads: Python's own work beside them.
         attempts: Most attempts at a set of models that are all valid.
     """
 
@@ -41,6 +42,7 @@ class Protocol:
     drift: float = 0.05
     spread: float = 0.10
     foreign: float = 0.25
+    spare_cores: float = 0.25
     attempts: int = 3
 
 
@@ -78,3 +80,19 @@ def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Pro
             f"other processes took {share:.0%} of the cores during the samples, allowed {allowed.foreign:.0%}"
         )
     return tuple(found)
+
+
+def reasons_against_cores(busy: float | None, cores: int | None, allowed: Protocol) -> tuple[str, ...]:
+    """Say that the process had more threads at work than the samples are recorded with, if so.
+
+    Args:
+        busy: Cores that the process kept busy; None when it is not known.
+        cores: Threads that it was told to use; None for any number.
+        allowed: The limits.
+    """
+    if busy is None or cores is None or busy <= cores + allowed.spare_cores:
+        return ()
+    return (
+        f"this process kept {busy:.1f} cores busy with {cores} threads: something that was timed runs "
+        "threads of its own",
+    )

@@ -14,6 +14,8 @@ from bench.cost.count import params
 from bench.cost.counters import CounterFailed, flop_counter_macs
 from bench.cost.meta import build_on_meta
 from bench.errors import BenchError
+from bench.own.guard import user_code
+from bench.torch_settings import settings_kept
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,23 @@ def brief(method: Method) -> Brief:
     One counter is asked where ``count_costs`` wants two that agree: they do for every method of the registry
     (tested), and the list takes half the time.
     """
+    with settings_kept([]):
+        return _brief(method)
+
+
+def _brief(method: Method) -> Brief:
     try:
         network, _ = build_on_meta(method, method.num_classes)
     except BenchError as error:
         return Brief(None, None, str(error))
     params_m = params([network]) / 1e6
     try:
-        with _NoBatchNorm():
+        with user_code("counting", method), _NoBatchNorm():
             macs = flop_counter_macs(network, (torch.empty(1, 3, *method.size_hw, device="meta"),)).total()
     # a user's network may raise anything
     except Exception as error:
-        said = str(error) if isinstance(error, CounterFailed) else f"{type(error).__name__}: {error}"
+        known = isinstance(error, CounterFailed | BenchError)
+        said = str(error) if known else f"{type(error).__name__}: {error}"
         height, width = method.size_hw
         return Brief(params_m, None, f"{method.name}: not counted at {height}x{width}, {said}")
     return Brief(params_m, macs / 1e9)

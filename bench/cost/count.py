@@ -28,7 +28,9 @@ from bench.cost.counters import (
     thop2019_ops,
 )
 from bench.cost.meta import build_on_meta
-from bench.errors import NotMeasured, RefusedInput, unknown
+from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
+from bench.own.guard import user_code
+from bench.torch_settings import settings_kept
 
 NAMED_ABOVE = 0.005
 """Two MAC counters that differ by more than this share have the operation named in a note."""
@@ -62,12 +64,15 @@ def count_costs(
         method.sizes.require(size_hw)
     except ValueError as error:
         raise RefusedInput(f"{method.name}: {error}") from error
-    model, notes = build_on_meta(method, num_classes)
+    changes: list[str] = []
+    with settings_kept(changes, nested=True):
+        model, notes = build_on_meta(method, num_classes)
     image = torch.empty(1, 3, *size_hw, device="meta")
     try:
-        total = _count([(model, (image,))], [model], which, calls_as(model), notes)
-        cut = _components(model, image, which, total, notes) if components else {}
-    except NotMeasured:
+        with user_code("counting", method), settings_kept(changes, nested=True):
+            total = _count([(model, (image,))], [model], which, calls_as(model), notes)
+            cut = _components(model, image, which, total, notes) if components else {}
+    except BenchError:
         raise
     except Exception as error:
         raise NotMeasured(
@@ -76,6 +81,9 @@ def count_costs(
             then="see whether the network accepts this size, and a batch of one image",
         ) from error
     notes.extend(_remarks(model, total))
+    if changes:
+        changed = ", ".join(dict.fromkeys(changes))
+        notes.append(f"it changed torch's settings, which were put back: {changed}")
     if components and total.gmacs is not None:
         notes.extend(_curve(method, num_classes, size_hw))
     return Costs(

@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from baselines.method import Method
-from bench.errors import RefusedInput
+from bench.errors import BenchError, RefusedInput
+from bench.own.guard import user_code
 
 
 @contextlib.contextmanager
@@ -57,7 +58,10 @@ def build_checked(method: Method, num_classes: int) -> nn.Module:
         RefusedInput: The builder fails, or does not return a module.
     """
     try:
-        model: Any = method.build(num_classes)
+        with user_code("its builder", method):
+            model: Any = method.build(num_classes)
+    except BenchError:
+        raise
     except Exception as error:
         raise RefusedInput(
             f"{method.name}: its builder failed for num_classes={num_classes}: "

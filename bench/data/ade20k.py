@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.data.dataset import IGNORE
 from bench.data.entry import Entry
 from bench.data.fetch import Source
-from bench.data.folder import Pair, PairFolder, ending, matched, missing_split, relative_to
+from bench.data.folder import Pair, PairFolder, ending, files_ending, matched, missing_split, relative_to
 from bench.data.palette import bit_colours
 from bench.errors import unknown
 
@@ -100,10 +100,10 @@ SOURCES = (
     ),
 )
 _WANTED = re.compile(
-    r"(?:images/(?:training|validation)/ADE_(?:train|val)_\d{8}\.jpg"
-    r"|annotations/(?:training|validation)/ADE_(?:train|val)_\d{8}\.png)"
+    r"(?:images/(?:training|validation)/ADE_(?:train|val)_\d{8}(?i:\.jpg)"
+    r"|annotations/(?:training|validation)/ADE_(?:train|val)_\d{8}(?i:\.png))"
 )
-_TEST_IMAGE = re.compile(r"testing/ADE_test_\d{8}\.jpg")
+_TEST_IMAGE = re.compile(r"testing/ADE_test_\d{8}(?i:\.jpg)")
 
 
 class ADE20K(PairFolder):
@@ -130,16 +130,15 @@ class ADE20K(PairFolder):
         if split not in SPLIT_SIZES:
             raise unknown("ade20k split", split, list(SPLIT_SIZES))
         folder = root / "images" / _FOLDERS[split]
-        images = {path.stem: path for path in folder.glob("*.jpg")}
+        images = files_ending(folder, ".jpg")
         if not images:
-            have = [
-                name for name, inside in _FOLDERS.items() if any((root / "images" / inside).glob("*.jpg"))
-            ]
+            folders = {name: root / "images" / inside for name, inside in _FOLDERS.items()}
+            have = [name for name, inside in folders.items() if files_ending(inside, ".jpg")]
             raise missing_split(root, folder, split, have, HOW_TO_GET)
         if split == "test":
             pairs = [Pair(relative_to(root, images[key]), None) for key in sorted(images)]
         else:
-            labels = {path.stem: path for path in (root / "annotations" / _FOLDERS[split]).glob("*.png")}
+            labels = files_ending(root / "annotations" / _FOLDERS[split], ".png")
             pairs = matched(root, images, labels, f"ade20k {split}", HOW_TO_GET)
         super().__init__(split, root, pairs, STORED_IDS)
 

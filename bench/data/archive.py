@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
@@ -26,10 +27,12 @@ _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     OSError,
     NotImplementedError,
     RuntimeError,
+    MemoryError,  # a compression may ask for a dictionary of gigabytes
 )
 _THEN = "nothing was written; re-download the archive"
 
@@ -92,7 +95,7 @@ def plan(
                     f"expected at most {MOST_MEMBERS} files and {limit_bytes} bytes",
                     _THEN,
                 )
-            target = place(name)
+            target = place(name.replace("\\", "/"))  # as some programs of Windows write paths
             if target is None:
                 left_out += 1
                 continue
@@ -176,6 +179,8 @@ def _listed(archive: Path) -> Iterator[tuple[str, int, int | None, str]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():
+                if not info.filename:
+                    raise RefusedInput(f"{archive}: a file without a name", _THEN)
                 # orig_filename, because zipfile cuts the name at a zero byte
                 if not info.is_dir():
                     yield info.orig_filename, info.file_size, info.CRC, _bad_zip(info)

@@ -63,8 +63,8 @@ _JPEG_MANIFESTS = (  # train, val and test of the copy that the published record
     "5fb98822b464080006f65ca8512e09c2794e75339784838f3aaaa3adca9a5c08",
     "eb56b5b83cb9b853f044f68eadb23f263db217b2691133ef9a0a94139eadecd5",
 )
-_WANTED = re.compile(r"(?:(?:train|val|test)(?:annot)?/\w+\.(?:png|jpg)|(?:train|val|test)\.txt)")
-_SUFFIXES = (".png", ".jpg", ".jpeg")
+_WANTED = re.compile(r"(?:(?:train|val|test)(?:annot)?/\w+\.(?i:png|jpe?g)|(?:train|val|test)\.txt)")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 
 
 class CamVid(PairFolder):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench.data import camvid
 from bench.data.dataset import IGNORE
 from bench.data.entry import Entry
-from bench.data.folder import PairFolder, ending, matched, missing_split
+from bench.data.folder import PairFolder, ending, files_ending, matched, missing_split
 from bench.data.images import read_colour_label
 from bench.errors import RefusedInput, unknown
 
@@ -71,8 +71,8 @@ HOW_TO_GET = (
     "Cambridge (mi.eng.cam.ac.uk, VideoRec/CamVid), then carnet-bench data prepare camvid-full on both"
 )
 IMAGES, LABELS = "701_StillsRaw_full", "LabeledApproved_full"
-_IMAGE = re.compile(r"(?:0001TP|0006R0|0016E5|Seq05VD)_f?\d+\.png")
-_LABEL = re.compile(r"(?:0001TP|0006R0|0016E5|Seq05VD)_f?\d+_L\.png")
+_IMAGE = re.compile(r"(?:0001TP|0006R0|0016E5|Seq05VD)_f?\d+(?i:\.png)")
+_LABEL = re.compile(r"(?:0001TP|0006R0|0016E5|Seq05VD)_f?\d+_L(?i:\.png)")
 _FRAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)")
 
 
@@ -101,8 +101,9 @@ class CamVidFull(PairFolder):
         if not self._in_colour and (root / f"{split}.txt").is_file():
             super().__init__(split, root, camvid.CamVid(split, root).pairs, camvid.TRAIN_IDS)
             return
-        images = {path.stem: path for path in (root / IMAGES).glob("*.png")}
-        labels = {path.stem.removesuffix("_L"): path for path in (root / LABELS).glob("*.png")}
+        images = files_ending(root / IMAGES, ".png")
+        found = files_ending(root / LABELS, ".png")
+        labels = {name.removesuffix("_L"): path for name, path in found.items()}
         have = sorted({split_of(name) for name in images})
         if split not in have:
             raise missing_split(root, root / IMAGES, split, have, HOW_TO_GET)

@@ -109,8 +109,12 @@ def places(name: str, home: Path | None = None) -> list[Path]:
 
 
 def find(name: str, home: Path | None = None) -> Path | None:
-    """Return the first of the data set's ``places`` that is a folder, or None."""
-    return next((place for place in places(name, home) if place.is_dir()), None)
+    """Return the first of the data set's ``places`` that is a folder, or None.
+
+    Raises:
+        RefusedInput: A place cannot be looked at.
+    """
+    return next((place for place in places(name, home) if _is_folder(place)), None)
 
 
 def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> Path:
@@ -120,9 +124,10 @@ def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> 
         RefusedInput: It is in none of the places, which are listed with how to get it.
     """
     if root is not None:
-        if not root.is_dir():
+        if not _is_folder(root):
             raise RefusedInput(f"{root}: no such folder, given as the root of {name}", entry(name).how_to_get)
-        return root
+        # NAME_sample is recognised by its name, which "." has not
+        return root if root.name not in {"", ".."} else root.resolve()
     found = find(name, home)
     if found is None:
         looked = ", ".join(str(place) for place in places(name, home))
@@ -131,6 +136,13 @@ def locate(name: str, root: Path | None = None, *, home: Path | None = None) -> 
             f"{name}: no such folder; looked for {looked} ({variable})", entry(name).how_to_get
         )
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise RefusedInput(f"{path}: cannot read ({error.strerror})") from error
 
 
 def _open_scenes(split: str, root: Path | None, options: Mapping[str, Any]) -> SegmentationData:
@@ -142,4 +154,13 @@ def _open_scenes(split: str, root: Path | None, options: Mapping[str, Any]) -> S
     for option in options:
         if option not in allowed:
             raise unknown("scenes option", option, list(allowed))
+    size = options.get("size_hw") or [1, 1]
+    numbers = [
+        options.get("count") or 1,
+        options.get("seed") or 0,
+        *(size if isinstance(size, list | tuple) else "x"),
+    ]
+    if len(numbers) != 4 or any(type(number) is not int for number in numbers):
+        found = ", ".join(f"{option} = {value!r:.80}" for option, value in options.items())
+        raise UsageError(f"scenes: {found}; expected whole numbers, of size_hw two")
     return Scenes(split, **options)

@@ -20,12 +20,12 @@ from bench.data.dataset import (
     manifest_digest,
     sample_name,
 )
-from bench.data.folder import PairFolder
+from bench.data.folder import COMPANION, PairFolder, entries
 from bench.data.images import exif_orientation
 from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.data.dataset import SegmentationData
 
@@ -52,6 +52,7 @@ def check_data(
     """
     report = CheckReport(name, {})
     digests: dict[str, dict[str, str]] = {}
+    folders: list[PairFolder] = []
     for split, open_split in openers.items():
         try:
             data = open_split()
@@ -66,6 +67,8 @@ def check_data(
             getattr(data, "stored_ids", None) or stored_ids, data.classes, published.stored_names or {}
         )
         report.notes += [f"{name} {split}: {note}" for note in data_notes(data)]
+        if isinstance(data, PairFolder):
+            folders.append(data)
         part = report.splits[split] = _check_split(data, report, seen)
         wanted = published.counts.get(split) if published.counts else None
         if wanted is not None and wanted != len(data):
@@ -80,6 +83,7 @@ def check_data(
             report.problems.append(f"{name} {split}: no manifest ({error})")
         if split in digests and files_digest(data) == published.manifests.get(split):
             report.notes.append(f"{name} {split}: the files are those published, byte for byte")
+    report.notes += _left_out(name, folders)
     if not report.splits and not report.problems:
         report.problems.append(f"{name}: the folder holds no split at all")
     report.problems += _shared_between_splits(digests)
@@ -110,6 +114,11 @@ def _check_split(
             sizes[f"{height}x{width}"] += 1
             if turned := _turned(data, index):
                 (whole.problems if _keeps_sides(data, index) else whole.notes).append(f"{where}{turned}")
+            if (orientation := _label_orientation(data, index)) != 1:
+                problems.append(
+                    f"{where}: its label has an EXIF or XMP orientation {orientation}, but ids are read "
+                    "as stored; remove the tag"
+                )
         if seen is not None:
             seen(data.split, index + 1, len(data))
     report.sizes = dict(sizes)
@@ -144,6 +153,13 @@ def _orientation(data: SegmentationData, index: int) -> int:
         return 1  # the file's fault is reported already
 
 
+def _label_orientation(data: SegmentationData, index: int) -> int:
+    if not isinstance(data, PairFolder):
+        return 1
+    label = data.pairs[index].label
+    return 1 if label is None else exif_orientation(data.root / label)  # it was read a moment ago
+
+
 def _turned(data: SegmentationData, index: int) -> str:
     orientation = _orientation(data, index)
     return (
@@ -158,6 +174,22 @@ def _keeps_sides(data: SegmentationData, index: int) -> bool:
     drawn on the upright image.
     """
     return _orientation(data, index) <= 4
+
+
+def _left_out(name: str, splits: Sequence[PairFolder]) -> list[str]:
+    """Return a note for each kind of file that lies beside those read and is of no split."""
+    read = {data.root / file for data in splits for pair in data.pairs for file in pair if file is not None}
+    known = tuple(ending for data in splits for ending in data.beside)
+    kinds: dict[str, list[str]] = {}
+    for folder in sorted({path.parent for path in read}):
+        for path in entries(folder):
+            if path in read or path.is_dir() or path.name.endswith(known or ("/",)):
+                continue
+            kind = "companions of macOS" if path.name.startswith(COMPANION) else path.suffix or "other"
+            kinds.setdefault(kind, []).append(f"{folder.name}/{path.name}")
+    return [
+        f"{name}: {len(files)} files are not read ({kind}), first {files[0]}" for kind, files in kinds.items()
+    ]
 
 
 def _exchanged(where: str, data: SegmentationData) -> list[str]:

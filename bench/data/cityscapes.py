@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.data.dataset import IGNORE
 from bench.data.entry import Entry
-from bench.data.folder import Pair, PairFolder, ending, matched, missing_split, relative_to
+from bench.data.folder import Pair, PairFolder, ending, files_ending, matched, missing_split, relative_to
 from bench.errors import RefusedInput, unknown
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ HOW_TO_GET = (
 )
 IMAGE_END, LABEL_END = "_leftImg8bit.png", "_gtFine_labelIds.png"
 _WANTED = re.compile(
-    r"(?:leftImg8bit/(?:train|val|test)/[a-z-]+/[a-z-]+_\d{6}_\d{6}_leftImg8bit\.png"
-    r"|gtFine/(?:train|val)/[a-z-]+/[a-z-]+_\d{6}_\d{6}_gtFine_labelIds\.png)"
+    r"(?:leftImg8bit/(?:train|val|test)/[a-z-]+/[a-z-]+_\d{6}_\d{6}_leftImg8bit(?i:\.png)"
+    r"|gtFine/(?:train|val)/[a-z-]+/[a-z-]+_\d{6}_\d{6}_gtFine_labelIds(?i:\.png))"
 )
 _PROBED = 5  # labels looked at when a split is opened
 _TRAIN_IDS_MESSAGE = (
@@ -113,6 +113,13 @@ class Cityscapes(PairFolder):
     name = "cityscapes"
     classes = CLASSES
     palette = PALETTE
+    beside = (
+        "_color.png",
+        "_instanceIds.png",
+        "_instanceTrainIds.png",
+        "_labelTrainIds.png",
+        "_polygons.json",
+    )
     why_unlabelled = (
         "the test labels are kept by the benchmark's server, the files in gtFine/test are dummies"
     )
@@ -121,16 +128,15 @@ class Cityscapes(PairFolder):
         if split not in SPLIT_SIZES:
             raise unknown("cityscapes split", split, list(SPLIT_SIZES))
         folder = root / "leftImg8bit" / split
-        images = {_frame(path, IMAGE_END): path for path in folder.glob(f"*/*{IMAGE_END}")}
+        images = files_ending(folder, IMAGE_END, depth=2)
         if not images:
-            have = [name for name in SPLIT_SIZES if any((root / "leftImg8bit" / name).glob("*/*.png"))]
+            folders = {name: root / "leftImg8bit" / name for name in SPLIT_SIZES}
+            have = [name for name, inside in folders.items() if files_ending(inside, ".png", depth=2)]
             raise missing_split(root, folder, split, have, HOW_TO_GET)
         if split == "test":
             pairs = [Pair(relative_to(root, images[key]), None) for key in sorted(images)]
         else:
-            labels = {
-                _frame(path, LABEL_END): path for path in (root / "gtFine" / split).glob(f"*/*{LABEL_END}")
-            }
+            labels = files_ending(root / "gtFine" / split, LABEL_END, depth=2)
             pairs = matched(root, images, labels, f"cityscapes {split}", HOW_TO_GET)
         super().__init__(split, root, pairs, STORED_IDS)
         if train_ids_suspected(self.probe_ids(_PROBED)):
@@ -138,7 +144,7 @@ class Cityscapes(PairFolder):
 
     def sample_name(self, index: int) -> str:
         """Return ``CITY_SEQUENCE_FRAME``, e.g. ``aachen_000000_000019``."""
-        return Path(self.pairs[index].image).name.removesuffix(IMAGE_END)
+        return Path(self.pairs[index].image).name[: -len(IMAGE_END)]
 
     def check_stored(self, stored: UInt8[Tensor, "h w"], path: Path) -> None:
         """Name a file of trainIds as such; no file of label ids holds a 255."""
@@ -152,16 +158,13 @@ def train_ids_suspected(histogram: Integer[Tensor, "stored=256"]) -> bool:
     Meant for several labels together, or for one that holds a 255, which no file of label ids does.
     """
     present = set(histogram.nonzero().flatten().tolist())
-    return bool(present) and present <= {*range(19), IGNORE}
+    # of 0..6 alone are the dummies in place of a test split's labels: as label ids none of them is a class
+    return present <= {*range(19), IGNORE} and not present <= set(range(7))
 
 
 def place(member: str) -> str | None:
     """Return where a file of the two archives belongs below the set's folder; None for one not needed."""
     return ending(_WANTED, member)
-
-
-def _frame(path: Path, end: str) -> str:
-    return f"{path.parent.name}/{path.name.removesuffix(end)}"
 
 
 def _train_ids(where: str) -> RefusedInput:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+COMPANION = "._"
+"""How the names begin under which macOS keeps what other disks cannot hold of a file."""
+
+
 class Pair(NamedTuple):
     """Paths of an image and its label, relative to the set's folder, with forward slashes."""
 
@@ -39,6 +43,7 @@ class PairFolder:
     Attributes:
         notes: What a reader of any number made with this data must know.
         why_unlabelled: Why a split without labels has none.
+        beside: Endings of published files that are not read and need no mention.
         tally: Pixels read so far by stored id, where somebody counts: None does not count.
     """
 
@@ -48,6 +53,7 @@ class PairFolder:
     synthetic = False
     notes: tuple[str, ...] = ()
     why_unlabelled = "its labels are not public"
+    beside: tuple[str, ...] = ()
     tally: Int64[Tensor, "stored=256"] | None = None
 
     def __init__(
@@ -78,7 +84,7 @@ class PairFolder:
 
     def read_image(self, index: int) -> UInt8[Tensor, "3 h w"]:
         """Return the image at ``index``, upright."""
-        return read_image(self.image_path(index))
+        return read_image(self.image_path(index), most_bits=8)
 
     def read(self, index: int) -> Sample:
         """Return the sample at ``index``.
@@ -151,6 +157,46 @@ class PairFolder:
         return present
 
 
+def files_ending(folder: Path, end: str, *, depth: int = 1) -> dict[str, Path]:
+    """Return the files whose names end so, in any case, by their path below the folder less this ending.
+
+    Companion files of macOS (``._NAME``) are left out: they hold no picture. A missing folder holds nothing.
+
+    Args:
+        folder: Where they lie.
+        end: Of their names, e.g. ``.jpg``.
+        depth: 1 for the files of the folder itself, 2 for those of the folders in it.
+
+    Raises:
+        RefusedInput: A folder cannot be read, or two files differ by the case of their endings only.
+    """
+    found: dict[str, Path] = {}
+    for path in entries(folder):
+        if depth > 1:
+            if path.is_dir():
+                inside = files_ending(path, end, depth=depth - 1)
+                found |= {f"{path.name}/{name}": file for name, file in inside.items()}
+        elif path.name.lower().endswith(end.lower()) and not path.name.startswith(COMPANION):
+            other = found.setdefault(path.name[: -len(end)], path)
+            if other is not path:
+                raise RefusedInput(f"{path}: {other.name} has the same name but for its case, expected one")
+    return found
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted by name; nothing where there is no such folder.
+
+    Raises:
+        RefusedInput: It cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RefusedInput(f"{folder}: cannot read ({error.strerror})") from error
+
+
 def ending(pattern: re.Pattern[str], member: str) -> str | None:
     """Return the end of an archive member's name, whole folders of it, that the pattern describes."""
     parts = member.split("/")
@@ -161,7 +207,12 @@ def ending(pattern: re.Pattern[str], member: str) -> str | None:
 def missing_split(root: Path, folder: Path, split: str, have: Sequence[str], then: str) -> MissingSplit:
     """Build the error for a split that is not there; it names the folder and what is."""
     listed = ", ".join(have) if have else "no split"
-    return MissingSplit(f"{folder}: not there, so {root.name} has no {split} split; it has {listed}", then)
+    if folder.is_dir():
+        there = ", ".join(path.name for path in entries(folder)[:3]) or "nothing"
+        found = f"{folder}: no image as expected in it (it holds {there})"
+    else:
+        found = f"{folder}: not there"
+    return MissingSplit(f"{found}, so {root.name} has no {split} split; it has {listed}", then)
 
 
 def relative_to(root: Path, path: Path) -> str:

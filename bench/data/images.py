@@ -6,7 +6,8 @@ import io
 import struct
 import warnings
 import zlib
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from bench.data.dataset import IGNORE
 from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from jaxtyping import Integer, UInt8
@@ -54,16 +55,25 @@ def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
     return table
 
 
-def read_image(path: Path) -> UInt8[Tensor, "3 h w"]:
-    """Read an RGB or grey PNG or JPEG file, turned as its EXIF orientation says.
+def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
+    """Read an RGB or grey PNG or JPEG file, turned as its EXIF or XMP orientation says.
+
+    Args:
+        path: The file.
+        most_bits: Bits per channel that are not refused. Of 16-bit colour the lower 8 bits are cut off, so
+            an image of 12-bit values in 16 bits is nearly black.
 
     Raises:
-        RefusedInput: Missing, truncated, damaged, another format, above the pixel limit, or another mode than
-            RGB or grey.
+        RefusedInput: Missing, truncated, damaged, another format, above the pixel limit, another mode than
+            RGB or grey, or more bits than allowed.
     """
-    picture, _ = _decode(path, ("PNG", "JPEG"))
+    picture, content, orientation = _decode(path, ("PNG", "JPEG"))
     if picture.mode not in _IMAGE_MODES:
         raise RefusedInput(f"{path}: image mode {picture.mode}, expected 8-bit RGB and grey", then=_THEN)
+    if picture.format == "PNG" and _bits(content) > most_bits:
+        raise RefusedInput(f"{path}: {_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
+    if orientation != 1:
+        picture = ImageOps.exif_transpose(picture)
     return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
@@ -82,7 +92,7 @@ def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int)
 
 
 def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
-    """Read a PNG of class ids, as stored: never through its palette, not mapped to train ids.
+    """Read a PNG of class ids, as stored: never through its palette, never turned, not mapped to train ids.
 
     Args:
         path: The file; only its name is used where ``content``, its bytes, is at hand already.
@@ -90,30 +100,38 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     Raises:
         RefusedInput: As for an image; and any mode but L and P, any other format (JPEG invents ids).
     """
-    picture, content = _decode(path, ("PNG",), content)
+    picture, content, _ = _decode(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
         raise RefusedInput(
             f"{path}: label mode {picture.mode}, expected L and P (8-bit ids, one channel)", then=_THEN
         )
-    bits = content[24]  # of the PNG header; Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
-    if picture.mode == "L" and bits != 8:
-        raise RefusedInput(f"{path}: grey label of {bits} bits, expected 8", then=_THEN)
+    # Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
+    if picture.mode == "L" and _bits(content) != 8:
+        raise RefusedInput(f"{path}: grey label of {_bits(content)} bits, expected 8", then=_THEN)
     return torch.from_numpy(np.array(picture))
 
 
 def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
-    """Read a PNG whose colours are classes, and map them to train ids.
+    """Read a PNG whose colours are classes, as stored: never turned; and map them to train ids.
 
     Args:
         path: RGB or palette PNG.
         colours: {(red, green, blue): train id or ``IGNORE``}.
 
     Raises:
-        RefusedInput: As for an image; and any colour that is not in the table.
+        RefusedInput: As for an image; any colour that is not in the table, and an index beyond the palette.
     """
-    picture, _ = _decode(path, ("PNG",))
+    picture, content, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
         raise RefusedInput(f"{path}: colour label mode {picture.mode}, expected RGB and palette", then=_THEN)
+    if _bits(content) > 8:
+        raise RefusedInput(f"{path}: {_bits(content)}-bit colour label, expected 8-bit", then=_THEN)
+    if picture.mode == "P":
+        entries, largest = len(picture.getpalette() or ()) // 3, int(np.array(picture).max())
+        if largest >= entries:  # Pillow shows it as black, which may be a class
+            raise RefusedInput(
+                f"{path}: palette index {largest}, its palette has {entries} colours", then=_THEN
+            )
     pixels = np.array(picture.convert("RGB")).astype(np.int32)
     packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
     table = dict(
@@ -133,16 +151,13 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
 
 
 def exif_orientation(path: Path) -> int:
-    """Return the EXIF orientation of an image, 1 (upright) where it has none.
+    """Return the orientation (1..8) of an image by its EXIF or XMP, 1 (upright) where it has none.
 
     Raises:
-        RefusedInput: The file cannot be opened as an image.
+        RefusedInput: The file cannot be opened as an image, or is above the pixel limit.
     """
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
-            return int(picture.getexif().get(_ORIENTATION, 1))
-    except _DAMAGE as error:
-        raise RefusedInput(f"{path}: not a PNG or JPEG file ({error})", then=_THEN) from error
+    with _refusing(path, ("PNG", "JPEG")), path.open("rb") as stream:
+        return _orientation(_open(path, stream, ("PNG", "JPEG")))
 
 
 def map_ids(
@@ -183,45 +198,54 @@ def require_equal_size(
         )
 
 
-def _decode(path: Path, formats: tuple[str, ...], content: bytes | None = None) -> tuple[Image.Image, bytes]:
-    """Decode the whole file; the picture is upright and the bytes are those it was decoded from."""
+def _decode(
+    path: Path, formats: tuple[str, ...], content: bytes | None = None
+) -> tuple[Image.Image, bytes, int]:
+    """Decode the whole file; return the picture as stored, its bytes and its orientation."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RefusedInput(
             f"{path}: not read, some library switched on Pillow's LOAD_TRUNCATED_IMAGES, "
             "which fills damaged images with grey",
             then="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
         )
-    try:
+    with _refusing(path, formats):
         content = path.read_bytes() if content is None else content
-    except OSError as error:
-        raise RefusedInput(f"{path}: cannot read ({error.strerror or error})", then=_THEN) from error
+        picture = _open(path, io.BytesIO(content), formats)
+        if picture.format == "PNG":
+            picture.verify()  # the checksums, which decoding alone does not look at
+            picture = _open(path, io.BytesIO(content), formats)
+        if picture.format == "PNG" and getattr(picture, "n_frames", 1) != 1:
+            raise RefusedInput(f"{path}: animated PNG, expected one picture", then=_THEN)
+        picture.load()
+        return picture, content, _orientation(picture)
+
+
+@contextmanager
+def _refusing(path: Path, formats: tuple[str, ...]) -> Iterator[None]:
+    """Turn whatever Pillow or the system raises on a file into a refusal that names the cause."""
     wanted = " or ".join(formats)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of a bomb where we refuse
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = _open(path, content, formats)
-            if picture.format == "PNG":
-                picture.verify()  # the checksums, which decoding alone does not look at
-                picture = _open(path, content, formats)
-            if picture.format == "PNG" and getattr(picture, "n_frames", 1) != 1:
-                raise RefusedInput(f"{path}: animated PNG, expected one picture", then=_THEN)
-            picture.load()
-            return ImageOps.exif_transpose(picture), content
+            # Pillow warns of a bomb where we refuse, and of an EXIF without an end
+            warnings.simplefilter("ignore")
+            yield
     except Image.DecompressionBombError as error:
-        raise RefusedInput(f"{path}: {error}; expected at most {PIXEL_LIMIT} pixels", then=_THEN) from error
+        size = str(error).partition(" exceeds")[0]  # the limit named behind it is Pillow's, not this one
+        raise RefusedInput(f"{path}: {size}, expected at most {PIXEL_LIMIT} pixels", then=_THEN) from error
     except UnidentifiedImageError as error:
-        raise RefusedInput(
-            f"{path}: not a {wanted} file ({len(content)} bytes), expected {wanted}", then=_THEN
-        ) from error
+        size = f" ({path.stat().st_size} bytes)" if path.is_file() else ""
+        raise RefusedInput(f"{path}: not a {wanted} file{size}, expected {wanted}", then=_THEN) from error
     except _DAMAGE as error:
-        raise RefusedInput(
-            f"{path}: truncated or damaged {wanted} file of {len(content)} bytes ({error})", then=_THEN
-        ) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise RefusedInput(f"{path}: cannot read ({error.strerror})", then=_THEN) from error
+        if "MAX_TEXT" in str(error):
+            what = "a text or colour profile in it unpacks to more than 1 MiB"
+            raise RefusedInput(f"{path}: {what}, expected none or a smaller one", then=_THEN) from error
+        raise RefusedInput(f"{path}: truncated or damaged {wanted} file ({error})", then=_THEN) from error
 
 
-def _open(path: Path, content: bytes, formats: tuple[str, ...]) -> Any:
-    picture = Image.open(io.BytesIO(content), formats=formats)
+def _open(path: Path, content: IO[bytes], formats: tuple[str, ...]) -> Any:
+    picture = Image.open(content, formats=formats)
     if picture.width * picture.height > PIXEL_LIMIT:
         raise RefusedInput(
             f"{path}: {picture.width}x{picture.height} (width x height) is "
@@ -229,6 +253,22 @@ def _open(path: Path, content: bytes, formats: tuple[str, ...]) -> Any:
             then=_THEN,
         )
     return picture
+
+
+def _orientation(picture: Any) -> int:
+    """Return 2..8 where a picture is to be turned, as Pillow turns it; else 1, for 0 and other values too."""
+    if picture.format == "PNG":
+        picture.load()  # the tag may stand behind the pixels
+    try:
+        found = picture.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:  # of a tag that no program can read none turns by
+        return 1
+    return int(found) if found in range(2, 9) else 1
+
+
+def _bits(content: bytes) -> int:
+    """Return the bit depth in a PNG's header; 0 where the header is not in its place."""
+    return content[24] if content[12:16] == b"IHDR" else 0
 
 
 def _allowed(table: UInt8[Tensor, "stored=256"], num_classes: int) -> str:

@@ -58,6 +58,20 @@ def steps_per_epoch(count: int, batch: int, drop_last: bool = True) -> int:
     return count // batch if drop_last else -(-count // batch)
 
 
+def require_batch(data: SegmentationData, images: int) -> None:
+    """Refuse to train on fewer images than one step takes.
+
+    Raises:
+        RefusedInput: Both numbers are named.
+    """
+    if len(data) < images:
+        raise RefusedInput(
+            f"{data.name} {data.split}: {len(data)} samples, batch {images}; "
+            "expected at least one whole batch",
+            then=f"set batch (times accumulate) to at most {len(data)}",
+        )
+
+
 def epoch_batches(
     data: SegmentationData,
     transform: Transform,
@@ -97,12 +111,7 @@ def epoch_batches(
     rank, ranks = part
     if not 0 <= rank < ranks or batch % ranks:
         raise UsageError(f"a batch of {batch} for rank {rank} of {ranks}, expected equal shares")
-    if len(data) < batch:
-        raise RefusedInput(
-            f"{data.name} {data.split}: {len(data)} samples, batch {batch}; "
-            "expected at least one whole batch",
-            then=f"set batch to at most {len(data)}",
-        )
+    require_batch(data, batch)
     steps = steps_per_epoch(len(data), batch, drop_last)
     if not 0 <= start_step <= steps:
         raise UsageError(f"start step {start_step}, expected 0..{steps} (the steps of an epoch)")

@@ -35,7 +35,7 @@ SOURCES = (
     Source(MAT_FILE, (f"{_SERVER}/nyu_depth_v2/{MAT_FILE}",), "md5:520609c519fba3ba5ac58c8fefcc3530"),
     Source(SPLITS_FILE, (f"{_SERVER}/indoor_seg_sup/{SPLITS_FILE}",), "md5:08e3c3aea27130ac7c01ffd739a4535f"),
 )
-_WANTED = re.compile(r"(?:(?:train|val)_(?:images|labels)/\d{6}\.png|official_split/(?:train|val)\.nyu)")
+_WANTED = re.compile(r"(?:(?:train|val)_(?:images|labels)/\d{6}(?i:\.png)|official_split/(?:train|val)\.nyu)")
 _LISTS = ("official_split/{}.nyu", "{}.nyu", "{}.txt")
 _PROBED_LABELS, _PROBED_IMAGES = 20, 16
 _SAMPLE = "_sample"
@@ -75,7 +75,7 @@ def open_nyudv2(
     if (root / MAT_FILE).is_file():
         from bench.data.nyudv2_mat import NYUDv2Mat  # noqa: PLC0415 - it needs libraries that folders do not
 
-        if Path(class_map).name != class_map:
+        if not isinstance(class_map, str) or Path(class_map).name != class_map:
             raise UsageError(f"nyudv2 class_map '{class_map}', expected the name of a file in {root}")
         files = root / MAT_FILE, root / SPLITS_FILE, root / class_map
         return NYUDv2Mat(split, *files, crop_border=crop_border)
@@ -162,7 +162,7 @@ class NYUDv2(PairFolder):
             raise RefusedInput(
                 f"{self.root / str(self.pairs[0].label)} and others: {found} among their ids, so it cannot "
                 "be told whether they are 0..39 with 255 for void or 0..40 with 0 for void",
-                then="say which: data_options.labels = '0..39' or '0..40'",
+                then="say which: --set data_options.labels=0..39, or --set data_options.labels=0..40",
             )
         form = next(form for form, is_it in has.items() if is_it)
         if form == "0..40":
@@ -202,7 +202,7 @@ def _lines(listing: Path) -> list[str]:
 
 
 def _pair(listing: Path, number: int, line: str) -> Pair:
-    words = line.split()
+    words = line.replace("\\", "/").split()  # as Windows writes paths
     if len(words) != 2 or any(PurePosixPath(word).is_absolute() or ".." in word.split("/") for word in words):
         raise RefusedInput(
             f"{listing} line {number}: found '{line[:80]}', expected one 'image label' pair per line"
@@ -215,7 +215,7 @@ def _splits_with_files(root: Path) -> list[str]:
     return [
         split
         for split, listing in lists.items()
-        if listing and any((root / line.split()[0]).is_file() for line in _lines(listing) if line.split())
+        if listing and any((root / _pair(listing, 0, line).image).is_file() for line in _lines(listing))
     ]
 
 

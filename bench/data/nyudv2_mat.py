@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,16 +21,20 @@ from bench.data.border import WHOLE_HW, Box, find_box
 from bench.data.dataset import Sample
 from bench.data.images import id_table, map_ids
 from bench.data.nyudv2_classes import CLASSES, FROM_1, HOW_TO_GET, PALETTE, crop_entry
-from bench.errors import RefusedInput
+from bench.errors import BenchError, RefusedInput
 from bench.extras import import_extra
 from bench.files import sha256_of_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import UInt8
     from numpy.typing import NDArray
     from torch import Tensor
 
 NOT_VERIFIED = "read from nyu_depth_v2_labeled.mat by its description: not verified on the real file"
+RAW_CLASSES = 894
+T = TypeVar("T")
 _PROBED = 16
 
 
@@ -39,7 +43,7 @@ class NYUDv2Mat:
 
     Args:
         split: ``train``, or ``val`` or ``test`` for the official test split.
-        labelled_set, splits, class_map: The three files; the map is a ``.mat`` with ``mapClass``, or text of
+        labelled_set, splits, class_map: The three files; the map is a ``.mat`` with ``mapClass``, or text, of
             894 numbers.
         crop_border: Keep the 468x625 pixels inside the white border.
 
@@ -65,7 +69,7 @@ class NYUDv2Mat:
         try:
             with self._open(labelled_set, "r") as stored:
                 count = _check_shapes(labelled_set, stored)
-        except OSError as error:
+        except (OSError, KeyError, RuntimeError) as error:
             raise RefusedInput(f"{labelled_set}: not an HDF5 file ({error})", then=HOW_TO_GET) from error
         self.numbers = read_split(splits, split, count)
         self.notes: tuple[str, ...] = (NOT_VERIFIED,)
@@ -92,12 +96,13 @@ class NYUDv2Mat:
         """Return the sample at ``index``; a raw class that the map does not know is refused."""
         name = self.sample_name(index)
         raw = self._stored("labels", index)
-        if raw.max(initial=0) >= len(self._forty):
+        strange = raw[~((raw >= 0) & (raw <= RAW_CLASSES) & (raw == np.floor(raw)))]  # NaN is in no range
+        if strange.size:
             raise RefusedInput(
-                f"{self._file.name} image {name}: raw class {raw.max()}, {self._map_file.name} maps "
-                f"1..{len(self._forty) - 1}"
+                f"{self._file.name} image {name}: raw class {strange.flat[0]}, {self._map_file.name} maps "
+                f"1..{RAW_CLASSES}"
             )
-        label = torch.from_numpy(self._forty[raw.T])
+        label = torch.from_numpy(self._forty[raw.T.astype(np.int64)])
         label = map_ids(label, self._table, len(CLASSES), f"{self._file.name} image {name}")
         return Sample(self.read_image(index), label if self.box is None else self.box.cut(label), name)
 
@@ -133,7 +138,7 @@ class NYUDv2Mat:
             with self._open(self._file, "r") as stored:
                 numbers: NDArray[Any] = stored[kind][self.numbers[index] - 1]
                 return numbers
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise RefusedInput(f"{self._file}: cannot read {kind} ({error})", then=HOW_TO_GET) from error
 
 
@@ -141,22 +146,25 @@ def read_class_map(path: Path) -> NDArray[np.uint8]:
     """Return the map raw class -> 1..40 as an array whose element 0, unlabelled, is 0.
 
     Raises:
-        RefusedInput: The file is missing, is no map, or holds another number than 1..40.
+        RefusedInput: The file is missing or is no map, has not one number for each of the 894 raw classes, or
+            not each of 1..40 and nothing else.
     """
-    if path.suffix == ".mat":
-        numbers = _matlab_variable(
-            path, "mapClass", "classMapping40.mat of Gupta et al., or a text of 894 numbers"
-        )
+    if path.suffix.lower() == ".mat":
+        wanted = f"classMapping40.mat of Gupta et al., or a text of {RAW_CLASSES} numbers"
+        flat = _whole_numbers(path, "mapClass", wanted)
     else:
         try:
-            numbers = np.array([int(word) for word in path.read_text(encoding="utf-8").split()])
+            flat = [int(word) for word in path.read_text(encoding="utf-8").split()]
         except (OSError, ValueError) as error:
             raise RefusedInput(f"{path}: no map to 40 classes ({error}), expected numbers 1..40") from error
-    flat = np.asarray(numbers).reshape(-1)
-    if flat.size == 0 or flat.min() < 1 or flat.max() > 40 or (flat != np.round(flat)).any():
-        span = f"{flat.min()}..{flat.max()}" if flat.size else "nothing"
-        raise RefusedInput(f"{path}: maps to {span}, expected the classes 1..40")
-    return np.concatenate([[0], flat]).astype(np.uint8)
+    if set(flat) != set(range(1, 41)):
+        span = f"{min(flat)}..{max(flat)}" if flat else "nothing"
+        raise RefusedInput(
+            f"{path}: maps to {len(set(flat))} classes of {span}, expected each of the classes 1..40"
+        )
+    if len(flat) != RAW_CLASSES:  # a first number for 0, unlabelled, would shift every class
+        raise RefusedInput(f"{path}: {len(flat)} numbers, expected one for each raw class 1..{RAW_CLASSES}")
+    return np.array([0, *flat], dtype=np.uint8)
 
 
 def read_split(path: Path, split: str, count: int) -> list[int]:
@@ -166,9 +174,7 @@ def read_split(path: Path, split: str, count: int) -> list[int]:
         RefusedInput: The file is missing or has no such list, or a number is twice there or outside 1..count.
     """
     variable = "trainNdxs" if split == "train" else "testNdxs"
-    numbers = sorted(
-        int(number) for number in _matlab_variable(path, variable, "the official splits.mat").reshape(-1)
-    )
+    numbers = sorted(_whole_numbers(path, variable, "the official splits.mat"))
     if not numbers or len(set(numbers)) < len(numbers) or numbers[0] < 1 or numbers[-1] > count:
         raise RefusedInput(
             f"{path}: {variable} has {len(numbers)} numbers, expected different ones of 1..{count}"
@@ -178,36 +184,69 @@ def read_split(path: Path, split: str, count: int) -> list[int]:
 
 def is_hdf5(path: Path) -> bool:
     """Return whether a file is HDF5 in MATLAB's dress (its header fills the first 512 bytes) or plain."""
-    with path.open("rb") as stream:
-        start = stream.read(520)
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(520)
+    except OSError:
+        return False  # whoever reads it says why it cannot be read
     return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:520])
 
 
 def matlab_variables(path: Path) -> list[str]:
-    """Return the names of the variables in a MATLAB 5 file.
+    """Return the names of the variables in a MATLAB file, 5 or 7.3.
 
     Raises:
         RefusedInput: It is not one.
     """
-    return [str(name) for name, *_ in _reading(path, import_extra("scipy.io", "nyu").whosmat)]
+
+    def names() -> list[str]:
+        if is_hdf5(path):
+            return list(_from_hdf5(path, list))
+        return [str(name) for name, *_ in import_extra("scipy.io", "nyu").whosmat(str(path))]
+
+    return _reading(path, names)
 
 
-def _matlab_variable(path: Path, variable: str, wanted: str) -> NDArray[Any]:
-    found = _reading(
-        path, lambda name: import_extra("scipy.io", "nyu").loadmat(name, variable_names=[variable])
-    )
-    if variable not in found:
+def _whole_numbers(path: Path, variable: str, wanted: str) -> list[int]:
+    """Return a variable of whole numbers, in whatever form MATLAB holds them: a matrix or cells."""
+    if is_hdf5(path):
+        found = _reading(path, lambda: _from_hdf5(path, lambda stored: _all_of(stored, variable)))
+    else:
+        loadmat = import_extra("scipy.io", "nyu").loadmat
+        found = _reading(path, lambda: loadmat(str(path), variable_names=[variable]).get(variable))
+    if found is None:
         raise RefusedInput(f"{path}: no variable {variable} in it; wanted is {wanted}", then=HOW_TO_GET)
-    numbers: NDArray[Any] = np.asarray(found[variable])
+    numbers: list[int] = []
+    for one in np.asarray(found).reshape(-1):
+        try:
+            value = float(np.asarray(one).item())
+        except (TypeError, ValueError) as error:
+            what = f"{variable} holds {type(one).__name__}"
+            raise RefusedInput(f"{path}: {what}, expected whole numbers; wanted is {wanted}") from error
+        if not value.is_integer():
+            raise RefusedInput(f"{path}: {variable} holds {value}, expected whole numbers")
+        numbers.append(int(value))
     return numbers
 
 
-def _reading(path: Path, read: Any) -> Any:
+def _from_hdf5(path: Path, read: Callable[[Any], Any]) -> Any:
+    with import_extra("h5py", "nyu").File(path, "r") as stored:
+        return read(stored)
+
+
+def _all_of(stored: Any, variable: str) -> Any:
+    return stored[variable][()] if variable in stored else None
+
+
+def _reading(path: Path, read: Callable[[], T]) -> T:
+    """Read a file of numbers by a library for them; whatever it raises is the file's fault."""
     try:
-        return read(str(path))
+        return read()
     except FileNotFoundError as error:
         raise RefusedInput(f"{path}: no such file", then=HOW_TO_GET) from error
-    except (OSError, ValueError, TypeError, NotImplementedError, KeyError, IndexError, EOFError) as error:
+    except BenchError:  # the library is not installed
+        raise
+    except Exception as error:
         raise RefusedInput(f"{path}: not a MATLAB 5 file ({error})", then=HOW_TO_GET) from error
 
 
@@ -217,11 +256,13 @@ def _check_shapes(path: Path, stored: Any) -> int:
     for kind, shape in (("images", (3, width, height)), ("labels", (width, height))):
         if kind not in stored:
             raise RefusedInput(f"{path}: no '{kind}' in it, found {', '.join(stored)}", then=HOW_TO_GET)
-        if stored[kind].shape[1:] != shape:
-            raise RefusedInput(f"{path}: {kind} is {stored[kind].shape}, expected (number, {str(shape)[1:]}")
-    if stored["images"].dtype != np.uint8 or len(stored["images"]) != len(stored["labels"]):
+        found = getattr(stored[kind], "shape", ())  # a group has none
+        if found[1:] != shape:
+            raise RefusedInput(f"{path}: {kind} is {found}, expected (number, {str(shape)[1:]}")
+    images, labels = stored["images"], stored["labels"]
+    if images.dtype != np.uint8 or labels.dtype.kind not in "uif" or len(images) != len(labels):
         raise RefusedInput(
-            f"{path}: {len(stored['images'])} images of {stored['images'].dtype} and {len(stored['labels'])} "
-            "labels, expected equally many, the images of uint8"
+            f"{path}: {len(images)} images of {images.dtype} and {len(labels)} labels of {labels.dtype}, "
+            "expected equally many, images of uint8 and labels of numbers"
         )
     return len(stored["images"])

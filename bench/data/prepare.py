@@ -55,7 +55,7 @@ def prepare(
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise RefusedInput(f"{missing}: no such file", catalogue.entry(name).how_to_get)
-    if name == "nyudv2" and any(file.suffix == ".mat" for file in files):
+    if name == "nyudv2" and any(file.suffix.lower() == ".mat" for file in files):
         return _convert(files, target, seen)
     plans = [plan(file, place, limit_bytes=limit_bytes) for file in files]
     _sweep(target)
@@ -126,18 +126,20 @@ def _roles(files: list[Path]) -> dict[str, Path]:
     Raises:
         RefusedInput: One is missing, two are the same, or a file is none of the three.
     """
-    from bench.data.nyudv2_mat import is_hdf5, matlab_variables  # noqa: PLC0415
+    from bench.data.nyudv2_mat import matlab_variables  # noqa: PLC0415
 
     roles: dict[str, Path] = {}
+    known = {
+        "images": "the labelled set",
+        "trainNdxs": "the splits",
+        "mapClass": "the map to 40 classes",
+    }
     for file in files:
-        if file.suffix != ".mat":
-            role = "the map to 40 classes"
-        elif is_hdf5(file):
-            role = "the labelled set"
+        if file.suffix.lower() != ".mat":
+            role = known["mapClass"]
         else:
             variables = matlab_variables(file)
-            known = {"trainNdxs": "the splits", "mapClass": "the map to 40 classes"}
-            role = next((known[name] for name in variables if name in known), "")
+            role = next((known[name] for name in known if name in variables), "")
             if not role:
                 raise RefusedInput(
                     f"{file}: holds {', '.join(variables)}, expected files with {', '.join(known)}"
@@ -145,7 +147,7 @@ def _roles(files: list[Path]) -> dict[str, Path]:
         if role in roles:
             raise RefusedInput(f"{file}: is {role}, and so is {roles[role]}; expected one")
         roles[role] = file
-    missing = {"the labelled set", "the splits", "the map to 40 classes"} - set(roles)
+    missing = set(known.values()) - set(roles)
     if missing:
         raise RefusedInput(
             f"nyudv2: {' and '.join(sorted(missing))} missing among {', '.join(file.name for file in files)}",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.data.dataset import Sample, SegmentationData
 
 _CELL_WIDTH = 320  # pixels of one image; the sheet is wide enough to see poles and narrow enough for a screen
+_HIGHEST_CELL = 4 * _CELL_WIDTH
 _GAP = 6
 _LINE = 20
 _LONGEST_LEGEND = 41  # classes; of a set with more only those are listed that occur on the sheet
@@ -32,6 +33,12 @@ def colour_label(
     return colours[label.long()].permute(2, 0, 1)
 
 
+def spread(length: int, count: int) -> list[int]:
+    """Return at most ``count`` indices, spread evenly over 0..length-1."""
+    count = min(count, length)
+    return [place * length // count for place in range(count)]
+
+
 def contact_sheet(data: SegmentationData, count: int = 8, pairs_across: int = 2) -> Image.Image:
     """Draw samples spread evenly over the split, image left and label right, and a legend.
 
@@ -43,11 +50,8 @@ def contact_sheet(data: SegmentationData, count: int = 8, pairs_across: int = 2)
     Raises:
         RefusedInput: A sample is refused.
     """
-    count = min(count, len(data))
-    step = len(data) / count
-    samples = [data.read(int(step * place)) for place in range(count)]
-    ratio = max(sample.label.shape[0] / sample.label.shape[1] for sample in samples)
-    cell_height = round(_CELL_WIDTH * ratio)
+    samples = [data.read(index) for index in spread(len(data), count)]
+    cell_height = max(_fitted(sample)[1] for sample in samples)
     pair_width = 2 * _CELL_WIDTH + _GAP
     row_height = cell_height + _LINE + _GAP
     rows = -(-count // pairs_across)
@@ -83,10 +87,16 @@ def _legend(data: SegmentationData, samples: list[Sample]) -> list[tuple[str, tu
     return [*(entry for _, entry in classes), ("ignored", (0, 0, 0))]
 
 
-def _pictures(sample: Sample, palette: tuple[tuple[int, int, int], ...]) -> tuple[Image.Image, Image.Image]:
-    """Return image and label at the cell's width; the label is resized to the nearest id, never blended."""
+def _fitted(sample: Sample) -> tuple[int, int]:
+    """Return width and height of a sample in a cell: its width, unless it is far higher than wide."""
     height, width = sample.label.shape
-    size = (_CELL_WIDTH, max(1, round(_CELL_WIDTH * height / width)))
+    scale = min(_CELL_WIDTH / width, _HIGHEST_CELL / height)
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def _pictures(sample: Sample, palette: tuple[tuple[int, int, int], ...]) -> tuple[Image.Image, Image.Image]:
+    """Return image and label fitted to the cell; the label is resized to the nearest id, never blended."""
+    size = _fitted(sample)
     image = Image.fromarray(sample.image.permute(1, 2, 0).numpy())
     label = Image.fromarray(colour_label(sample.label, palette).permute(1, 2, 0).numpy())
     return (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.data.dataset import IGNORE, ReadsImages, Sample, SegmentationData, image_digests, sample_name
+from bench.data.folder import COMPANION
 from bench.data.images import exif_orientation, read_image
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
@@ -56,7 +57,7 @@ class ImageFiles:
         """Return the image at ``index``, upright, with a label of ``IGNORE``."""
         path = self.files[index]
         try:
-            image = read_image(path)
+            image = read_image(path, most_bits=8)
         except RefusedInput as error:
             raise RefusedInput(str(error), then=_THEN) from error
         return _unlabelled(image, path.stem)
@@ -111,21 +112,22 @@ def find_images(source: Path) -> Found:
         RefusedInput: Nothing there; no image in the folder; two images of one name; or a file that is called
             an image and is none.
     """
-    if source.is_dir():
-        entries = sorted(source.iterdir())
-        images = [path for path in entries if path.is_file() and path.suffix.lower() in _IMAGE_ENDS]
-        why = {
-            path.name: "a folder" if path.is_dir() else f"not named {', '.join(_IMAGE_ENDS)}"
-            for path in entries
-            if path not in images
-        }
-    elif source.is_file():
-        images, why = [source], {}
-    else:
-        raise RefusedInput(f"{source}: no such file or folder", then="name an image or a folder of images")
+    try:
+        if source.is_dir():
+            reasons = {path: _why_no_image(path) for path in sorted(source.iterdir())}
+        elif source.is_file():
+            reasons = {source: None}
+        else:
+            raise RefusedInput(
+                f"{source}: no such file or folder", then="name an image or a folder of images"
+            )
+    except OSError as error:
+        raise RefusedInput(f"{source}: cannot read ({error.strerror})") from error
+    images = [path for path, why in reasons.items() if why is None]
+    skipped = tuple((path.name, why) for path, why in reasons.items() if why is not None)
     if not images:
         raise RefusedInput(
-            f"{source}: no image among its {len(why)} entries; images are named {', '.join(_IMAGE_ENDS)}"
+            f"{source}: no image among its {len(skipped)} entries; images are named {', '.join(_IMAGE_ENDS)}"
         )
     by_stem: dict[str, Path] = {}
     for path in images:
@@ -140,7 +142,20 @@ def find_images(source: Path) -> Found:
             exif_orientation(path)
         except RefusedInput as error:
             raise RefusedInput(str(error), then=_THEN) from error
-    return Found(tuple(images), tuple(why.items()))
+    return Found(tuple(images), skipped)
+
+
+def _why_no_image(path: Path) -> str | None:
+    """Return why an entry of a folder is not read as an image, or None."""
+    if path.name.startswith(COMPANION):
+        return "a companion file of macOS"
+    if path.is_symlink() and not path.exists():
+        return "a broken link"
+    if path.is_dir():
+        return "a folder"
+    if path.suffix.lower() not in _IMAGE_ENDS:
+        return f"not named {', '.join(_IMAGE_ENDS)}"
+    return None if path.is_file() else "not a regular file"
 
 
 def _unlabelled(image: UInt8[Tensor, "3 h w"], name: str) -> Sample:

@@ -229,7 +229,7 @@ def evaluate(
     changes: list[str] = []
     first: Tensor | None = None
     notes: tuple[str, ...] = ()
-    with settings_kept(changes), PeakMemory(device) as peak:
+    with settings_kept(changes, nested=True), PeakMemory(device) as peak:
         for name, prediction, label in predictions(network, data, statistics, device, sizes, views=views):
             matrices.append(confusion.update(prediction, label, name).astype(np.int32))
             first = prediction if first is None else first

@@ -45,7 +45,7 @@ class Views:
     def __post_init__(self) -> None:
         wrong = [scale for scale in self.scales if not 0 < scale <= _LARGEST_SCALE]
         if wrong or not self.scales or len(set(self.scales)) != len(self.scales):
-            named = ", ".join(f"{scale:g}" for scale in self.scales) or "none"
+            named = ", ".join(f"{scale:.10g}" for scale in self.scales) or "none"
             raise UsageError(f"scales {named}: expected one or more, each once, above 0 and up to 8")
         if self.window_hw is None:
             if self.stride_hw is not None:
@@ -62,7 +62,7 @@ class Views:
         """Return the views in words, e.g. ``mean over scales 0.5, 1, mirror images``."""
         parts = []
         if self.scales != (1.0,):
-            parts.append(f"scales {', '.join(f'{scale:g}' for scale in self.scales)}")
+            parts.append(f"scales {', '.join(f'{scale:.10g}' for scale in self.scales)}")
         if self.flip:
             parts.append("mirror images")
         if self.window_hw is not None and self.stride_hw is not None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bench.errors import UsageError
 from bench.paper.studies import COMPONENTS, component_variant
-from bench.paper.variant import BACKBONES, Impossible, Variant
+from bench.paper.variant import BACKBONES, Impossible, Variant, exactly
 
 _COUNTS = tuple("01234")
 _FORMS = ("paper", "bce")
@@ -176,7 +176,7 @@ def _variant(asked: _Asked, component: str) -> Variant:
 
 def _place(asked: _Asked, *, backbone_typed: bool) -> str:
     """Return the flags that lead to a place, as they were typed."""
-    weight = None if asked.weight is None else f"{asked.weight:g}"
+    weight = None if asked.weight is None else exactly(asked.weight)
     typed = {
         "backbone": asked.backbone if backbone_typed else None,
         "components": asked.component,
@@ -198,7 +198,8 @@ def _chosen(flag: str, words: Sequence[str], allowed: Sequence[str]) -> tuple[st
 
 def _weight(word: str) -> float:
     try:
-        value = float(word)
+        # Python alone reads 1_0 as 10, and digits of every script
+        value = float(word) if word.isascii() and "_" not in word else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from baselines.registry import METHODS
 from bench.data.catalogue import entry
 from bench.data.dataset import manifest_digest
 from bench.data.loader import steps_per_epoch
 from bench.errors import RefusedInput
 from bench.experiments.grid import GridRun
 from bench.fabric import launch_fabric
-from bench.models import resolve
 from bench.results.record import AccuracyRecord, Record, TrainingRecord
 from bench.results.select import Tabulated, is_single_pass, newest
 from bench.results.store import read_records
@@ -75,7 +75,7 @@ class Ledger:
         self.scored = scored
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
-        self._tabulated = Tabulated(resolve)
+        self._tabulated = Tabulated(METHODS)
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[tuple[str, str], int | None] = {}
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 import torch
 
 from baselines.method import Method
+from bench.cost.meta import build_checked
 from bench.evaluate.peak import PeakMemory
+from bench.own.guard import user_code
 from bench.speed.device import Device
 
 CALLS = 15
-"""Fewest calls of a network in a valid measurement: one trial, four against remembered answers, one of
-warm-up, nine samples."""
+"""Fewest calls of a network in a valid measurement: one trial, three against remembered answers, one of
+warm-up, nine samples, one of an unused copy."""
 _SECOND_CALL_SHARE = 0.2
 """Largest share of the time left for a second call, when by the first, which pays for kernels and memory, the
 network does not fit."""
@@ -121,15 +123,16 @@ def network_on(device: Device) -> Callable[[Candidate], Callable[[], float]]:
     """Return a function that builds a candidate on a device, ready for timed calls."""
 
     def build(one: Candidate) -> Callable[[], float]:
-        network = one.method.build(one.num_classes).eval()
+        network = build_checked(one.method, one.num_classes).eval()
         network = network.to(device.torch_device).to(memory_format=device.memory_format)
         image = torch.randn(1, 3, *one.size_hw).to(device.torch_device, memory_format=device.memory_format)
 
         def call_s() -> float:
             device.synchronise()
             began_s = time.perf_counter()
-            network(image)
-            device.synchronise()
+            with user_code("its forward", one.method):
+                network(image)
+                device.synchronise()
             return time.perf_counter() - began_s
 
         return call_s

@@ -20,7 +20,8 @@ from bench.experiments.duration import budget_for
 from bench.files import write_atomic
 from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
-from bench.train.run import Prepared, Settings, Watch, prepare, train, trainer_of
+from bench.train.recipe import Recipe
+from bench.train.run import Prepared, Settings, Watch, prepare, run_folder, run_identity, train, trainer_of
 from bench.train.score import evaluate_run
 
 _PROBED_STEPS = 4
@@ -79,8 +80,9 @@ def run_within_budget(
 ) -> AccuracyRecord:
     """Train the data set's quick recipe for the epochs that fit, and evaluate it on the test split.
 
-    A plan is kept next to the runs until the run is finished, so that the same command resumes an interrupted
-    run although its step would now be measured a little differently.
+    The number of epochs is kept, next to the runs until the run is finished and in its folder after that, so
+    that the same command resumes an interrupted run, or finds the finished one, although its step would now
+    be measured a little differently. With other data, threads, device or code the epochs are chosen anew.
 
     Args:
         data_name: The recipe is ``DATA-quick``.
@@ -103,9 +105,9 @@ def run_within_budget(
     recipe = recipes.load(f"{data_name}-quick")
     mine_s = shares.trained_s(budget_s)
     plan = settings.home / "runs" / f"plan-{recipe.name}-{round(mine_s)}s.json"
-    epochs = _planned(plan)
+    prepared = prepare(recipe, settings)
+    epochs = _chosen_before(prepared, plan)
     if epochs is None:
-        prepared = prepare(recipe, settings)
         test = open_data(recipe.data, "test", settings.data_root, home=settings.home, **recipe.data_options)
         val = open_data(recipe.data, "val", settings.data_root, home=settings.home, **recipe.data_options)
         cost = measure_step(prepared, test)
@@ -122,10 +124,10 @@ def run_within_budget(
             )
         log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
-    fitted = replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
-    run = train(fitted, settings, watch)
+    run = train(_fitted(recipe, epochs), settings, watch)
     record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
-    plan.unlink()
+    if plan.is_file():
+        plan.replace(run.folder / plan.name)
     return record
 
 
@@ -148,10 +150,29 @@ def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:
         return StepCost(step_s, time.perf_counter() - started)
 
 
+def _fitted(recipe: Recipe, epochs: int) -> Recipe:
+    return replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
+
+
+def _chosen_before(prepared: Prepared, plan: Path) -> int | None:
+    """Return the epochs that an earlier call with this budget chose for a run that would be the same now."""
+    recipe = prepared.recipe
+    for path in [plan, *sorted(plan.parent.glob(f"{recipe.name}-*/{plan.name}"))]:
+        epochs = _planned(path)
+        if epochs is not None:
+            same = replace(prepared, recipe=_fitted(recipe, epochs))
+            if run_folder(run_identity(same), prepared.settings).is_dir():
+                return epochs
+    return None
+
+
 def _planned(plan: Path) -> int | None:
     if not plan.is_file():
         return None
     try:
-        return int(json.loads(plan.read_text(encoding="utf-8"))["epochs"])
-    except (ValueError, KeyError, TypeError) as error:
+        epochs = json.loads(plan.read_text(encoding="utf-8"))["epochs"]
+        if type(epochs) is not int or epochs < 1:
+            raise ValueError(f"epochs {epochs!r}")
+        return epochs
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RefusedInput(f"{plan}: not a plan ({error})", then="remove it") from error

@@ -96,10 +96,12 @@ class Known:
     """A score of the baseline.
 
     Attributes:
+        name: Id of the record.
         summary: As the baseline file keeps it, see `summaries`.
         score: The record itself; None where it is missing or has changed.
     """
 
+    name: str
     summary: Mapping[str, Any]
     score: Score | None
 
@@ -133,8 +135,9 @@ def known_from_file(accuracy: Mapping[str, Mapping[str, Any]], home: Path) -> li
     """Return a baseline file's scores, each with its record where that lies unchanged below a home folder."""
     at_hand = {one.record.id: one for one in scores(home)}
     return [
-        Known(summary, at_hand[name] if name in at_hand and _is_as_it_was(summary, at_hand[name]) else None)
+        Known(name, summary, one if one is not None and _is_as_it_was(summary, one) else None)
         for name, summary in accuracy.items()
+        for one in (at_hand.get(name),)
     ]
 
 
@@ -142,24 +145,29 @@ def known_from_tree(home: Path) -> list[Known]:
     """Return the scores of a revision's own records."""
     found = scores(home)
     kept = summaries(found)
-    return [Known(kept[one.record.id], one) for one in found]
+    return [Known(one.record.id, kept[one.record.id], one) for one in found]
 
 
 def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: float) -> list[Finding]:
     """Compare each run's latest score with the baseline's latest.
 
+    A score that the baseline does not have is later than those that it has: a clock may be wrong.
+
     Args:
-        before, now: The latest last.
+        before, now: The latest last, by the clock.
         max_loss: Largest loss of mIoU that passes, as a fraction; a regression is an interval that lies above
             it as a whole.
     """
     earlier = {known.summary["run"]: known for known in before}
-    latest = {one.run: one for one in now}
+    names = {known.name for known in before}
+    latest = {one.run: one for one in sorted(now, key=lambda one: one.record.id not in names)}
     seed_std, source = seed_noise([*now, *(known.score for known in before if known.score is not None)])
     findings, retrained = [], defaultdict(list)
     for run, known in earlier.items():
         if run not in latest:
-            findings.append(Finding("accuracy", known.summary["title"], "removed", "no record of this run"))
+            findings.append(
+                Finding("accuracy", known.summary["title"], "removed", "no valid record of this run")
+            )
         elif known.summary["weights_sha256"] == latest[run].record.identity.weights_sha256:
             findings.append(_evaluated_anew(known, latest[run], max_loss))
         else:

@@ -50,14 +50,35 @@ class _Measured(BaseModel):
     failed: dict[str, str] = {}
 
 
+class _Scored(BaseModel):
+    model_config = _STRICT
+    run: str
+    title: str
+    miou: Annotated[float, Field(ge=0.0, le=1.0)]
+    weights_sha256: str
+    matrices_sha256: str | None
+
+
+class _Ratios(BaseModel):
+    model_config = _STRICT
+    ratios: list[Annotated[float, Field(gt=0.0, lt=1e6)]]
+    reasons: list[str] = []
+
+
+class _Timed(BaseModel):
+    model_config = _STRICT
+    conditions: dict[str, Any]
+    models: dict[str, _Ratios]
+
+
 class _Document(BaseModel):
     model_config = _STRICT
     version: int = Field(alias="schema")
     commit: str | None
     conditions: dict[str, Any]
     methods: dict[str, _Measured]
-    accuracy: dict[str, dict[str, Any]]
-    speed: dict[str, Any] | None
+    accuracy: dict[str, _Scored]
+    speed: _Timed | None
 
 
 def to_json(baseline: Baseline) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench.gate.golden import conditions
 from bench.gate.measuring import KINDS as MEASURED
 from bench.gate.measuring import Measured, measurements
 from bench.gate.processes import worker
-from bench.gate.revision import commit_of, worktree
+from bench.gate.revision import commit_of, tree_of
 from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ratios
 from bench.results.provenance import package_root
 from bench.results.repository import repository_state
@@ -82,32 +83,47 @@ def check(
             here.
     """
     path, methods = Path(baseline), METHODS if methods is None else methods
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:  # a folder that may not be entered, or a name too long to be one
+        raise RefusedInput(f"baseline {baseline[:200]}: cannot read ({error.strerror})") from error
+    if is_file:
         return _check_file(path, settings, progress, methods)
-    if path.suffix == ".json" or path.is_dir():
+    if path.suffix == ".json" or is_folder:
         raise RefusedInput(
-            f"baseline {baseline}: {'a folder' if path.is_dir() else 'no such file'}; expected a baseline "
+            f"baseline {baseline}: {'a folder' if is_folder else 'no such file'}; expected a baseline "
             "file or a git revision",
             then="`carnet-bench check --update` writes a baseline",
         )
     return _check_revision(baseline, settings, progress, methods)
 
 
-def updated(settings: Settings, progress: Progress = lambda *_: None) -> Baseline:
-    """Return a baseline of this tree; speed that is not requested is kept from the existing file."""
+def updated(settings: Settings, progress: Progress = lambda *_: None) -> tuple[Baseline, tuple[str, ...]]:
+    """Return a baseline of this tree, and why its speed is not of today.
+
+    Speed that is not requested, or not valid, is kept from the existing file.
+    """
     measured = dict(_measured_here(METHODS, (), MEASURED, progress))
     commit, dirty = repository_state(package_root())
     path = settings.home / NAME
-    speed = read_baseline(path).speed if path.is_file() and "speed" not in settings.kinds else None
+    speed = None
+    reasons: tuple[str, ...] = ()
+    with contextlib.suppress(RefusedInput):  # none there, or damaged: this one takes its place
+        speed = read_baseline(path).speed
     if "speed" in settings.kinds:
-        speed = measure_ratios((package_root(), _HERE), settings.speed, progress)
-    return Baseline(
-        None if commit is None else f"{commit}+" if dirty else commit,
+        now = measure_ratios((package_root(), _HERE), settings.speed, progress)
+        reasons = tuple(
+            f"{name}: {'; '.join(one['reasons'])}" for name, one in now["models"].items() if one["reasons"]
+        )
+        speed = speed if reasons and speed is not None else now
+    baseline = Baseline(
+        None if commit is None else commit if dirty is False else f"{commit}+",
         conditions(),
         measured,
         summaries(scores(settings.home)),
         speed,
     )
+    return baseline, reasons
 
 
 def _check_file(path: Path, settings: Settings, progress: Progress, methods: Mapping[str, Method]) -> Report:
@@ -124,7 +140,8 @@ def _check_file(path: Path, settings: Settings, progress: Progress, methods: Map
         findings += compare_scores(scored, scores(settings.home), settings.max_loss)
     if "speed" in settings.kinds:
         findings += compare_with_file((package_root(), _HERE), known.speed, settings.speed, progress)
-    return Report(path.name + (f" of {known.commit[:12]}" if known.commit else ""), tuple(findings))
+    name = path.name.encode(errors="replace").decode()
+    return Report(name + (f" of {known.commit[:12]}" if known.commit else ""), tuple(findings))
 
 
 def _check_revision(
@@ -134,7 +151,7 @@ def _check_revision(
     commit = commit_of(here, revision)
     title = f"{revision} ({commit[:12]})"
     findings: list[Finding] = []
-    with worktree(here, commit) as tree:
+    with tree_of(here, commit) as tree:
         if settings.measured:
             before = dict(_measured_there(tree, title, settings, progress))
             before = _chosen(before, methods, settings.names)

@@ -11,9 +11,9 @@ from bench.errors import BenchError, NotMeasured, RegressionFound
 KINDS = ("counts", "golden", "accuracy", "speed")
 
 PASSED = ("equal", "within tolerance", "passed", "not distinguishable")
-REGRESSIONS = ("changed", "failed", "regression")
-"""Counts and outputs are changed or fail; accuracy and speed are a regression."""
-OPEN = ("added", "removed", "not comparable", "not valid", "not measured")
+REGRESSIONS = ("changed", "failed", "regression", "removed")
+"""Counts and outputs are changed or fail; accuracy and speed are a regression; anything may be removed."""
+OPEN = ("added", "not comparable", "not valid", "not measured")
 """Nothing was judged; the note says why."""
 
 

@@ -15,6 +15,8 @@ PROJECTIONS = 4
 SAMPLES = 16
 TOLERANCE = 1e-4
 """Largest difference of outputs on another machine or torch, as a share of the largest logit."""
+LARGEST = 1e100
+"""No logit, nor a sum of them, is larger."""
 
 _WEIGHT_BITS = 20
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15  # 2^64 / 1.618..., the step of splitmix64
@@ -76,14 +78,19 @@ def from_dict(document: Mapping[str, Any]) -> Fingerprint:
     if set(document) != {"shape", "largest", "projections", "samples"}:
         raise ValueError(f"keys {sorted(document)}; expected largest, projections, samples, shape")
     for name, values in {**document, "largest": [document["largest"]]}.items():
-        if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
-            raise ValueError(f"{name} is {values!r}; expected numbers")
+        if not isinstance(values, list) or not all(_is_number(value) for value in values):
+            raise ValueError(f"{name} is {str(values)[:80]}; expected numbers")
     return Fingerprint(
         tuple(document["shape"]),
         float(document["largest"]),
         tuple(map(float, document["projections"])),
         tuple(map(float, document["samples"])),
     )
+
+
+def _is_number(value: object) -> bool:
+    # written so that NaN and whole numbers beyond a float are none
+    return isinstance(value, int | float) and abs(value) < LARGEST
 
 
 def difference(before: Fingerprint, now: Fingerprint) -> float:

@@ -19,6 +19,14 @@ _LAST_WORDS = 3  # lines of a failed worker's stderr that are worth repeating
 _PATIENCE_S = 10.0
 
 
+class WorkerFailed(RefusedInput):
+    """A tree's process gave no answer; ``title`` names the tree."""
+
+    def __init__(self, title: str, said: str) -> None:
+        super().__init__(f"{title}: {said}")
+        self.title = title
+
+
 class Worker:
     """A process that answers in lines of JSON.
 
@@ -60,18 +68,16 @@ class Worker:
                 try:
                     document = json.loads(line)
                 except ValueError:
-                    raise RefusedInput(f"{self.title}: its process printed '{line.strip()[:80]}'") from None
+                    raise WorkerFailed(self.title, f"its process printed '{line.strip()[:80]}'") from None
                 yield document
         if self.process.wait() != 0:
             raise self._ended()
 
-    def _ended(self) -> RefusedInput:
+    def _ended(self) -> WorkerFailed:
         code = self.process.wait()
         self._errors.seek(0)
         lines = [line for line in self._errors.read().splitlines() if line.strip()][-_LAST_WORDS:]
-        return RefusedInput(
-            f"{self.title}: its process ended with {code}: {' | '.join(lines) or 'no output'}"
-        )
+        return WorkerFailed(self.title, f"its process ended with {code}: {' | '.join(lines) or 'no output'}")
 
 
 @contextlib.contextmanager
@@ -111,7 +117,7 @@ def worker(root: Path, title: str, words: Sequence[str], threads: int = 1) -> It
             one = Worker(process, title, errors)
             found = one.answer().get("tree")
             if found != str(root.resolve()):
-                raise RefusedInput(f"{title}: python imported the packages from {found}, not from {root}")
+                raise WorkerFailed(title, f"python imported the packages from {found}, not from {root}")
             yield one
         finally:
             _end(process)

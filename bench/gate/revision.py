@@ -1,18 +1,17 @@
-"""A git revision as a tree on disk: a worktree that lasts for one comparison."""
+"""A git revision as a tree on disk that lasts for one comparison."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import Interrupted, RefusedInput
-from bench.results.repository import repository_state
+from bench.results.repository import code_state, git_environment
 
 MERGE_BASE = "..."
 """Suffix of a revision: the merge base of it and HEAD, as in ``git diff REV...``."""
@@ -25,10 +24,11 @@ def commit_of(repository: Path, revision: str) -> str:
         RefusedInput: No repository here, or no such revision in it.
     """
     name = revision.removesuffix(MERGE_BASE)
-    if repository_state(repository)[0] is None:
+    state = code_state(repository)
+    if state.commit is None:
         raise RefusedInput(
-            f"baseline '{revision}': no such file, and the code is in no git repository of its own, so it "
-            "cannot be a revision"
+            f"baseline '{revision}': no such file, and no revision of the code: {state.unknown}",
+            then="give a file written by `carnet-bench check --update`",
         )
     # --end-of-options: a name that begins with a dash is not an option
     found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -51,27 +51,35 @@ def commit_of(repository: Path, revision: str) -> str:
 
 
 @contextmanager
-def worktree(repository: Path, commit: str) -> Iterator[Path]:
-    """Check a commit out into a temporary folder, and remove it whatever happens, SIGTERM included.
+def tree_of(repository: Path, commit: str) -> Iterator[Path]:
+    """Write a commit's files into a temporary folder, and remove it whatever happens, SIGTERM included.
+
+    An archive rather than a worktree: nothing is written to the repository, none of its worktrees is touched,
+    and no hook of the user runs.
 
     Raises:
-        RefusedInput: Git cannot create it; the message is git's.
+        RefusedInput: Git cannot write them (the message is git's), or the disk refuses.
     """
-    folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
-    tree = folder / "tree"
+    with _sigterm_raises(), tempfile.TemporaryDirectory(prefix="carnet-bench-") as name:
+        tree = Path(name).resolve() / "tree"
+        _write_files(repository, commit, tree)
+        yield tree
+
+
+def _write_files(repository: Path, commit: str, tree: Path) -> None:
+    archive = tree.with_suffix(".tar")
+    made = _git(repository, "archive", "--format=tar", f"--output={archive}", commit)
+    if made.returncode:
+        said = made.stderr.strip().splitlines()
+        raise RefusedInput(f"baseline {commit}: `git archive` failed: {said[-1] if said else '?'}")
     try:
-        with _sigterm_raises():
-            made = _git(repository, "worktree", "add", "--detach", "--force", str(tree), commit)
-            if made.returncode:
-                said = made.stderr.strip().splitlines()
-                raise RefusedInput(
-                    f"baseline {commit}: `git worktree add` failed: {said[-1] if said else '?'}"
-                )
-            yield tree
-    finally:
-        _git(repository, "worktree", "remove", "--force", str(tree))
-        shutil.rmtree(folder, ignore_errors=True)
-        _git(repository, "worktree", "prune")
+        with tarfile.open(archive) as opened:
+            opened.extractall(tree, filter="data")
+        archive.unlink()
+    except (OSError, tarfile.TarError) as error:
+        raise RefusedInput(
+            f"baseline {commit}: cannot write its files ({error})", then="free the space, or set TMPDIR"
+        ) from error
 
 
 @contextmanager
@@ -91,10 +99,13 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # a hook sets GIT_DIR and the like, which would answer for another repository
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "-C", str(repository), *arguments]
+    # text as stored, whatever this machine converts; large files stay the pointers that they are in git
+    plain = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+    command = ["git", "-C", str(repository), *plain, *arguments]
+    environment = {**git_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    except OSError as error:
-        raise RefusedInput(f"baseline: git cannot be run ({error.strerror})") from error
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, env=environment
+        )
+    except (OSError, ValueError) as error:  # no git, or a revision that no command line can hold
+        raise RefusedInput(f"baseline: git cannot be run ({error})") from error

@@ -17,7 +17,7 @@ from bench.clock.machine_state import CpuReading, read_cpu
 from bench.errors import BenchError
 from bench.gate.exactly import unlike
 from bench.gate.findings import Finding, verdict_of
-from bench.gate.processes import Worker, worker
+from bench.gate.processes import Worker, WorkerFailed, worker
 from bench.gate.ratios import Pair, Ratio, Rules, Sample, interval, interval_between, take_pairs, valid_logs
 
 CLASSES = 19
@@ -160,7 +160,9 @@ def _timed(
     try:
         taken = _pairs(trees, model, asked, progress)
     except BenchError as error:
-        return Finding("speed", model, "not measured", str(error))
+        # the last tree is the one under test: what ran in the baseline and no longer does must not pass
+        broken = isinstance(error, WorkerFailed) and error.title == trees[-1][1]
+        return Finding("speed", model, "failed" if broken else "not measured", str(error))
     return judged(model, taken, asked, ratio_of)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from bench.errors import RefusedInput, unknown
@@ -16,6 +18,7 @@ UNITS = ("thop2019 G", "thop2019 M", "2xMAC G", "GiMAC", "MAC G", "M", "MiB", "m
 _HEADER = (
     "table", "row", "title", "column", "printed", "unit", "input_size", "classes", "marks", "std",
 )  # fmt: skip
+_PRINTED = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _REINSTALL = "reinstall carnet-bench; its copy of the paper's numbers is missing"
 
 
@@ -160,11 +163,14 @@ def read_lines(name: str, header: Sequence[str]) -> list[tuple[str, dict[str, st
     path = cells_folder() / name
     if not path.is_file():
         raise RefusedInput(f"{path}: no such file", then=_REINSTALL)
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         if reader.fieldnames is None or list(reader.fieldnames) != list(header):
             raise RefusedInput(f"{path}: columns {reader.fieldnames}, expected {list(header)}")
         found = [(f"{path}, line {reader.line_num}", line) for line in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RefusedInput(f"{path}: cannot read ({error})", then=_REINSTALL) from error
     for place, line in found:
         if None in line or None in line.values():
             raise RefusedInput(f"{place}: the number of fields differs from the header's")
@@ -216,12 +222,14 @@ def _cell(line: dict[str, str], table: Table, place: str) -> Cell:
         raise RefusedInput(f"{place}: column '{line['column']}', expected one of {', '.join(table.columns)}")
     if line["unit"] not in UNITS:
         raise RefusedInput(f"{place}: unit '{line['unit']}', expected one of {', '.join(UNITS)}")
-    try:
-        finite = Decimal(line["printed"]).is_finite()
-    except InvalidOperation:
-        finite = False
-    if not finite:
-        raise RefusedInput(f"{place}: printed '{line['printed']}' is not a number")
+    for key, form, expected in (
+        ("printed", _PRINTED, "is not a number"),
+        ("std", rf"(?:{_PRINTED})?", "is not a number"),
+        ("input_size", "(?:[1-9][0-9]{0,4}x[1-9][0-9]{0,4})?", "is not HEIGHTxWIDTH"),
+        ("classes", "(?:[1-9][0-9]{0,3})?", "is not a number of classes"),
+    ):
+        if re.fullmatch(form, line[key], re.ASCII) is None:
+            raise RefusedInput(f"{place}: {key} '{line[key]}' {expected}")
     return Cell(
         table=line["table"],
         row=line["row"],

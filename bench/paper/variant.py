@@ -15,6 +15,11 @@ _CASCADED = BACKBONES[1:]
 """Those whose adjustments are two convolutions in a row, so that something can stand between them."""
 
 
+def exactly(value: float) -> str:
+    """Return a number that tells it from every other, e.g. ``0.2``, ``1``, ``0.20000001``."""
+    return repr(float(value)).removesuffix(".0")
+
+
 class Impossible(UsageError):  # noqa: N818
     """A combination of components that no network has; a grid leaves it out and says so."""
 
@@ -112,7 +117,7 @@ class Variant:
             parts.append("CRP")
         details = []
         if one.scloss and one.scloss_weight != 0.2:
-            details.append(f"lambda {one.scloss_weight:g}")
+            details.append(f"lambda {exactly(one.scloss_weight)}")
         if one.scloss_form != "paper":
             details.append(one.scloss_form)
         if one.between_convs != "linear":

@@ -55,6 +55,8 @@ def members_of(archive: Path) -> list[zipfile.ZipInfo]:
             members = opened.infolist()
     except DAMAGE as error:
         raise RefusedInput(f"{archive}: not a whole zip archive ({error})") from error
+    if not all(info.filename for info in members):
+        raise RefusedInput(f"{archive}: a file without a name")
     if len(members) > _MOST_MEMBERS:
         raise RefusedInput(f"{archive}: {len(members)} files, expected at most {_MOST_MEMBERS}")
     return members

@@ -10,7 +10,7 @@ from bench.data.catalogue import open_data
 from bench.errors import RefusedInput
 from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
-from bench.models import resolve
+from bench.own.guard import user_code
 from bench.predict.submission_format import submission_format
 from bench.predict.submit import Submission, require_whole, submission_identity, write_submission
 from bench.train.trained import open_weights
@@ -64,7 +64,7 @@ def submit_run(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     device = launch_fabric(settings.device).device
-    method = resolve(model or trained.recipe.model)
+    method = trained.method(model)
     network, sizes = trained.network(method, data, device), method.sizes
     identity = submission_identity(
         data,
@@ -75,17 +75,18 @@ def submit_run(
         sizes=sizes,
         views=views,
     )
-    done = write_submission(
-        network,
-        data,
-        trained.statistics,
-        device,
-        out,
-        wanted=wanted,
-        identity=identity,
-        sizes=sizes,
-        views=views,
-        overwrite=overwrite,
-        progress=lambda count: progress(count, len(data)),
-    )
+    with user_code("prediction", method):
+        done = write_submission(
+            network,
+            data,
+            trained.statistics,
+            device,
+            out,
+            wanted=wanted,
+            identity=identity,
+            sizes=sizes,
+            views=views,
+            overwrite=overwrite,
+            progress=lambda count: progress(count, len(data)),
+        )
     return done, identity

@@ -11,6 +11,7 @@ from bench.data.catalogue import entry
 from bench.evaluate.differences import Interval
 from bench.evaluate.neighbours import blocks_of_split
 from bench.paper import Cell, Table
+from bench.paper.variant import exactly
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.accuracy import accuracy_interval, judge_accuracy
@@ -149,7 +150,7 @@ def _run_words(run: Sequence[AccuracyRecord]) -> list[str]:
         _many(len(run), "seed"),
         _many(recipe.epochs, "epoch"),
         *(["from scratch"] if recipe.weights == "none" else []),
-        *([f"lambda {recipe.scloss_weight:g}"] if recipe.scloss_weight != 0.2 else []),
+        *([f"lambda {exactly(recipe.scloss_weight)}"] if recipe.scloss_weight != 0.2 else []),
     ]
 
 

@@ -144,7 +144,7 @@ def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference
 
 
 def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Comparable | None) -> Statement:
-    verdict = combined(gains)
+    verdict = combined(gain.verdict for gain in gains)
     by_verdict: dict[str, list[str]] = {}
     for gain in gains:
         name = gain.over if study.best is not None else gain.label.rpartition("+")[2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,18 +171,18 @@ class JudgedStudy:
         }
 
 
-def combined(gains: Sequence[Gain]) -> str:
+def combined(verdicts: Iterable[str]) -> v.Word:
     """Return the verdict on a statement that claims all of some differences to be positive.
 
     ``contradicted`` when one of them is, ``not measured`` when one is missing, ``reproduced`` when all are,
     else ``not distinguishable``.
     """
-    verdicts = {gain.verdict for gain in gains}
-    if v.CONTRADICTED in verdicts:
+    found = set(verdicts)
+    if v.CONTRADICTED in found:
         return v.CONTRADICTED
-    if v.NOT_MEASURED in verdicts:
+    if v.NOT_MEASURED in found:
         return v.NOT_MEASURED
-    return v.REPRODUCED if verdicts == {v.REPRODUCED} else v.NOT_DISTINGUISHABLE
+    return v.REPRODUCED if found == {v.REPRODUCED} else v.NOT_DISTINGUISHABLE
 
 
 def _of(panel: Panel, document: dict[str, Any]) -> dict[str, Any]:

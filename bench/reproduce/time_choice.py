@@ -9,9 +9,10 @@ from typing import Any
 
 from baselines.method import Method
 from bench.errors import UsageError
+from bench.paper import Cell
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict.order import conditions_of
-from bench.reproduce.verdict.ratio import Claim, judge_claims
+from bench.reproduce.verdict.ratio import Claim, judge_claims, judge_pair
 from bench.results.provenance import machine as machine_here
 from bench.results.record import SpeedRecord
 from bench.results.record_types import Machine as Facts
@@ -135,6 +136,11 @@ class Times:
     def claims(self, table: str) -> tuple[Claim, ...]:
         """Return the ratios of times that a table claims, each judged by one run."""
         return judge_claims(table, self._records, self._tabulated, self._form)
+
+    def ratio(self, slower: Cell, faster: Cell) -> Claim:
+        """Return the ratio of two printed times, judged by one run; an accelerator's comes first."""
+        usable = [record for record in self._records if record in self._tabulated]
+        return judge_pair(slower, faster, usable, self._form)[0]
 
     def _of(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> list[SpeedRecord]:
         """Return a row's times of one image in the wanted form, valid or not."""

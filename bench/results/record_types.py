@@ -11,10 +11,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.models import NAME
+
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-true", "fp16": "16-true", "int8": "int8"}
 """Short names of the precisions that a speed record holds."""
 
 Pair = Annotated[tuple[int, int], Field(strict=False)]  # JSON has lists only
+Name = Annotated[str, Field(pattern=NAME)]
+"""A name that may become part of a file's name: no folder can be in it."""
 Floats = Annotated[tuple[float, ...], Field(strict=False)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
@@ -44,8 +48,8 @@ class Machine(Part):
 class Data(_Identity):
     """Name, split and manifest digest (SHA-256) of the images."""
 
-    name: str
-    split: str
+    name: Name
+    split: Name
     manifest_sha256: str
 
 
@@ -55,9 +59,9 @@ class Recipe(Part):
     Names and units are those of `bench.train.recipe.Recipe`.
     """
 
-    name: str
+    name: Name
     model: str
-    data: str
+    data: Name
     seed: int
     epochs: int
     batch: int
@@ -73,7 +77,7 @@ class Recipe(Part):
 class Run(_Identity):
     """What defines a training run, see `bench.train.run.run_identity`; ``devices`` above 1 use a strategy."""
 
-    model: str
+    model: Name
     num_classes: int
     recipe: Recipe
     initial_weights_sha256: str
@@ -115,7 +119,7 @@ class Protocol(_Identity):
 class AccuracyIdentity(_Identity):
     """What defines an evaluation, see `bench.train.score.evaluation_identity`."""
 
-    model: str
+    model: Name
     num_classes: int
     run: Run
     selection: str = "last"
@@ -147,7 +151,7 @@ class SpeedIdentity(_Identity):
         measured: Quantity timed where it is not the network alone: the whole pipeline from file to classes.
     """
 
-    model: str
+    model: Name
     options: dict[str, Any]
     num_classes: int
     weights: str

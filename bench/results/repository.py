@@ -75,8 +75,12 @@ def repository_state(root: Path) -> tuple[str | None, bool | None]:
     return state.commit, state.dirty
 
 
+def git_environment() -> dict[str, str]:
+    """Return the environment of git for a repository of our choice, with the user's settings."""
+    return {**{name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}, "LC_ALL": "C"}
+
+
 def _git(folder: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
@@ -85,7 +89,7 @@ def _git(folder: Path, *arguments: str) -> str:
             errors="replace",
             check=False,
             timeout=60,
-            env={**environment, "LC_ALL": "C"},
+            env=git_environment(),
         )
     except subprocess.TimeoutExpired:
         raise _GitError("git did not answer within 60 s") from None

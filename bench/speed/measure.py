@@ -13,12 +13,15 @@ from bench.clock.clock import Clock, Counters, Progress, time_models
 from bench.clock.machine_state import cpu_mhz, read_cpu
 from bench.clock.protocol import Protocol
 from bench.evaluate.peak import PeakMemory
+from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
+from bench.speed.answers import check_answers, checks_within
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.plan import Plan
 from bench.speed.repeats import time_repeats
 from bench.speed.roofline import measure_rates
+from bench.speed.settings_watch import SettingsWatch
 from bench.speed.speed_record import Timed, speed_records
 from bench.speed.subjects import prepare_subjects
 from bench.speed.trained_subject import TrainedSubject
@@ -46,6 +49,9 @@ def measure_speed(
     counters: Counters = read_cpu,
 ) -> list[SpeedRecord]:
     """Time methods against each other, each in every variant, on inputs that never repeat.
+
+    Some answers of timed calls are compared with an unused copy's; a network that remembers, skips work or
+    changes torch's global settings gives a record that is not valid, with the reason.
 
     Timed is float32 image (b, 3, h, w) on the device to float32 logits on the device, without loading,
     normalising and the argmax. An engine's logits are checked against eager fp32 first; one whose logits
@@ -79,14 +85,15 @@ def measure_speed(
     plan.require()
     # before the conditions: the counters see no operation in inference mode
     gmacs = plan.gmacs()
-    with measuring_conditions(threads) as threads_in_force:
+    with measuring_conditions(threads) as threads_in_force, user_code("timing", *methods):
         provenance = {
             (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
             for method in methods
             for deployed in {variant.deploy for variant in variants}
         }
         measurements = plan.measurements(threads_in_force)
-        ready = prepare_subjects(plan, measurements, threads_in_force)
+        watch = SettingsWatch()
+        ready = prepare_subjects(plan, measurements, threads_in_force, watch)
         if trained is not None:  # scoring on data is not in the budget
             began_ns = clock()
         subjects = {name: one.subject for name, one in ready.items()}
@@ -94,20 +101,34 @@ def measure_speed(
         share_s = protocol.budget_s * _REPEAT_BUDGET_SHARE / len(subjects)
         watched = {}
         for name, subject in subjects.items():
+            watch.at_work(name)
             # no sample counts here, and one network runs alone
             with PeakMemory(plan.device.torch_device) as peak:
                 repeat = time_repeats(subject, plan.device, share_s, clock, counters)
             watched[name] = (repeat, peak)
-        spent_s = (clock() - began_ns) / 1e9
+            subject.keep_some()
+        round_s = sum(repeat.fresh_ms for repeat, _ in watched.values()) / 1e3
+        checks = checks_within(protocol.budget_s, round_s)
+        spent_s = (clock() - began_ns) / 1e9 + checks * round_s
+
+        def prepare(name: str) -> None:
+            watch.at_work(name)
+            subjects[name].refresh()
+
         samples = time_models(
             {name: subject.call for name, subject in subjects.items()},
             plan.device.synchronise,
             protocol=replace(protocol, budget_s=max(0.0, protocol.budget_s - spent_s)),
-            prepare=lambda name: subjects[name].refresh(),
+            prepare=prepare,
             clock=clock,
             counters=counters,
+            cores=threads_in_force if plan.device.kind == "cpu" else None,
             progress=progress,
         )
+        watch.at_work()
+        doubts = check_answers(subjects, plan.device.torch_device, plan.device.memory_format, checks)
+        for name in subjects:
+            doubts[name] += watch.reasons(name)
         run = secrets.token_hex(8)
-        timed = Timed(measurements, gmacs, provenance, ready, watched, samples, rates, cpu_mhz(), run)
+        timed = Timed(measurements, gmacs, provenance, ready, watched, samples, rates, cpu_mhz(), run, doubts)
     return speed_records(plan, timed)

@@ -63,10 +63,16 @@ def compare(logits: Tensor, reference: Tensor) -> Parity:
     max_abs = (logits - reference).abs().max().item()
     if not math.isfinite(max_abs):
         return Parity(None, None, same)
-    scale = (reference - reference.mean((2, 3), keepdim=True)).abs().max().item()
+    scale = deviation(reference)
     if scale == 0.0:
         return Parity(max_abs, 0.0 if max_abs == 0.0 else None, same)
     return Parity(max_abs, max_abs / scale, same)
+
+
+def deviation(reference: Tensor) -> float:
+    """Return the largest deviation from the mean over the axes after the second, or over all axes."""
+    axes = tuple(range(2, reference.ndim)) if reference[:1, :1].numel() > 1 else tuple(range(reference.ndim))
+    return float((reference - reference.mean(axes, keepdim=True)).abs().max())
 
 
 def parity_inputs(shape: tuple[int, ...], seed: int = 0) -> dict[str, Tensor]:
@@ -95,7 +101,8 @@ def outputs_on(
     """
     found = {}
     for kind, image in inputs.items():
-        logits = infer(image.contiguous(memory_format=layout))
+        # a copy: the image is shown to others too
+        logits = infer(image.clone(memory_format=layout))
         if not isinstance(logits, torch.Tensor) or logits.ndim != 4:
             raise RefusedInput(
                 f"{name}: returned a {type(logits).__name__}; an engine is checked by one tensor of logits"

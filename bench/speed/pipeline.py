@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from bench.clock.protocol import Protocol
 from bench.data.images import read_image
 from bench.data.statistics import IMAGENET, normalise
 from bench.files import sha256_of_file
+from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import SpeedRecord
+from bench.speed.answers import check_answers, checks_within
 from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.engines.engine import Infer
 from bench.speed.plan import Plan
+from bench.speed.repeats import time_repeats
+from bench.speed.settings_watch import SettingsWatch
 from bench.speed.speed_record import chosen_values
 from bench.speed.subjects import prepare_subjects
 from bench.speed.variant import Variant
@@ -34,6 +39,9 @@ PARTS = ("decode", "normalise", "model", "argmax")
 LOADER, WHOLE = "loader", "end to end"
 MEASURED = "end to end"
 """In the identity of its records, under ``measured``: no table shows them as the time of a network."""
+
+
+_REPEAT_BUDGET_SHARE = 0.2
 
 
 class Pipeline:
@@ -89,6 +97,11 @@ class Pipeline:
         self.model()
         self.argmax()
 
+    def prepare(self, name: str) -> None:
+        """Give the network the next image: it may have changed the one before in place."""
+        if name == "model":
+            self.loader()
+
     def calls(self) -> dict[str, Callable[[], None]]:
         """Return what is timed, in the order of a round."""
         parts = {name: getattr(self, name) for name in PARTS}
@@ -131,20 +144,30 @@ def measure_end_to_end(
     """
     there = open_device(device)
     plan = Plan([method], [variant], size_hw, num_classes, 1, there)
-    with measuring_conditions(threads) as threads_in_force:
+    with measuring_conditions(threads) as threads_in_force, user_code("timing", method):
         started = gather(command, method, deployed=variant.deploy)
         (measurement,) = plan.measurements(threads_in_force)
-        (ready,) = prepare_subjects(plan, [measurement], threads_in_force).values()
+        watch = SettingsWatch()
+        (ready,) = prepare_subjects(plan, [measurement], threads_in_force, watch).values()
+        watch.at_work(measurement.title)
+        protocol, began_ns = protocol or Protocol(), clock()
+        ready.subject.keep_some()
+        repeat = time_repeats(ready.subject, there, _REPEAT_BUDGET_SHARE * protocol.budget_s, clock, counters)
+        checks = checks_within(protocol.budget_s, repeat.fresh_ms / 1e3)
+        doubts = check_answers({WHOLE: ready.subject}, there.torch_device, there.memory_format, checks)[WHOLE]
         layout = variant.layout(there)
         pipeline = Pipeline(files, size_hw, ready.subject.network, device=there, layout=layout)  # type: ignore[arg-type]
         timed = time_models(
             pipeline.calls(),
             there.synchronise,
-            protocol=protocol,
+            protocol=replace(protocol, budget_s=max(0.0, protocol.budget_s - (clock() - began_ns) / 1e9)),
+            prepare=pipeline.prepare,
             clock=clock,
             counters=counters,
+            cores=threads_in_force if there.kind == "cpu" else None,
             progress=progress,
         )
+        watch.at_work()
         mhz = cpu_mhz()
     whole = timed[WHOLE]
     versions = {"engine_versions": dict(ready.versions)} if ready.versions else {}
@@ -153,7 +176,7 @@ def measure_end_to_end(
         {**measurement.identity, **versions, "measured": MEASURED, "images": images},
         {**chosen_values(whole), "parts": {name: chosen_values(samples) for name, samples in timed.items()}},
         {**started, "cpu_mhz": mhz, "run": secrets.token_hex(8)},
-        reasons=whole.chosen.reasons,
+        reasons=(*whole.chosen.reasons, *repeat.reasons(), *doubts, *watch.reasons(measurement.title)),
         notes=[
             f"{name}: {reason}"
             for name, samples in timed.items()

@@ -7,14 +7,17 @@ at the rate of a large matrix product are a time that it cannot beat without doi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from bench.clock.clock import Clock
 from bench.speed.device import Device
 
+MOST_OF_BOUND = 4.0
+"""Largest ratio of the GEMM bound to a time: Winograd's F(4x4, 3x3) does 36 products for 144."""
 _MOST_REPETITIONS = 1000
 
 
@@ -77,6 +80,21 @@ def gemm_bound_ms(gmacs: float, rates: Rates) -> float:
     A bound for what is computed as counted: an algorithm with fewer multiplications (Winograd) may pass it.
     """
     return gmacs / rates.gemm_gmacs_per_s * 1000.0
+
+
+def too_fast(bound: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a reason where a time is so far below its bound that not all was computed.
+
+    Args:
+        bound: ``gemm_bound_ms``, and ``gemm_fraction``, that over the median; None where unknown.
+    """
+    fraction = bound["gemm_fraction"]
+    if fraction is None or fraction <= MOST_OF_BOUND:
+        return ()
+    return (
+        f"the median is {1 / fraction:.3g} of the GEMM bound of {bound['gemm_bound_ms']:.4g} ms, allowed is "
+        f"{1 / MOST_OF_BOUND:g} or more: less was computed than was counted",
+    )
 
 
 def _shortest_s(call: Callable[[], object], device: Device, seconds: float, clock: Clock) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from bench.clock.clock import Samples
 from bench.clock.statistics import drift, spread
 from bench.evaluate.peak import PeakMemory
 from bench.results.record import SpeedRecord
+from bench.speed.answers import uneven
 from bench.speed.parity import as_values
 from bench.speed.plan import Measurement, Plan
 from bench.speed.repeats import Repeat
-from bench.speed.roofline import Rates, gemm_bound_ms
+from bench.speed.roofline import Rates, gemm_bound_ms, too_fast
 from bench.speed.subjects import Ready
 
 
@@ -27,6 +28,7 @@ class Timed:
         provenance: By the method's name, and whether it was deployed.
         run: Shared by all that was timed interleaved: only times of one run are set into ratios.
         mhz: Clock of the cores at the end; None where the system does not report it.
+        doubts: Why what was timed is not believed, of its answers and of torch's settings.
     """
 
     measurements: list[Measurement]
@@ -38,6 +40,7 @@ class Timed:
     rates: Rates
     mhz: float | None
     run: str
+    doubts: Mapping[str, Sequence[str]]
 
 
 def speed_records(plan: Plan, timed: Timed) -> list[SpeedRecord]:
@@ -53,6 +56,9 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         gmacs, notes = None, ["no GEMM bound: the rate is measured in fp32"]
     if one.variant.deploy:
         notes = [*notes, "operations and GEMM bound are those of the network as published, not as folded"]
+    bound = _bound(samples, None if gmacs is None else gmacs * plan.batch, timed.rates)
+    # a cost that depends on the image makes both the bound and the samples differ rightly
+    against = () if one.method.cost_curve else (*uneven(samples.chosen.times_ms), *too_fast(bound))
     values = {
         **chosen_values(samples, plan.batch),
         **_other_samples(samples),
@@ -61,7 +67,7 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         "peak_mib": peak.mib,
         "peak_measured": peak.measured,
         "interleaved_with": [other for other in timed.ready if other != name],
-        **_bound(samples, None if gmacs is None else gmacs * plan.batch, timed.rates),
+        **bound,
         **({} if ready.parity is None else {"parity": as_values(ready.parity)}),
         **({} if ready.accuracy is None else {"accuracy": ready.accuracy.model_dump()}),
     }
@@ -70,7 +76,7 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         {**one.identity, **engine},
         values,
         {**timed.provenance[one.method.name, one.variant.deploy], "cpu_mhz": timed.mhz, "run": timed.run},
-        reasons=(*samples.chosen.reasons, *repeat.reasons()),
+        reasons=(*samples.chosen.reasons, *repeat.reasons(), *timed.doubts[name], *against),
         notes=[*notes, *(() if plan.trained is None else plan.trained.notes)],
     )
 

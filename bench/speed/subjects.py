@@ -11,12 +11,16 @@ from torch import nn
 from baselines.method import Method, import_named
 from bench.cost.meta import build_checked
 from bench.errors import BenchError, RefusedInput
+from bench.own.guard import user_code
 from bench.results.value_types import EngineScore
+from bench.speed.answers import unused_copy
 from bench.speed.device import Device
 from bench.speed.engines.engine import Conditions
-from bench.speed.parity import Parity, outputs_on, parity_inputs, require_parity
+from bench.speed.inputs import FreshInputs
+from bench.speed.parity import LIMITS, Parity, outputs_on, parity_inputs, require_parity
 from bench.speed.plan import Measurement, Plan
-from bench.speed.repeats import FreshInputs, Subject
+from bench.speed.repeats import Subject
+from bench.speed.settings_watch import SettingsWatch
 from bench.speed.variant import Variant
 
 DEPLOY = "carnet.fast.deploy:deploy"
@@ -89,13 +93,16 @@ def stir_norms(network: nn.Module, seed: int = 0) -> None:
                         shift.add_(_SHIFT * torch.randn(shift.shape, generator=generator).to(shift.device))
 
 
-def prepare_subjects(plan: Plan, measurements: Sequence[Measurement], threads: int) -> dict[str, Ready]:
+def prepare_subjects(
+    plan: Plan, measurements: Sequence[Measurement], threads: int, watch: SettingsWatch
+) -> dict[str, Ready]:
     """Return the subjects by the measurements' titles, each checked against eager fp32.
 
     Args:
         plan: Methods, input, device and weights; random weights have their batch-norms moved here.
         measurements: What is timed; a method's network is built once for all of its variants.
         threads: CPU threads of every engine.
+        watch: Told whose code runs.
 
     Raises:
         UsageError: An engine, precision or library that is not available.
@@ -104,40 +111,51 @@ def prepare_subjects(plan: Plan, measurements: Sequence[Measurement], threads: i
     """
     ready: dict[str, Ready] = {}
     for method in plan.methods:
-        network = (
-            build_network(method, plan.num_classes, plan.device)
-            if plan.trained is None
-            else plan.trained.network(method, plan.device)
-        )
         variants = [(one.title, one.variant) for one in measurements if one.method is method]
-        ready |= _in_variants(plan, method, network, variants, threads)
+        watch.at_work(*(title for title, _ in variants))
+        with user_code("preparing it to be timed", method):
+            ready |= _in_variants(plan, method, variants, threads)
+        watch.at_work()
     return ready
 
 
+def _built(plan: Plan, method: Method, stirred: bool) -> nn.Module:
+    if plan.trained is not None:
+        return plan.trained.network(method, plan.device)
+    network = build_network(method, plan.num_classes, plan.device)
+    if stirred:
+        stir_norms(network)
+    return network
+
+
 def _in_variants(
-    plan: Plan, method: Method, network: nn.Module, variants: Sequence[tuple[str, Variant]], threads: int
+    plan: Plan, method: Method, variants: Sequence[tuple[str, Variant]], threads: int
 ) -> dict[str, Ready]:
     device, trained, shape = plan.device, plan.trained, (plan.batch, 3, *plan.size_hw)
     judge = None if trained is None else trained.judge
     calibration = None if trained is None else trained.calibration
-    as_it_is = Ready(Subject(network, FreshInputs(plan.batch, plan.size_hw, device)), None, {})
+    others = [(name, variant) for name, variant in variants if not variant.is_plain(device)]
+    network = _built(plan, method, bool(others))
+    unused = unused_copy(network, lambda: _built(plan, method, bool(others)))
+    inputs = FreshInputs(plan.batch, plan.size_hw, device)
+    as_it_is = Ready(Subject(network, inputs, unused, LIMITS["fp32"].relative), None, {})
     try:
         # untimed, so that what it cannot do ends in a message and not in a sample
-        as_it_is.subject.call()
-        device.synchronise()
+        with user_code("its forward", method):
+            as_it_is.subject.call()
+            device.synchronise()
+    except BenchError:
+        raise
     except Exception as error:
         raise _fails(method.name, shape, error) from error
     eager_miou = None
     if judge is not None:
         eager_miou = judge.miou("eager fp32", network, shape, device.torch_device, device.memory_format)
         as_it_is = replace(as_it_is, accuracy=judge.accuracy(method.name, eager_miou, eager_miou))
-    others = [(name, variant) for name, variant in variants if not variant.is_plain(device)]
     if not others:
         return {name: as_it_is for name, _ in variants}
-    inputs = {kind: image.to(device.torch_device) for kind, image in parity_inputs(shape).items()}
-    if trained is None:
-        stir_norms(network)
-    references = outputs_on(network, inputs, device.memory_format, method.name)
+    probes = {kind: image.to(device.torch_device) for kind, image in parity_inputs(shape).items()}
+    references = outputs_on(network, probes, device.memory_format, method.name)
     ready = {}
     for name, variant in variants:
         if variant.is_plain(device):
@@ -145,11 +163,11 @@ def _in_variants(
             continue
         graph = deployed(network, plan.size_hw, method.name) if variant.deploy else network
         engine, layout = variant.on(device), variant.layout(device)
-        example = inputs["random"].contiguous(memory_format=layout)
+        example = probes["random"].clone(memory_format=layout)
         conditions = Conditions(device.torch_device, threads, variant.precision, calibration)
         prepared = engine.prepare(graph, example, conditions)
         try:
-            outputs = outputs_on(prepared.infer, inputs, layout, name)
+            outputs = outputs_on(prepared.infer, probes, layout, name)
         except BenchError:
             raise
         except Exception as error:
@@ -160,7 +178,8 @@ def _in_variants(
         if judge is not None and eager_miou is not None:
             miou = judge.miou(name, prepared.infer, shape, device.torch_device, layout)
             accuracy = judge.accuracy(name, eager_miou, miou)
-        ready[name] = Ready(Subject(prepared.infer, its_inputs), parity, prepared.versions, accuracy)
+        subject = Subject(prepared.infer, its_inputs, unused, LIMITS[variant.precision].relative)
+        ready[name] = Ready(subject, parity, prepared.versions, accuracy)
     return ready
 
 

@@ -15,13 +15,15 @@ from bench.data.catalogue import ENTRIES
 from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics, normalise, statistics_by_name
 from bench.errors import RefusedInput, UsageError
-from bench.models import builder_failed
+from bench.own.guard import user_code
 from bench.train.recipe import Recipe
 from bench.train.weights import find, fitting, load_encoder, read
 from carnet.encoder import MobileNetV2
 
 _IMAGES_FOR_IDENTITY = 8
 """Whole training images that measure the statistics of MobileNetV2's added layer."""
+_OF_FILES = ("pretrained", "checkpoint", "cache_dir", "encoder_weights")
+"""How the options begin by which libraries read weights."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,30 @@ def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.M
         UsageError: Options that the method does not have or that exclude each other.
         RefusedInput: The data set lacks what the method needs of it, or a user's own builder fails.
     """
+    if method.group != "own":
+        _require_no_files(method, recipe)
     wanted = [name for name in method.from_data if name not in recipe.model_options]
     options = {**_from_data(method, data, wanted), **recipe.model_options}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         try:
-            network = method.build(len(data.classes), **options)
-        except Exception as error:
-            if method.group == "own":
-                raise builder_failed(method, error) from error
-            if isinstance(error, TypeError | ValueError):
-                raise UsageError(f"{method.name}: {error}") from error
-            raise
+            with user_code("its builder", method):
+                network = method.build(len(data.classes), **options)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{method.name}: {error}") from error
     if not isinstance(network, nn.Module):
         raise RefusedInput(f"{method.name}: its builder returned a {type(network).__name__}, not a module")
     return network
+
+
+def _require_no_files(method: Method, recipe: Recipe) -> None:
+    """Refuse options with which a library would read or fetch weights, unseen by a record."""
+    for name in recipe.model_options:
+        if name.startswith(_OF_FILES):
+            raise UsageError(
+                f"{method.name}: model_options.{name} reads weights that no record would name",
+                then="choose the encoder's weights with --set weights=NAME, or --weights-file",
+            )
 
 
 def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dict[str, Any]:

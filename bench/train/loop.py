@@ -21,7 +21,7 @@ from bench.errors import Interrupted, NotMeasured
 from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
 from bench.train.failures import failures_named
-from bench.train.journals import Journal, Journals, epoch_row, step_row
+from bench.train.journals import Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
 from bench.train.ranks import agreed
@@ -89,7 +89,7 @@ class Trainer:
         self.state = State()
         self.best: Weights | None = None
         self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean)
-        self.journal: Journal = Journals(())
+        self.journal = Journals()
         self._stop_request = StopRequest()
 
     @property
@@ -159,8 +159,10 @@ class Trainer:
 
     def save(self) -> Path | None:
         """Write a checkpoint of this step; None when it exists already."""
+        written = self.saved.write(self.state, self.best)
+        # second: whatever becomes of a journal, the checkpoint is there
         self.journal.flush()
-        return self.saved.write(self.state, self.best)
+        return written
 
     def resume(self) -> int:
         """Continue from the newest good checkpoint, if any, and return the step.

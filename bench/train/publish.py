@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from bench.data.catalogue import entry
 from bench.errors import RefusedInput
@@ -53,16 +52,16 @@ def readme(folder: Path) -> str:
     lines = []
     for path in sorted(folder.glob("*.safetensors")):
         description = describe_weights(path)
-        identity: dict[str, Any] = description["identity"]
-        recipe, data = identity["recipe"], identity["data"]["name"]
+        identity = description.whole_identity(path)
+        recipe, data = identity.recipe, identity.data
         lines += [
             f"## {path.name}",
             "",
             f"* SHA-256 `{sha256_of_file(path)}`, {path.stat().st_size / 1e6:.1f} MB",
-            f"* {identity['model']}, {identity['num_classes']} classes, recipe `{recipe['name']}`, seed "
-            f"{recipe['seed']}, {recipe['epochs']} epochs of {data} ({identity['data']['split']} split)",
-            *(f"* {note}" for note in description["notes"]),
-            f"* terms of the data: {entry(data).terms}",
+            f"* {identity.model}, {identity.num_classes} classes, recipe `{recipe.name}`, seed "
+            f"{recipe.seed}, {recipe.epochs} epochs of {data.name} ({data.split} split)",
+            *(f"* {note}" for note in description.notes),
+            f"* terms of the data: {entry(data.name).terms}",
             "",
         ]
     return _HEAD + "\n".join(lines)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import re
-import tomllib
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,34 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from bench.errors import RefusedInput, UsageError, unknown
+from bench.errors import RefusedInput, unknown
+from bench.train.recipe_text import as_table, brief, parse_changes, require_plain, text_of
+
+__all__ = ["LATER", "Recipe", "from_table", "load", "names", "parse_changes"]
 
 FOLDER = Path(__file__).parent / "recipes"
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
-_LARGEST_BYTES = 100_000
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_MOST_STEP_PIXELS = 2**30
+"""Pixels of a step: a batch of so many is 11 GB of bytes for images and 64-bit labels."""
+
+_RANGES: dict[str, tuple[float, str, float]] = {
+    **dict.fromkeys(("batch", "accumulate"), (1, "<=", 4096)),
+    **dict.fromkeys(("epochs", "lr_every_epochs"), (1, "<=", 1_000_000)),
+    **dict.fromkeys(("validate_every", "stop_after"), (0, "<=", 1_000_000)),
+    **dict.fromkeys(("momentum", "ema_decay", "ohem_threshold"), (0, "<", 1)),
+    **dict.fromkeys(("flip", "lr_factor", "weight_decay"), (0, "<=", 1)),
+    **dict.fromkeys(("encoder_lr", "decoder_lr", "clip_norm", "checkpoint_every_s"), (0, "<", math.inf)),
+    "scloss_weight": (0, "<=", 1_000_000),
+    "poly_power": (0, "<=", 100),
+    "warmup_steps": (0, "<=", 10**9),
+    "ohem_min_kept": (1, "<=", 10**9),
+    "crop": (1, "<=", 8192),
+    "short_side_least": (0, "<=", 8192),
+    "scale": (0.01, "<=", 10),
+    "seed": (0, "<=", 2**63 - 1),
+}
+"""Allowed range of each number: least, and ``<`` or ``<=`` most; of a pair, the range of both."""
 
 
 LATER = frozenset(
@@ -116,21 +138,33 @@ class Recipe:
         """Check the ranges that types cannot say."""
         if not _NAME.fullmatch(self.name):
             raise RefusedInput(f"recipe name '{self.name}'; expected 1 to 64 of [a-z0-9_-]")
-        self._require_at_least(1, "batch", "epochs", "lr_every_epochs", "accumulate", "ohem_min_kept")
-        self._require_at_least(0, "seed", "validate_every", "warmup_steps", "stop_after", "short_side_least")
-        self._require_at_least(0, "encoder_lr", "decoder_lr", "momentum", "weight_decay", "clip_norm")
-        self._require_at_least(0, "scloss_weight", "ema_decay", "ohem_threshold")
-        for key in ("ema_decay", "ohem_threshold"):
-            if getattr(self, key) >= 1:
-                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, expected < 1")
+        for key, (least, below, most) in _RANGES.items():
+            self._require_in_range(key, least, below, most)
+        if self.scale[0] > self.scale[1]:
+            raise RefusedInput(
+                f"recipe {self.name}: scale = {list(self.scale)}, expected the lower bound first"
+            )
+        pixels = math.prod((self.batch, self.accumulate, *self.crop))
+        if pixels > _MOST_STEP_PIXELS:
+            raise RefusedInput(
+                f"recipe {self.name}: batch {self.batch} x accumulate {self.accumulate} x crop "
+                f"{self.crop[0]}x{self.crop[1]} are {pixels} pixels a step, expected <= {_MOST_STEP_PIXELS}"
+            )
         if self.validate_every == 0 and (self.stop_after or self.selection == "best"):
             requested = "stop_after" if self.stop_after else "selection = 'best'"
             raise RefusedInput(f"recipe {self.name}: {requested} needs validations, and validate_every is 0")
 
-    def _require_at_least(self, low: int, *keys: str) -> None:
-        for key in keys:
-            if getattr(self, key) < low:
-                raise RefusedInput(f"recipe {self.name}: {key} = {getattr(self, key)}, expected >= {low}")
+    def _require_in_range(self, key: str, least: float, below: str, most: float) -> None:
+        value = getattr(self, key)
+        too_low, too_high = f">= {least}", f"{below} {most}"
+        for number in value if isinstance(value, tuple) else (value,):
+            if number < least:
+                expected = too_low if most == math.inf else f"{too_low} and {too_high}"
+            elif number > most or (number == most and below == "<"):
+                expected = f"{too_high} and {too_low}"
+            else:
+                continue
+            raise RefusedInput(f"recipe {self.name}: {key} = {value}, expected {expected}")
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON can hold it: all but when checkpoints are written.
@@ -165,26 +199,30 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
         path = FOLDER / f"{name_or_path}.toml"
         if not _NAME.fullmatch(name_or_path) or not path.is_file():
             raise unknown("recipe", name_or_path, names())
-    elif not path.is_file():
-        raise RefusedInput(f"{path}: no such file", then=f"recipes by name: {', '.join(names())}")
-    if path.stat().st_size > _LARGEST_BYTES:
-        raise RefusedInput(f"{path}: {path.stat().st_size} bytes, expected at most {_LARGEST_BYTES}")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RefusedInput(f"{path}: not TOML ({error})") from error
-    changes = changes or {}
+    table = as_table(text_of(path, then=f"recipes by name: {', '.join(names())}"), str(path))
+    changes = _nested(table, changes or {})
     if changes.get("model", table.get("model")) != table.get("model"):
         table.pop("model_options", None)
     return from_table({"name": path.stem, **table, **changes}, str(path.name))
 
 
+def _nested(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with ``data_options.KEY`` laid over the recipe's own ``data_options``."""
+    nested = dict(changes)
+    for key in changes:
+        outer, _, inner = key.partition(".")
+        if outer == "data_options" and inner:
+            nested[outer] = {**table.get(outer, {}), **nested.get(outer, {}), inner: nested.pop(key)}
+    return nested
+
+
 def from_table(table: dict[str, Any], source: str) -> Recipe:
     """Return the recipe of a table, every value checked against its field's type."""
     hints = typing.get_type_hints(Recipe)
-    for key in table:
+    for key, value in table.items():
         if key not in hints:
-            raise RefusedInput(f"{source}: unknown key '{key}'; choose from {', '.join(hints)}")
+            raise RefusedInput(f"{source}: unknown key {brief(key)}; choose from {', '.join(hints)}")
+        require_plain(value, f"{source}: {key}")
     missing = [
         item.name
         for item in dataclasses.fields(Recipe)
@@ -193,24 +231,6 @@ def from_table(table: dict[str, Any], source: str) -> Recipe:
     if missing:
         raise RefusedInput(f"{source}: missing {', '.join(missing)}")
     return Recipe(**{key: _typed(value, hints[key], f"{source}: {key}") for key, value in table.items()})
-
-
-def parse_changes(settings: list[str]) -> dict[str, Any]:
-    """Return ``--set key=value`` pairs as a table; the value is TOML, a bare word is a string.
-
-    Raises:
-        UsageError: A setting without ``=``.
-    """
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set '{setting}': expected key=value")
-        try:
-            changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            changes[key.strip()] = text.strip()
-    return changes
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
@@ -225,4 +245,4 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
         expected = f"{len(kinds)} numbers" if is_tuple else reason
-        raise RefusedInput(f"{where} = {value!r}; expected {expected}") from error
+        raise RefusedInput(f"{where} = {brief(value)}; expected {expected}") from error

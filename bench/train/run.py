@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,11 +17,13 @@ from torch import nn
 
 from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, RefusedInput, UsageError
 from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
+from bench.own.guard import user_code
 from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record
@@ -120,23 +122,25 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     method = resolve(recipe.model)
     data = open_split(recipe, "train", settings.data_root, settings.home)
     require_labels(data)
+    require_batch(data, recipe.batch * recipe.accumulate)
     initial = build_initial(recipe, method, data, settings.weights_file)
     return Prepared(recipe, settings, fabric, method, data, initial)
 
 
 def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
     """Return a trainer of the prepared network that keeps its checkpoints in ``folder``."""
-    return Trainer(
-        recipe=prepared.recipe,
-        network=prepared.initial.network,
-        criterion=build_criterion(prepared.recipe, prepared.method),
-        data=prepared.data,
-        statistics=prepared.initial.statistics,
-        fabric=prepared.fabric,
-        folder=folder,
-        run_key=run_key,
-        workers=prepared.settings.workers,
-    )
+    with user_code("setting up the training", prepared.method):
+        return Trainer(
+            recipe=prepared.recipe,
+            network=prepared.initial.network,
+            criterion=build_criterion(prepared.recipe, prepared.method),
+            data=prepared.data,
+            statistics=prepared.initial.statistics,
+            fabric=prepared.fabric,
+            folder=folder,
+            run_key=run_key,
+            workers=prepared.settings.workers,
+        )
 
 
 def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
@@ -153,7 +157,7 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     """
     prepared = prepare(recipe, settings)
     identity = run_identity(prepared)
-    folder = settings.home / "runs" / f"{recipe.name}-{record_id(identity)[:12]}"
+    folder = run_folder(identity, settings)
     trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
     if not prepared.fabric.is_global_zero:
         _follow(prepared, trainer)
@@ -163,14 +167,14 @@ def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) ->
     resumed_at = trainer.resume()
     rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
     trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-    try:
-        state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
-    except FailedRun as error:
-        failed = record_of(trainer, identity, provenance, notes)
-        add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
-        raise
-    finally:
-        trainer.journal.close()
+    with trainer.journal:
+        try:
+            with user_code("training", prepared.method):
+                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+        except FailedRun as error:
+            failed = record_of(trainer, identity, provenance, notes)
+            add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
+            raise
     leave(prepared.fabric)
     network = trainer.final_network()
     statistics = prepared.initial.statistics
@@ -193,7 +197,7 @@ def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
     """Train along with the first process, which alone writes and reports; then end this one."""
     trainer.resume()
     # what all processes decide alike is the first one's to tell; any other error ends them all
-    with contextlib.suppress(Diverged, Interrupted):
+    with contextlib.suppress(Diverged, Interrupted), user_code("training", prepared.method):
         trainer.train(_validation(prepared, lambda *_: None))
     leave(prepared.fabric)
     raise SystemExit(0)
@@ -218,6 +222,11 @@ def run_identity(prepared: Prepared) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **({"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}),
     }
+
+
+def run_folder(identity: Mapping[str, Any], settings: Settings) -> Path:
+    """Return the folder of a run, which may not exist yet."""
+    return settings.home / "runs" / f"{identity['recipe']['name']}-{record_id(identity)[:12]}"
 
 
 def run_notes(prepared: Prepared) -> tuple[str, ...]:

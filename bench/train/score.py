@@ -16,13 +16,14 @@ from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
 from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
-from bench.models import resolve
+from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import AccuracyRecord
 from bench.results.store import add_record, read_arrays, read_records, takes_of
 from bench.train.run import Settings
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights
+from bench.train.weight_file import describe_weights
 
 
 def evaluate_run(
@@ -56,10 +57,11 @@ def evaluate_run(
     """
     trained = open_weights(source)
     recipe = trained.recipe
+    describe_weights(trained.path).whole_identity(trained.path)
     fabric = launch_fabric(settings.device, "32-true")
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    method = resolve(model or recipe.model)
+    method = trained.method(model)
     views.require(method.sizes)
     data = open_split(recipe, split, settings.data_root, settings.home)
     require_labels(data)
@@ -68,16 +70,17 @@ def evaluate_run(
         require_disjoint(train_data, data)
     network = trained.network(method, data, fabric.device)
     provenance = gather(settings.command, method)
-    outcome = evaluate(
-        network,
-        data,
-        trained.statistics,
-        fabric.device,
-        lambda done: progress(done, len(data)),
-        sizes=method.sizes,
-        views=views,
-        repeat=True,
-    )
+    with user_code("evaluation", method):
+        outcome = evaluate(
+            network,
+            data,
+            trained.statistics,
+            fabric.device,
+            lambda done: progress(done, len(data)),
+            sizes=method.sizes,
+            views=views,
+            repeat=True,
+        )
     values = outcome.values(data.classes)
     protocol = Protocol(
         data.name,

@@ -10,9 +10,15 @@ import torch
 from torch import nn
 
 from baselines.method import Method
+from baselines.registry import METHODS
+from bench.data.catalogue import entry
 from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics
+from bench.errors import RefusedInput, UsageError
 from bench.files import sha256_of_file
+from bench.models import recorded
+from bench.own.guard import user_code
+from bench.results.provenance import without_folders
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
 from bench.train.weight_file import describe_weights, fit, load_weights
@@ -39,12 +45,32 @@ class TrainedWeights:
     statistics: Statistics
     notes: tuple[str, ...]
 
+    def method(self, model: str | None = None) -> Method:
+        """Return the run's method: by its name, or as the user names it.
+
+        Args:
+            model: ``path/to/file.py:build`` of a network that is not in the registry: a run names the file,
+                not where it lies, and no file is run because a weights file says so. None takes the name on
+                record.
+
+        Raises:
+            RefusedInput: A name of nothing that is installed.
+            UsageError: No such model, or not the run's.
+        """
+        method = recorded(self.recipe.model, self.path, model=model)
+        given = self.recipe.model if model is None else without_folders(model)
+        builders = {text.rpartition(":")[2] for text in (given, self.recipe.model) if ":" in text}
+        if given != self.recipe.model and (method.name != self.identity["model"] or len(builders) > 1):
+            raise UsageError(
+                f"{self.path}: weights of {self.recipe.model} ({self.identity['model']}), not of {given}"
+            )
+        return method
+
     def network(self, method: Method, data: SegmentationData, device: torch.device) -> nn.Module:
         """Return the network with these weights, in evaluation mode.
 
         Args:
-            method: The run's: ``resolve(recipe.model)``, or the user's own network from the file that they
-                name.
+            method: The run's, see `method`.
             data: Data set, of which only name and classes are read.
             device: Device of the network.
 
@@ -52,9 +78,10 @@ class TrainedWeights:
             UsageError, RefusedInput: A method that cannot be built, or that the weights do not fit.
         """
         network = build_seeded(self.recipe, method, data)
-        fit(network, load_weights(self.path, self.sha256), self.path)
-        network.to(memory_format=torch.channels_last).to(device)
-        return network.eval()
+        with user_code("loading its weights", method):
+            fit(network, load_weights(self.path, self.sha256), self.path)
+            network.to(memory_format=torch.channels_last).to(device)
+            return network.eval()
 
 
 def open_weights(source: Path) -> TrainedWeights:
@@ -64,13 +91,16 @@ def open_weights(source: Path) -> TrainedWeights:
         RefusedInput: No such file, or not the weights of a run.
     """
     path = source / _WEIGHTS if source.is_dir() else source
-    description = describe_weights(path)
-    mean, std = (tuple(description["statistics"][key]) for key in ("mean", "std"))
-    return TrainedWeights(
-        path,
-        sha256_of_file(path),
-        description["identity"],
-        from_table(dict(description["identity"]["recipe"]), path.name),
-        Statistics(mean, std),
-        tuple(description["notes"]),
-    )
+    found = describe_weights(path)
+    identity = found.stored_identity
+    recipe = from_table(dict(identity["recipe"]), path.name)
+    try:
+        classes = len(entry(recipe.data).classes)
+    except UsageError as error:
+        raise RefusedInput(f"{path}: {error}") from error
+    if found.identity.num_classes not in (None, classes):
+        raise RefusedInput(f"{path}: of {found.identity.num_classes} classes; {recipe.data} has {classes}")
+    if recipe.model != found.identity.model and {recipe.model, found.identity.model} & METHODS.keys():
+        raise RefusedInput(f"{path}: of {found.identity.model}, but its recipe trains {recipe.model!a}")
+    statistics = Statistics(found.statistics.mean, found.statistics.std)
+    return TrainedWeights(path, sha256_of_file(path), identity, recipe, statistics, found.notes)

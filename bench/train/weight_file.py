@@ -6,18 +6,30 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from bench.errors import RefusedInput
 from bench.files import check_written, write_atomic
+from bench.results.record import fault, strict_json
+from bench.results.record_types import Name, Part, Run, Texts
 
 _METADATA_KEY = "carnet_bench"
+
+
+def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
+    if min(values) <= 0:
+        raise ValueError(f"{list(values)}; expected positive numbers")
+    return values
+
+
+Triple = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:
@@ -63,11 +75,54 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     return tensors
 
 
-def describe_weights(path: Path) -> dict[str, Any]:
-    """Return what a weights file says it is of: ``identity``, ``statistics`` and ``notes``.
+class _Statistics(Part):
+    mean: Triple
+    std: Annotated[Triple, AfterValidator(_positive)]
+
+
+class _Named(Part):
+    model: Name
+    num_classes: int | None = None
+    recipe: dict[str, Any]
+
+
+class Description(Part):
+    """What a weights file says it is of; nothing in it is trusted further than its types.
+
+    Attributes:
+        identity: Model, classes and recipe of the run.
+        statistics: Mean and standard deviation of the channels that the network expects of its input.
+        notes: Remarks that every record of the run repeats.
+    """
+
+    identity: _Named
+    statistics: _Statistics
+    notes: Texts
+    _identity: dict[str, Any] = PrivateAttr()
+
+    @property
+    def stored_identity(self) -> dict[str, Any]:
+        """The identity as it was written."""
+        return self._identity
+
+    def whole_identity(self, path: Path) -> Run:
+        """Return what defines the run, which records of its weights repeat.
+
+        Raises:
+            RefusedInput: A part is missing or of another type.
+        """
+        try:
+            return Run.model_validate(self._identity)
+        except ValidationError as error:
+            raise RefusedInput(f"{path}: not the weights of a run (identity: {fault(error)})") from error
+
+
+def describe_weights(path: Path) -> Description:
+    """Return what a weights file says it is of.
 
     Raises:
-        RefusedInput: No such file, or one not written by a run.
+        RefusedInput: No such file, or one not written by a run: a part of its description is missing or of
+            another type.
     """
     if not path.is_file():
         raise RefusedInput(
@@ -76,13 +131,15 @@ def describe_weights(path: Path) -> dict[str, Any]:
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
-        description = json.loads(metadata[_METADATA_KEY])
-    except (SafetensorError, KeyError, ValueError) as error:
+        document = strict_json(metadata[_METADATA_KEY])
+    except (SafetensorError, KeyError, ValueError, RecursionError, OSError) as error:
         raise RefusedInput(f"{path}: not the weights of a run ({error})") from error
-    missing = {"identity", "statistics", "notes"} - set(description)
-    if missing:
-        raise RefusedInput(f"{path}: its description lacks {', '.join(sorted(missing))}")
-    return dict(description)
+    try:
+        description = Description.model_validate(document)
+    except ValidationError as error:
+        raise RefusedInput(f"{path}: not the weights of a run ({fault(error)})") from error
+    description._identity = document["identity"]
+    return description
 
 
 def fit(model: nn.Module, state: Mapping[str, Tensor], name: object = "the weights") -> None:

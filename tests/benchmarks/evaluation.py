@@ -55,12 +55,12 @@ def smooth_logits(classes: int) -> Tensor:
 def network_logits(weights: Path) -> Tensor:
     """Return what a published network says to a drawn scene before its last enlargement."""
     description = describe_weights(weights)
-    identity = description["identity"]
+    identity = description.stored_identity
     classes = identity["num_classes"]
     network = resolve(identity["model"]).build(classes, **identity["recipe"]["model_options"])
     fit(network, load_weights(weights), weights)
     image = open_data("scenes", "test", count=4, size_hw=SIZE_HW).read(0).image[None]
-    of_training = Statistics(*(tuple(description["statistics"][key]) for key in ("mean", "std")))
+    of_training = Statistics(description.statistics.mean, description.statistics.std)
     found = logits_of(network.eval(), normalise(image, of_training), classes)
     if not isinstance(found, Enlargement):
         raise SystemExit(f"{weights.name}: the network does not end in an enlargement")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.cli.parsing import parse_size
 from bench.gate.findings import Finding
-from bench.gate.revision import commit_of, worktree
+from bench.gate.revision import commit_of, tree_of
 from bench.gate.speed import Asked, compare_trees, compare_with_file, measure_ratios
 from bench.results.provenance import package_root
 
@@ -81,7 +81,7 @@ def main() -> None:
     verdicts: dict[str, Counter[str]] = {"unchanged": Counter(), "slowed": Counter()}
     folder = Path(tempfile.mkdtemp(prefix="carnet-bench-"))
     try:
-        with worktree(here, commit_of(here, "HEAD")) as tree:
+        with tree_of(here, commit_of(here, "HEAD")) as tree:
             for package in ("carnet", "baselines", "bench"):
                 shutil.copytree(tree / package, folder / package)
             plant(folder, given.slowdown / 100)

@@ -196,3 +196,63 @@ def test_an_update_without_speed_keeps_the_speed_on_file(carnet_bench: Run, writ
     written.write_text(json.dumps(document))
     assert carnet_bench("check", "--update", "--no-speed")[0] == 0
     assert json.loads(written.read_text())["speed"] == document["speed"]
+
+
+@pytest.mark.parametrize("taken", ["--junit", "GITHUB_STEP_SUMMARY"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_regression_is_printed_though_a_file_cannot_be_written(
+    carnet_bench: Run, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, taken, form
+) -> None:
+    doctor(written, "methods", "carnet-mobile", "counts", "macs")
+    (tmp_path / "file").write_text("not a folder")
+    words = ("--junit", tmp_path / "file" / "check.xml") if taken == "--junit" else ()
+    if not words:
+        monkeypatch.setenv(taken, str(tmp_path))
+    code, out, error = carnet_bench("check", *EXACT, *words, *form)
+    assert code == 5
+    assert "macs 3,841 -> 3,840" in out
+    assert "cannot write" in error
+
+
+def test_a_check_that_passes_but_cannot_write_its_file_is_3(
+    carnet_bench: Run, written: Path, tmp_path: Path
+) -> None:
+    code, out, error = carnet_bench("check", *EXACT, "--junit", tmp_path)
+    assert code == 3
+    assert "passed" in out
+    assert "cannot write" in error
+
+
+def test_a_method_that_vanished_is_5(carnet_bench: Run, written: Path, toys: dict[str, Method]) -> None:
+    del toys["two"]
+    code, out, error = carnet_bench("check", *EXACT)
+    assert code == 5
+    assert "counts: two: removed" in out
+    assert "two (counts)" in error
+
+
+def test_a_baseline_whose_name_is_too_long_is_3(carnet_bench: Run) -> None:
+    code, out, error = carnet_bench("check", "--baseline", "a" * 5000)
+    assert (code, out) == (3, "")
+    assert "cannot read" in error
+
+
+def test_an_update_replaces_a_damaged_baseline(carnet_bench: Run, written: Path) -> None:
+    written.write_text("{")
+    assert carnet_bench("check", "--update", "--no-speed")[0] == 0
+    assert carnet_bench("check", *EXACT)[0] == 0
+
+
+def test_an_update_on_a_busy_machine_keeps_the_speed_on_file_and_is_4(
+    carnet_bench: Run, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speed = {"conditions": {"cpu": "Abacus"}, "models": {"carnet-mobile": {"ratios": [7.5] * 5}}}
+    document = json.loads(written.read_text())
+    written.write_text(json.dumps({**document, "speed": speed}))
+    busy = {"ratios": [], "reasons": ["other processes took 50% of the cores"]}
+    measured = {"conditions": {}, "models": {"carnet-mobile": busy}}
+    monkeypatch.setattr("bench.gate.check.measure_ratios", lambda *_: measured)
+    code, _, error = carnet_bench("check", "--update")
+    assert code == 4
+    assert "other processes took 50%" in error
+    assert json.loads(written.read_text())["speed"] == speed

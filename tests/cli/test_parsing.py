@@ -1,7 +1,18 @@
-import pytest
+from __future__ import annotations
 
-from bench.cli.parsing import parse_duration, parse_size
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from bench.cli import parsing
+from bench.cli.parsing import number, parse_duration, parse_size, whole_number
 from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_size_is_height_then_width() -> None:
@@ -72,3 +83,45 @@ def test_a_duration_of_another_form_is_refused_with_what_was_found_and_what_is_a
         parse_duration(text)
     assert f"'{text}'" in str(caught.value)
     assert "h, m or s" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0661", "", " 1", "1.0", "1e1", "0x1", "11", "-1", "9" * 5000])
+def test_a_whole_number_of_another_form_or_range_is_refused_with_the_range(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="from 0 to 10"):
+        whole_number(0, 10)["parser"](text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0", "0_1.5", "nan", "inf", "1e999", "", "2,5", "0x1p3", "10.5", "-0.1", "e3"]
+)
+def test_a_number_of_another_form_or_range_is_refused_with_the_range(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="from 0 to 10"):
+        number(0, 10)["parser"](text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.2", 0.2), ("1", 1.0), ("1e-3", 0.001), (".5", 0.5), ("10.", 10.0)]
+)
+def test_a_plain_number_is_read(text: str, value: float) -> None:
+    assert number(0, 10)["parser"](text) == value
+
+
+def test_no_option_reads_grouped_digits_and_the_range_stands_in_help(
+    carnet_bench: Callable[..., tuple[int, str, str]],
+) -> None:
+    for words in (["--lambda", "1_0"], ["--seed", "1_0"], ["--threads", "1_0"], ["--workers", "100000"]):
+        code, out, err = carnet_bench("train", "scenes-quick", *words)
+        assert (code, out) == (2, "")
+        assert words[0] in err
+        assert f"'{words[1]}'" in err
+
+
+def test_every_option_with_a_number_has_a_range() -> None:
+    """An option of typer's own numbers would read 1_0 as 10 and have no upper bound."""
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (Path(parsing.__file__).parent).rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\b(min|max)=\d", line)
+    ]
+    assert found == []

@@ -1,7 +1,9 @@
 """``carnet-bench data``: what it prints, and its exit codes."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 import typer
 from PIL import Image
@@ -111,3 +113,117 @@ def test_check_names_labels_that_a_list_gives_to_other_images(run, tmp_path, mak
         "problems"
     ]
     assert any("val_000 with val_001" in problem for problem in problems)
+
+
+def problems_and_notes(result):
+    report = json.loads(result.stdout)
+    return "\n".join(report["problems"]), "\n".join(report["notes"])
+
+
+def test_check_names_a_label_with_an_orientation(run, tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    label = root / "valannot" / "val_001.png"
+    Image.open(label).copy().save(label, exif=exif)
+    result = run("check", "camvid", "--data-root", root, "--partial", "--json")
+    assert result.exception.exit_code == 3
+    assert "val/val_001: its label has an EXIF or XMP orientation 3" in problems_and_notes(result)[0]
+
+
+def test_files_are_found_whatever_the_case_of_their_ending(run, tmp_path, make_ade20k):
+    root = make_ade20k(tmp_path / "ade")
+    for path in [*root.rglob("ADE_train_00000002.*")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    result = run("check", "ade20k", "--data-root", root, "--partial", "--json")
+    assert json.loads(result.stdout)["splits"]["train"]["samples"] == 2
+    assert problems_and_notes(result)[0] == ""
+
+
+def test_two_files_that_differ_by_the_case_of_their_ending_are_refused(run, tmp_path, make_ade20k):
+    root = make_ade20k(tmp_path / "ade")
+    image = root / "images" / "training" / "ADE_train_00000002.jpg"
+    shutil.copy(image, image.with_suffix(".JPG"))
+    result = run("check", "ade20k", "--data-root", root, "--partial", "--json")
+    assert "ADE_train_00000002" in problems_and_notes(result)[0]
+
+
+def test_companion_files_of_macos_are_left_out_and_said(run, drawn_set):
+    name, root = drawn_set
+    before = json.loads(run("check", name, "--data-root", root, "--partial", "--json").stdout)
+    for path in [path for path in root.rglob("*.*") if path.is_file()]:
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    after = json.loads(run("check", name, "--data-root", root, "--partial", "--json").stdout)
+    assert (after["splits"], after["problems"]) == (before["splits"], before["problems"])
+    assert any("macOS" in note for note in after["notes"])
+
+
+def test_what_lies_beside_the_files_read_is_said(run, tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid")
+    Image.new("RGB", (32, 24)).save(root / "val" / "extra.jpg")
+    _, notes = problems_and_notes(run("check", "camvid", "--data-root", root, "--partial", "--json"))
+    assert "1 files are not read (.jpg), first val/extra.jpg" in notes
+
+
+def test_a_list_with_back_slashes_is_read(run, tmp_path, make_nyudv2):
+    root = make_nyudv2(tmp_path / "nyu")
+    for listing in (root / "official_split").iterdir():
+        listing.write_text(listing.read_text().replace("/", "\\"))
+    result = run("check", "nyudv2", "--data-root", root, "--partial", "--json")
+    assert json.loads(result.stdout)["splits"]["train"]["samples"] == 2
+
+
+def test_a_split_whose_folder_is_there_is_not_said_to_be_missing(run, tmp_path, make_ade20k):
+    root = make_ade20k(tmp_path / "ade")
+    for path in (root / "images" / "validation").iterdir():
+        path.rename(path.with_suffix(".tif"))
+    notes = problems_and_notes(run("check", "ade20k", "--data-root", root, "--partial", "--json"))[1]
+    line = next(line for line in notes.splitlines() if "validation" in line)
+    assert "not there" not in line
+    assert "ADE_val_00000001.tif" in line
+
+
+def test_the_folder_of_a_sample_is_recognised_as_dot_too(run, tmp_path, make_nyudv2, monkeypatch):
+    root = make_nyudv2(tmp_path / "nyudv2_sample", size_hw=(480, 640))
+    (root / "train_images" / "000003.png").unlink()
+    monkeypatch.chdir(root)
+    assert run("check", "nyudv2", "--data-root", ".").exit_code == 0
+    monkeypatch.chdir(root / "val_images")
+    assert run("check", "nyudv2", "--data-root", "..").exit_code == 0
+
+
+def test_dummy_labels_of_a_test_split_are_not_taken_for_train_ids(run, tmp_path, make_cityscapes):
+    root = make_cityscapes(tmp_path / "cityscapes")
+    label = next((root / "gtFine" / "val").rglob("*_labelIds.png"))
+    Image.fromarray((np.arange(24 * 32) % 4).astype(np.uint8).reshape(24, 32)).save(label)
+    problems = problems_and_notes(run("check", "cityscapes", "--data-root", root, "--partial", "--json"))[0]
+    assert "dummy" in problems
+    assert "trainIds" not in problems
+
+
+def test_the_form_of_unclear_labels_is_said_as_the_message_advises(run, tmp_path, make_nyudv2):
+    root = make_nyudv2(tmp_path / "nyu", size_hw=(480, 640))
+    for label in root.rglob("*_labels/*.png"):
+        Image.fromarray(np.array(Image.open(label)) % 40).save(label)
+    refused = run("show", "nyudv2", "--data-root", root, "--out", tmp_path / "a.png")
+    words = refused.exception.then.split(": ")[1].split(",")[0].split()
+    assert words == ["--set", "data_options.labels=0..39"]
+    shown = run("show", "nyudv2", "--data-root", root, "--out", tmp_path / "a.png", *words, "--json")
+    assert json.loads(shown.stdout)["samples"] == ["000001"]
+    assert run("check", "nyudv2", "--data-root", root, "--partial", *words).exit_code == 0
+
+
+@pytest.mark.parametrize("setting", ["epochs=2", "labels=0..39"])
+def test_an_option_of_no_data_set_is_a_usage_error(run, tmp_path, setting):
+    result = run("check", "nyudv2", "--data-root", tmp_path, "--set", setting)
+    assert result.exception.exit_code == 2
+    assert "data_options.KEY=VALUE" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "setting", ["count=many", "count=100000000", "size_hw=7", "size_hw=[64,1e6]", "size_hw=[64,1000000]"]
+)
+def test_scenes_of_a_size_or_number_that_nobody_means_are_refused(run, tmp_path, setting):
+    result = run("show", "scenes", "--out", tmp_path / "a.png", "--set", f"data_options.{setting}")
+    assert result.exception.exit_code in {2, 3}
+    assert setting.partition("=")[0].removesuffix("_hw") in str(result.exception)

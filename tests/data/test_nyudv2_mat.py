@@ -151,17 +151,97 @@ def test_axes_that_are_not_reversed_are_refused(tmp_path, make_nyu_mat):
         open_nyudv2("train", mat.parent)
 
 
-def test_a_raw_class_that_the_map_does_not_know_is_refused(raw):
+@pytest.mark.parametrize(
+    ("kind", "value"), [("uint16", 895), ("float64", 2.5), ("int16", -1), ("float32", np.nan)]
+)
+def test_a_raw_class_that_the_map_does_not_know_is_refused(raw, kind, value):
+    (mat, *_), _, labels = raw
+    replace_labels(mat, labels, kind, (1, 15, 45), value)
+    with pytest.raises(
+        RefusedInput, match=rf"image 000002: raw class {value}, classMapping40\.mat maps 1\.\.894"
+    ):
+        open_nyudv2("val", mat.parent).read(0)
+
+
+@pytest.mark.parametrize("kind", ["float64", "int32"])
+def test_labels_of_another_type_of_number_are_the_same_classes(raw, kind):
+    (mat, *_), _, labels = raw
+    before = open_nyudv2("val", mat.parent).read(0).label
+    replace_labels(mat, labels, kind, (1, 0, 0), 0)
+    assert torch.equal(open_nyudv2("val", mat.parent).read(0).label, before)
+
+
+def replace_labels(mat, labels, kind, place, value):
+    import h5py
+
+    changed = labels.astype(kind)
+    changed[place] = value
+    with h5py.File(mat, "r+") as stored:
+        del stored["labels"]
+        stored["labels"] = changed.transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("count", [3, 893, 895])
+def test_a_map_without_one_number_for_each_of_the_894_raw_classes_is_refused(raw, count):
     (mat, *_), _, _ = raw
-    (mat.parent / "short.txt").write_text("1 2 3")
-    with pytest.raises(RefusedInput, match=r"image 000002: raw class 894, short\.txt maps 1\.\.3"):
-        open_data("nyudv2", "val", mat.parent, class_map="short.txt").read(0)
+    (mat.parent / "short.txt").write_text(" ".join(str(number % 40 + 1) for number in range(count)))
+    with pytest.raises(RefusedInput, match=r"short\.txt: .*expected"):
+        open_data("nyudv2", "val", mat.parent, class_map="short.txt")
+
+
+def test_a_map_to_fewer_than_the_40_classes_is_refused(raw):
+    # as classMapping13.mat, a map to 13 classes, would be
+    (mat, *_), _, _ = raw
+    (mat.parent / "few.txt").write_text(" ".join(str(number % 13 + 1) for number in range(894)))
+    with pytest.raises(RefusedInput, match="13 classes"):
+        open_data("nyudv2", "val", mat.parent, class_map="few.txt")
+
+
+@pytest.mark.parametrize("shape", ["cells", "hdf5", "row"])
+def test_the_numbers_of_a_split_are_read_in_whatever_form_matlab_holds_them(raw, shape):
+    import h5py
+    import scipy.io
+
+    (mat, splits, _), _, _ = raw
+    cells = np.empty((1, 2), dtype=object)
+    cells[0, :] = [np.array([[3.0]]), np.array([[1.0]])]
+    row = np.array([[3.0, 1.0]])
+    if shape == "hdf5":
+        with h5py.File(splits, "w", userblock_size=512) as stored:
+            stored["trainNdxs"] = row
+    else:
+        scipy.io.savemat(splits, {"trainNdxs": cells if shape == "cells" else row})
+    assert open_nyudv2("train", mat.parent).numbers == [1, 3]
+
+
+@pytest.mark.parametrize("numbers", [[1.5, 3.0], ["a", "b"], [1j, 2.0], [np.nan, 1.0]])
+def test_numbers_of_a_split_that_are_not_whole_are_refused(raw, numbers):
+    import scipy.io
+
+    (mat, splits, _), _, _ = raw
+    scipy.io.savemat(splits, {"trainNdxs": np.array(numbers)})
+    with pytest.raises(RefusedInput, match=r"splits\.mat: .*whole numbers"):
+        open_nyudv2("train", mat.parent)
+
+
+def test_prepare_tells_the_files_apart_by_content_also_as_matlab_7_3(raw, tmp_path):
+    import h5py
+
+    files, _, _ = raw
+    with h5py.File(files[1], "w", userblock_size=512) as stored:
+        stored["trainNdxs"], stored["testNdxs"] = np.array([[3.0, 1.0]]), np.array([[2.0, 4.0]])
+    assert prepare("nyudv2", files, tmp_path / "out").written == 8
+
+
+def test_a_class_map_is_a_name_and_never_a_path(raw):
+    (mat, *_), _, _ = raw
     with pytest.raises(UsageError, match="expected the name of a file"):
         open_data("nyudv2", "val", mat.parent, class_map="../short.txt")
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("0 1 2", r"0\.\.2"), ("1 41", r"1\.\.41"), ("", "nothing"), ("a", "map")]
+    ("text", "found"),
+    [("0 1 2", r"0\.\.2"), ("1 41", r"1\.\.41"), ("", "nothing"), ("a", "map"), ("9" * 5000, "map")],
 )
 def test_a_map_to_other_numbers_than_1_to_40_is_refused(tmp_path, text, found):
     path = tmp_path / "map.txt"

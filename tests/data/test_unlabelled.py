@@ -1,5 +1,7 @@
 """Images without labels: plain files, the images of a split, and the classes of a set that is not here."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +44,19 @@ def test_of_a_folder_the_images_are_taken_and_the_rest_is_listed(tmp_path):
     assert [path.name for path in found.images] == ["a.png", "b.JPG"]
     assert found.skipped == (("more", "a folder"), ("notes.txt", "not named .png, .jpg, .jpeg"))
     assert find_images(tmp_path / "a.png").images == (tmp_path / "a.png",)
+
+
+def test_each_entry_that_is_no_image_is_left_out_for_its_own_reason(tmp_path):
+    write(tmp_path / "a.png")
+    (tmp_path / "b.jpg").symlink_to("/nowhere.jpg")
+    (tmp_path / "._a.png").write_bytes(b"\0\5\x16\7")
+    os.mkfifo(tmp_path / "pipe.png")
+    found = find_images(tmp_path)
+    assert [path.name for path in found.images] == ["a.png"]
+    why = dict(found.skipped)
+    assert "broken link" in why["b.jpg"]
+    assert "macOS" in why["._a.png"]
+    assert "regular" in why["pipe.png"]
 
 
 def test_what_is_called_an_image_must_be_one(tmp_path):

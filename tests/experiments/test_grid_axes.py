@@ -93,6 +93,8 @@ def test_a_value_twice_is_one():
         ({"components": ["bs", "attention"]}, "'attention'; choose from bs, car, scloss, crp"),
         ({"lambdas": ["-0.2"]}, "--lambda '-0.2'; expected a number"),
         ({"lambdas": ["nan"]}, "--lambda 'nan'"),
+        ({"lambdas": ["1_0"]}, "--lambda '1_0'"),
+        ({"lambdas": ["\u0661"]}, "--lambda '\u0661'"),
         ({"lambdas": ["0,0.2"]}, "--lambda '0,0.2'"),
         ({"scloss_form": ["focal"]}, "choose from paper, bce"),
         ({"between_convs": ["gelu"]}, "choose from linear, relu"),
@@ -109,3 +111,9 @@ def test_what_does_not_exist_is_refused_with_what_does(flags, message):
 def test_a_grid_of_nothing_possible_says_why():
     with pytest.raises(UsageError, match="modules 1, scloss 2: 2 terms of SCLoss need"):
         grid(modules=["1"], scloss=["2"])
+
+
+def test_two_weights_that_differ_in_the_eighth_digit_are_two_names():
+    found = grid_of(axes_of(lambdas=["0.2", "0.20000001", "1"]), "resnet50")
+    assert [point.place for point in found.points] == ["lambda 0.2", "lambda 0.20000001", "lambda 1"]
+    assert [one.title.partition(" (")[2] for one in found.variants] == ["", "lambda 0.20000001)", "lambda 1)"]

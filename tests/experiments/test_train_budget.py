@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from bench.cli.parsing import parse_duration
@@ -86,15 +88,42 @@ def test_an_interrupted_command_resumes_its_own_plan_although_steps_now_take_lon
     assert len(list((tiny.home / "runs").iterdir())) == 1
 
 
+def test_a_finished_command_keeps_its_choice_although_steps_now_take_less(tiny, monkeypatch):
+    first = run_within_budget("scenes", 600.0, ALL, tiny)
+    monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=10.0, image_s=1.0))
+    steps = []
+
+    def watch(kind, done, *_):
+        if kind == "train":
+            steps.append(done)
+
+    assert run_within_budget("scenes", 600.0, ALL, tiny, watch).id == first.id
+    assert steps == []
+    assert len(list((tiny.home / "runs").iterdir())) == 1
+
+
+def test_another_budget_or_another_number_of_threads_chooses_anew(tiny, monkeypatch):
+    run_within_budget("scenes", 600.0, ALL, tiny)
+    # 0.9 x 600 s, less 20 images of 1 s, over 2 steps of 250 s: 1 epoch
+    monkeypatch.setattr(budget, "measure_step", lambda *_: StepCost(step_s=250.0, image_s=1.0))
+    other = dataclasses.replace(tiny, threads=2)
+    assert run_within_budget("scenes", 600.0, ALL, other).identity.run.recipe.epochs == 1
+    assert run_within_budget("scenes", 601.0, ALL, tiny).identity.run.recipe.epochs == 1
+    assert run_within_budget("scenes", 600.0, ALL, tiny).identity.run.recipe.epochs == 2
+
+
 def test_a_data_set_without_a_quick_recipe_is_refused_with_those_that_have_one(tmp_path):
     with pytest.raises(UsageError, match=r"'kitti'.* camvid, scenes"):
         run_within_budget("kitti", 600.0, ALL, Settings(tmp_path))
 
 
-def test_a_damaged_plan_is_refused_by_name(tiny):
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"epochs": 1e999}', '{"epochs": "2"}', '{"epochs": 0}', "[" * 9999]
+)
+def test_a_damaged_plan_is_refused_by_name(tiny, text):
     plan = tiny.home / "runs" / "plan-scenes-quick-600s.json"
     plan.parent.mkdir(parents=True)
-    plan.write_text("{")
+    plan.write_text(text)
     with pytest.raises(RefusedInput, match=r"plan-scenes-quick-600s\.json: not a plan"):
         run_within_budget("scenes", 600.0, ALL, tiny)
 

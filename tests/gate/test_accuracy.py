@@ -1,5 +1,6 @@
 """A planted loss in copies of the real records is found; the noise of one seed is not called a regression."""
 
+import shutil
 import statistics
 from pathlib import Path
 
@@ -122,6 +123,21 @@ def test_another_run_is_added_and_one_that_is_gone_is_removed(original, tmp_path
         "removed": "camvid-quick, carnet-mobile, seed 0, camvid test",
         "added": "camvid-quick, carnet-mobile, seed 7, camvid test",
     }
+
+
+def test_a_worse_record_that_is_new_counts_though_its_clock_is_older(original, tmp_path: Path, plant) -> None:
+    shutil.copytree(original.home, tmp_path, dirs_exist_ok=True)
+    before = known_from_tree(original.home)
+    plant(tmp_path, original.home, original.record, 0.10, weights="a", started="2001-01-01T00:00:00Z")
+    (one,) = compare_scores(before, scores(tmp_path), 0.01)
+    assert one.verdict == "regression"
+    (one,) = compare_scores(known_from_file(summaries([original]), original.home), scores(tmp_path), 0.01)
+    assert one.verdict == "regression"
+
+
+def test_a_run_whose_only_record_vanished_is_a_regression(original, tmp_path: Path) -> None:
+    (one,) = compare_scores(known_from_tree(original.home), scores(tmp_path), 0.01)
+    assert (one.verdict, one.is_regression) == ("removed", True)
 
 
 def test_the_noise_between_seeds_comes_from_the_records_once_there_are_enough(

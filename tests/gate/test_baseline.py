@@ -9,6 +9,12 @@ from baselines.registry import METHODS
 from bench.errors import RefusedInput
 from bench.gate.baseline import read_baseline, to_json, write_baseline
 
+SCORE = {"run": "r", "title": "t", "miou": 0.5, "weights_sha256": "w", "matrices_sha256": None}
+
+
+def timed(ratios):
+    return {"conditions": {}, "models": {"a": {"ratios": ratios}}}
+
 
 @pytest.fixture
 def file(toy, baseline_of, tmp_path: Path) -> Path:
@@ -43,7 +49,16 @@ def test_one_number_that_changes_is_one_line_of_a_diff(toy, baseline_of) -> None
         (lambda d: d["methods"].update(a=3), "methods.a is 3"),
         (lambda d: d["methods"]["a"]["counts"].update(macs="3"), "methods.a.counts.macs is '3'; expected"),
         (lambda d: d["methods"]["a"]["golden"].pop("samples"), "methods.a.golden: keys"),
+        (lambda d: d["methods"]["a"]["golden"].update(largest=10**400), "methods.a.golden: largest"),
+        (lambda d: d["methods"]["a"]["golden"]["samples"].append([]), "methods.a.golden: samples"),
         (lambda d: d["accuracy"].update(x=0), "accuracy.x is 0"),
+        (lambda d: d["accuracy"].update(x={"run": "r"}), "accuracy.x.title is missing"),
+        (lambda d: d["accuracy"].update(x=SCORE | {"miou": 54.1}), "accuracy.x.miou is 54.1"),
+        (lambda d: d["accuracy"].update(x=SCORE | {"miou": "0.5"}), "accuracy.x.miou is '0.5'"),
+        (lambda d: d.update(speed={"conditions": {}}), "speed.models is missing"),
+        (lambda d: d.update(speed=timed([0.0])), "speed.models.a.ratios.0 is 0.0"),
+        (lambda d: d.update(speed=timed([1.0, None])), "speed.models.a.ratios.1 is a NoneType"),
+        (lambda d: d.update(speed=timed([10**400])), "speed.models.a.ratios.0"),
     ],
 )
 def test_what_is_not_a_baseline_is_refused(file: Path, change, said: str) -> None:
@@ -55,7 +70,9 @@ def test_what_is_not_a_baseline_is_refused(file: Path, change, said: str) -> Non
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", '{"schema": NaN}', '{"schema": 1, "schema": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", "[" * 100_000, "1" * 5000, '{"schema": NaN}', '{"schema": 1, "schema": 1}']
+)
 def test_what_is_no_json_is_refused(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(RefusedInput, match="not a baseline"):

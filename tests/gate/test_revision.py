@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import Interrupted, RefusedInput
-from bench.gate.revision import commit_of, worktree
+from bench.gate.revision import commit_of, tree_of
 
 IDENTITY = {
     f"GIT_{role}_{key}": value
@@ -71,7 +71,7 @@ def test_a_folder_inside_somebody_else_s_repository_has_no_revisions(repository:
 
 
 def test_the_tree_is_there_inside_and_gone_after(repository: Path) -> None:
-    with worktree(repository, commit_of(repository, "main~1")) as tree:
+    with tree_of(repository, commit_of(repository, "main~1")) as tree:
         assert (tree / "file").read_text() == "one"
     assert not tree.parent.exists()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
@@ -79,13 +79,13 @@ def test_the_tree_is_there_inside_and_gone_after(repository: Path) -> None:
 
 
 def fail_in(repository: Path, trees: list[Path]) -> None:
-    with worktree(repository, commit_of(repository, "main")) as tree:
+    with tree_of(repository, commit_of(repository, "main")) as tree:
         trees.append(tree)
         raise KeyError("inside")
 
 
 def be_stopped_in(repository: Path) -> None:
-    with worktree(repository, commit_of(repository, "main")):
+    with tree_of(repository, commit_of(repository, "main")):
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("SIGTERM passed unnoticed")
 
@@ -108,5 +108,69 @@ def test_the_tree_is_gone_after_sigterm_and_the_exit_code_is_its(repository: Pat
 
 
 def test_a_commit_that_git_does_not_have_is_refused_in_git_s_words(repository: Path) -> None:
-    with pytest.raises(RefusedInput, match="git worktree add"), worktree(repository, "0" * 40):
+    with pytest.raises(RefusedInput, match="git archive"), tree_of(repository, "0" * 40):
         pytest.fail("there is no such commit")
+
+
+def test_a_worktree_of_the_user_on_a_disk_that_is_away_keeps_its_index(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(repository, "worktree", "add", "-q", str(tmp_path / "disk" / "theirs"), "main")
+    (tmp_path / "disk" / "theirs" / "file").write_text("staged")
+    git(tmp_path / "disk" / "theirs", "add", "file")
+    (tmp_path / "disk").rename(tmp_path / "unmounted")
+    with tree_of(repository, commit_of(repository, "main")):
+        pass
+    (tmp_path / "unmounted").rename(tmp_path / "disk")
+    assert git(tmp_path / "disk" / "theirs", "status", "--porcelain") == "M  file"
+
+
+def test_no_hook_of_the_user_runs_and_the_repository_is_not_written_to(
+    repository: Path, tmp_path: Path
+) -> None:
+    commit = commit_of(repository, "main~1")
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    before = {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")}
+    with tree_of(repository, commit) as tree:
+        assert (tree / "file").read_text() == "one"
+    assert not (tmp_path / "ran").exists()
+    assert {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")} == before
+
+
+def test_files_are_written_as_they_are_stored_whatever_line_ends_the_user_likes(repository: Path) -> None:
+    (repository / "file").write_text("a\nb\n")
+    git(repository, "commit", "-q", "-am", "lines")
+    git(repository, "config", "core.autocrlf", "true")
+    with tree_of(repository, commit_of(repository, "HEAD")) as tree:
+        assert (tree / "file").read_bytes() == b"a\nb\n"
+
+
+def test_a_repository_that_git_distrusts_says_so(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # as in a container whose checkout has another owner
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(RefusedInput, match=r"safe\.directory"):
+        commit_of(repository, "main")
+    for name, value in (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    assert subject(repository, commit_of(repository, "main")) == "two"
+
+
+def test_a_full_disk_is_refused_and_leaves_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tarfile.TarFile.extractall", full)
+    with (
+        pytest.raises(RefusedInput, match="No space left"),
+        tree_of(repository, commit_of(repository, "main")),
+    ):
+        pytest.fail("there is no tree")
+    assert list((tmp_path / "temporary").iterdir()) == []

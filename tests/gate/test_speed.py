@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.clock.machine_state import CpuReading
-from bench.errors import RefusedInput
 from bench.gate import speed
+from bench.gate.processes import WorkerFailed
 from bench.gate.speed import Asked, compare_trees, compare_with_file, conditions, measure_ratios
 
 ASKED = Asked()
@@ -36,7 +36,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             task = json.loads(words[1])
             asked.append(f"{title} {'with reference' if task['reference'] else 'alone'}")
             if title not in factors:
-                raise RefusedInput(f"{title}: its process ended with 1")
+                raise WorkerFailed(title, "its process ended with 1")
             bias = factors[title] * rng.gauss(1, 0.003)
             ms = {task["model"]: 30.0 * bias, "reference": 4.0}
 
@@ -115,3 +115,12 @@ def test_a_model_that_the_baseline_s_tree_does_not_have_is_not_measured(device) 
     device(now=1.0)
     (one,) = compare_trees((Path("then"), "then"), NOW, ASKED, nothing)
     assert (one.verdict, one.note) == ("not measured", "then: its process ended with 1")
+
+
+def test_a_model_that_no_longer_runs_in_this_tree_is_a_regression(device) -> None:
+    device(then=1.0)
+    (one,) = compare_trees((Path("then"), "then"), NOW, ASKED, nothing)
+    assert (one.verdict, one.is_regression) == ("failed", True)
+    known = {"conditions": conditions(ASKED), "models": {"carnet-mobile": {"ratios": [7.5] * 5}}}
+    (one,) = compare_with_file(NOW, known, ASKED, nothing)
+    assert one.verdict == "failed"

@@ -10,7 +10,7 @@ from bench.errors import UsageError
 from bench.paper.studies import STUDIES, fig8_variants, fig10_variants, table5_variants
 from bench.paper.variant import Variant
 from bench.reproduce.study import reproduce_study
-from bench.reproduce.study_result import Gain, JudgedStudy, Panel, combined
+from bench.reproduce.study_result import JudgedStudy, Panel, combined
 
 Add = Callable[..., Any]
 
@@ -286,7 +286,7 @@ def test_an_unknown_study_is_a_usage_error_with_the_choices(tmp_path: Path) -> N
     ],
 )
 def test_a_statement_is_as_good_as_its_weakest_difference(verdicts: list[str], whole: str) -> None:
-    assert combined([Gain("b", "a", None, None, verdict, None) for verdict in verdicts]) == whole
+    assert combined(verdicts) == whole
 
 
 def test_a_study_of_nothing_is_a_study(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from bench.models import resolve
 from bench.results.record import Record
 from bench.results.store import add_record, read_record
 from bench.speed.device import Device
+from bench.speed.inputs import FreshInputs
 from bench.speed.measure import measure_speed
-from bench.speed.repeats import FreshInputs
 from bench.speed.roofline import measure_rates
 
 NETWORKS = '''

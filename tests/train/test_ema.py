@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.errors import RefusedInput
 from bench.train.ema import WeightsMean
 from bench.train.run import prepare, train, trainer_of
 from bench.train.weight_file import load_weights
@@ -30,6 +31,62 @@ def test_running_statistics_are_averaged_and_counts_are_copied():
     mean.update(network)
     assert float(mean.network.running_mean) == 2.0
     assert int(mean.network.num_batches_tracked) == 7
+
+
+class Tied(nn.Module):
+    """One number under several names: a shared module, a tied weight, and two views of one buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(1, 1, bias=False)
+        self.again = self.first
+        self.tied = nn.Linear(1, 1, bias=False)
+        self.tied.weight = self.first.weight
+        self.register_buffer("mean", torch.zeros(1))
+        self.register_buffer("view", self.mean.view(1, 1))
+        self.register_buffer("unsaved", torch.zeros(1), persistent=False)
+
+
+def test_a_tensor_of_several_names_is_averaged_once():
+    network = Tied()
+    network.first.weight.data.zero_()
+    mean = WeightsMean(network, 0.9)
+    for tensor in (network.first.weight.data, network.mean, network.unsaved):
+        tensor.fill_(1.0)
+    mean.update(network)
+    # 0.9 x 0 + 0.1 x 1; averaged once per name it would be 0.271 and 0.19
+    assert float(mean.network.first.weight) == pytest.approx(0.1)
+    assert mean.network.tied.weight is mean.network.first.weight
+    assert float(mean.network.mean) == pytest.approx(0.1)
+    assert float(mean.network.unsaved) == pytest.approx(0.1)
+
+
+def test_complex_weights_are_averaged_too():
+    network = nn.Module()
+    network.weight = nn.Parameter(torch.zeros(1, dtype=torch.complex64))
+    mean = WeightsMean(network, 0.75)
+    network.weight.data.fill_(4 + 8j)
+    mean.update(network)
+    assert complex(mean.network.weight) == 1 + 2j
+
+
+def test_an_integer_that_is_one_value_of_a_module_is_copied_and_an_empty_tensor_does_not_hide_another():
+    network = nn.Module()
+    network.empty = nn.Parameter(torch.zeros(0))
+    network.none = nn.Parameter(torch.zeros(0))
+    network.weight = nn.Parameter(torch.zeros(1))
+    mean = WeightsMean(network, 0.5)
+    network.weight.data.fill_(1.0)
+    mean.update(network)
+    assert float(mean.network.weight) == 0.5
+
+
+@pytest.mark.filterwarnings("default")  # torch deprecates the function
+def test_a_network_that_cannot_be_copied_is_refused_with_its_name():
+    network = nn.Sequential(torch.nn.utils.weight_norm(nn.Conv2d(3, 4, 3)))
+    network(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(RefusedInput, match="ema_decay: Sequential"):
+        WeightsMean(network, 0.5)
 
 
 def test_the_mean_is_what_is_validated_and_the_network_goes_on_with_its_own_weights(small_trainer, tmp_path):

@@ -80,7 +80,7 @@ def test_a_network_from_chance_is_normalised_as_its_method_says(nets, toy_data):
 
 
 def test_a_user_s_builder_that_fails_is_one_line_that_says_where(nets, toy_data):
-    with pytest.raises(RefusedInput, match=r"m: its builder failed, line 10, ValueError: "):
+    with pytest.raises(RefusedInput, match=r"m: its builder failed, line 10 of .*, ValueError: "):
         build_seeded(recipe_of("m"), nets("failing", group="own"), toy_data)
     with pytest.raises(UsageError, match="m: "):
         build_seeded(recipe_of("m"), nets("failing"), toy_data)

@@ -26,7 +26,7 @@ def test_weights_read_back_answer_as_the_trained_network_does(tiny_recipe, setti
     recipe = dataclasses.replace(tiny_recipe, epochs=2, batch=6, **changes)
     run = runs.train(recipe, settings_in(tmp_path))
     path = run.folder / "final.safetensors"
-    described = from_table(describe_weights(path)["identity"]["recipe"], path.name)
+    described = from_table(describe_weights(path).stored_identity["recipe"], path.name)
     assert dataclasses.replace(described, checkpoint_every_s=0) == recipe
     data = open_data("scenes", "test", None, home=tmp_path, count=4, size_hw=(64, 96))
     network = build_seeded(described, resolve(described.model), data)

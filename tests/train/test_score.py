@@ -68,7 +68,7 @@ def test_the_record_says_what_it_is_of(run):
 
 def test_weights_tell_what_they_are_of(run):
     described = describe_weights(run["run"].folder / "final.safetensors")
-    assert described["identity"] == run["run"].identity
+    assert described.stored_identity == run["run"].identity
 
 
 def test_training_images_are_not_scored(run, tiny_recipe, settings_in, tmp_path):
@@ -81,7 +81,7 @@ def test_training_images_are_not_scored(run, tiny_recipe, settings_in, tmp_path)
 def test_weights_of_no_run_are_refused(tmp_path, settings_in):
     path = tmp_path / "other.safetensors"
     save_weights(path, {"x": torch.zeros(2)})
-    with pytest.raises(RefusedInput, match="lacks identity"):
+    with pytest.raises(RefusedInput, match="identity is missing"):
         evaluate_run(path, "test", settings_in(tmp_path))
     with pytest.raises(RefusedInput, match="no such file"):
         evaluate_run(tmp_path / "nothing", "test", settings_in(tmp_path))

@@ -9,12 +9,13 @@ import typer
 from bench.cli.data.report import (
     Name,
     check_folder,
+    data_options,
     print_report,
     refuse_problems,
     require_png,
     sheet_of_report,
 )
-from bench.cli.options import DataRoot, Home, Json, Partial
+from bench.cli.options import DataOption, DataRoot, Home, Json, Partial
 from bench.cli.output import print_json
 
 
@@ -24,6 +25,7 @@ def check(
     home: Home = Path(),
     *,
     partial: Partial = False,
+    setting: DataOption = None,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE.png", help="Write a contact sheet of the first split."),
@@ -45,11 +47,12 @@ def check(
         require_png("--sheet", sheet)
     if catalogue.entry(name).open_folder is not None:
         data_root = catalogue.locate(name, data_root, home=home)
-    report = check_folder(name, data_root, home, partial)
+    options = data_options(setting)
+    report = check_folder(name, data_root, home, partial, options)
     if as_json:
         print_json(asdict(report))
     else:
         print_report(report)
     if sheet is not None:
-        sheet_of_report(report, data_root, home, sheet)
+        sheet_of_report(report, data_root, home, sheet, options)
     refuse_problems(report, "fix or replace the files; no file is skipped")

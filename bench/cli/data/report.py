@@ -38,20 +38,39 @@ def refuse_problems(report: Any, then: str) -> None:
         )
 
 
-def write_sheet(data: Any, count: int, out: Path) -> None:
-    """Write a contact sheet of a split."""
+def write_sheet(data: Any, count: int, out: Path) -> list[str]:
+    """Write a contact sheet of a split, and return the names of its samples."""
     import io
 
-    from bench.data.sheet import contact_sheet
+    from bench.data.dataset import sample_name
+    from bench.data.sheet import contact_sheet, spread
     from bench.files import write_atomic
 
     content = io.BytesIO()
     contact_sheet(data, count).save(content, "PNG")
     write_atomic(out, content.getvalue())
     log(f"wrote {out}")
+    return [sample_name(data, index) for index in spread(len(data), count)]
 
 
-def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -> Any:
+def data_options(settings: list[str] | None) -> dict[str, Any]:
+    """Return the data options of ``--set data_options.KEY=VALUE``.
+
+    Raises:
+        UsageError: Another key.
+    """
+    from bench.train.recipe_text import parse_changes
+
+    changes = parse_changes(settings or [])
+    for key in changes:
+        if not key.startswith("data_options."):
+            raise UsageError(f"--set {key}: expected data_options.KEY=VALUE, e.g. data_options.labels=0..40")
+    return {key.partition(".")[2]: value for key, value in changes.items()}
+
+
+def check_folder(
+    name: str, data_root: Path | None, home: Path, partial: bool, options: dict[str, Any] | None = None
+) -> Any:
     """Check a data set's folder, with progress per split."""
     from functools import partial as bind
 
@@ -60,7 +79,8 @@ def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -
     from bench.data.check_report import Published
 
     entry = catalogue.entry(name)
-    openers = {split: bind(catalogue.open_data, name, split, data_root, home=home) for split in entry.splits}
+    opened = bind(catalogue.open_data, name, root=data_root, home=home, **(options or {}))
+    openers = {split: bind(opened, split) for split in entry.splits}
     with showing() as tell:
         return check_data(
             name,
@@ -72,7 +92,9 @@ def check_folder(name: str, data_root: Path | None, home: Path, partial: bool) -
         )
 
 
-def sheet_of_report(report: Any, data_root: Path | None, home: Path, out: Path) -> None:
+def sheet_of_report(
+    report: Any, data_root: Path | None, home: Path, out: Path, options: dict[str, Any]
+) -> None:
     """Write the sheet of the first split with labels; refused files are listed already."""
     from bench.data.catalogue import open_data
 
@@ -81,7 +103,7 @@ def sheet_of_report(report: Any, data_root: Path | None, home: Path, out: Path) 
         log(f"no contact sheet: {report.name} has no labelled split here")
         return
     try:
-        write_sheet(open_data(report.name, split, data_root, home=home), 8, out)
+        write_sheet(open_data(report.name, split, data_root, home=home, **options), 8, out)
     except RefusedInput as error:
         log(f"no contact sheet: {error}")
 

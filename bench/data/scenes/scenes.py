@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 DEFAULT_COUNTS = {"train": 200, "val": 40, "test": 60}
 SMALLEST_SIDE_PX = 32
+LARGEST_SIDE_PX = 8192
+MOST_IMAGES = 1_000_000
 CACHE_BYTES = 256 * 2**20
 
 # the second word of each split's seeds; splits never share one
@@ -75,7 +77,7 @@ class Scenes:
     Args:
         split: ``train``, ``val`` or ``test``; they draw from disjoint streams of seeds.
         count: Number of images; by default 200, 40 and 60.
-        size_hw: Height and width, pixels, each at least 32.
+        size_hw: Height and width, pixels, 32 to 8192 each.
         seed: Another seed (0 or more) gives another set.
 
     Raises:
@@ -101,11 +103,12 @@ class Scenes:
         self.count = DEFAULT_COUNTS[split] if count is None else count
         self.size_hw = (size_hw[0], size_hw[1])
         self.seed = seed
-        if self.count < 1:
-            raise RefusedInput(f"synthetic scenes {split}: count {count}, expected 1 or more")
-        if min(self.size_hw) < SMALLEST_SIDE_PX:
+        if not 1 <= self.count <= MOST_IMAGES:
+            raise RefusedInput(f"synthetic scenes {split}: count {count}, expected 1..{MOST_IMAGES}")
+        if min(self.size_hw) < SMALLEST_SIDE_PX or max(self.size_hw) > LARGEST_SIDE_PX:
             size = f"{self.size_hw[0]}x{self.size_hw[1]}"
-            raise RefusedInput(f"synthetic scenes {split}: size {size}, sides are {SMALLEST_SIDE_PX} or more")
+            allowed = f"{SMALLEST_SIDE_PX}..{LARGEST_SIDE_PX}"
+            raise RefusedInput(f"synthetic scenes {split}: size {size}, expected sides of {allowed}")
         if seed < 0:
             raise RefusedInput(f"synthetic scenes {split}: seed {seed}, expected 0 or more")
         self._kept: dict[int, tuple[Bytes, Bytes]] = {}

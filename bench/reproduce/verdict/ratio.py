@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +57,14 @@ class Claim:
             return None
         return self.low <= self.printed <= self.high
 
+    def verdict_on(self, factor: float) -> v.Word:
+        """Return the verdict on the claim that the ratio exceeds a factor, by the 95 % interval."""
+        if self.low is None or self.high is None:
+            return v.NOT_MEASURED
+        if self.low <= factor <= self.high:
+            return v.NOT_DISTINGUISHABLE
+        return v.REPRODUCED if self.low > factor else v.CONTRADICTED
+
     @property
     def line(self) -> str:
         """The claim in one sentence."""
@@ -103,12 +111,18 @@ def judge_claims(
     return tuple(
         claim
         for slower, faster in PAIRS.get(table, ())
-        for claim in _claims(times[slower], times[faster], usable, form)
+        for claim in judge_pair(times[slower], times[faster], usable, form)
     )
 
 
-def _claims(slower: Cell, faster: Cell, usable: Sequence[SpeedRecord], form: str) -> list[Claim]:
-    """Return the claim as each kind of device has it, accelerators first; one not measured where none has."""
+def judge_pair(slower: Cell, faster: Cell, usable: Sequence[SpeedRecord], form: str = "") -> list[Claim]:
+    """Return the claim as each kind of device has it, accelerators first; one not measured where none has.
+
+    Args:
+        slower, faster: Printed times.
+        usable: Speed records that a table may hold.
+        form: As for `judge_claims`.
+    """
     first, second = (
         [one for one in usable if is_time_of(one, cell.row, cell.size_hw, cell.classes, form=form)]
         for cell in (slower, faster)
@@ -141,7 +155,6 @@ def _claim(slower: Cell, faster: Cell, pair: tuple[SpeedRecord, SpeedRecord]) ->
         return Claim(slower.row, faster.row, printed, None, None, None, len(logs), v.NOT_MEASURED, reason)
     found = interval_of_seeds(logs)
     low, high, ratio = (math.exp(log) for log in (found.low, found.high, found.mean))
-    word = v.NOT_DISTINGUISHABLE if low <= 1 <= high else v.REPRODUCED if low > 1 else v.CONTRADICTED
     inside = "inside" if low <= printed <= high else "outside"
     note = (
         f"the verdict is on which of them is slower; the printed ratio lies {inside} the interval "
@@ -149,4 +162,7 @@ def _claim(slower: Cell, faster: Cell, pair: tuple[SpeedRecord, SpeedRecord]) ->
     )
     ids = tuple(record.id for record in pair)
     where = pair[0].identity.where
-    return Claim(slower.row, faster.row, printed, ratio, low, high, len(logs), word, note, ids, where)
+    claim = Claim(
+        slower.row, faster.row, printed, ratio, low, high, len(logs), v.NOT_MEASURED, note, ids, where
+    )
+    return replace(claim, verdict=claim.verdict_on(1))

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+
+from bench.errors import UsageError
+from bench.train.journals import Ending
 
 _EXPERIMENT = "carnet-bench"
 _KEY = "carnet_bench.run"
@@ -17,15 +21,25 @@ _MOST = 1000
 """Metrics that MLflow takes in one call."""
 _LONGEST = 500
 """Characters of a parameter that every version of MLflow takes."""
+_STATUS = {"finished": RunStatus.FINISHED, "failed": RunStatus.FAILED, "killed": RunStatus.KILLED}
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+"""MLflow's own would keep a run waiting for a quarter of an hour when its server hangs."""
 
 
 class MlflowRun:
     """One run, found by its key; a step that it holds is not rewritten."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], run_key: str) -> None:
+        for name, value in _PATIENCE.items():
+            os.environ.setdefault(name, value)
         uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{(folder / 'mlflow.db').resolve()}")
-        self._client = MlflowClient(tracking_uri=uri)
-        found = self._client.get_experiment_by_name(_EXPERIMENT)
+        try:
+            self._client = MlflowClient(tracking_uri=uri)
+            found = self._client.get_experiment_by_name(_EXPERIMENT)
+        except MlflowException as error:
+            if "unsupported URI" not in str(error):
+                raise
+            raise UsageError(f"MLFLOW_TRACKING_URI={uri}: {error}") from error
         if found:
             experiment = found.experiment_id
         else:
@@ -35,6 +49,7 @@ class MlflowRun:
         runs = self._client.search_runs([experiment], filter_string=f"tags.`{_KEY}` = '{run_key}'")
         if runs:
             self._id = runs[0].info.run_id
+            self._client.update_run(self._id, RunStatus.to_string(RunStatus.RUNNING))
         else:
             run = self._client.create_run(experiment, tags={_KEY: run_key}, run_name=folder.name)
             self._id = run.info.run_id
@@ -61,7 +76,7 @@ class MlflowRun:
             self._client.log_batch(self._id, metrics=self._rows[start : start + _MOST])
         self._rows = []
 
-    def close(self) -> None:
-        """Flush and mark the run as finished."""
+    def close(self, ending: Ending) -> None:
+        """Flush and mark the run as finished, failed or killed."""
         self.flush()
-        self._client.set_terminated(self._id, RunStatus.to_string(RunStatus.FINISHED))
+        self._client.set_terminated(self._id, RunStatus.to_string(_STATUS[ending]))

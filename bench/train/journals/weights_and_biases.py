@@ -13,7 +13,13 @@ from typing import Any
 
 import wandb
 
+from bench.errors import UsageError, unknown
+from bench.train.journals import Ending
+
 _PROJECT = "carnet-bench"
+_MODES = ["online", "offline", "shared", "disabled", "dryrun", "run"]
+_EXIT_CODES = {"finished": 0, "failed": 1, "killed": 130}
+_PATIENCE_S = 60.0
 
 
 class WandbRun:
@@ -21,11 +27,19 @@ class WandbRun:
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], run_key: str) -> None:
         mode: Any = os.environ.get("WANDB_MODE", "offline")
+        if mode not in _MODES:
+            raise unknown("WANDB_MODE", mode, _MODES)
         short = run_key[:12]
         if mode == "offline":
             for earlier in folder.glob(f"wandb/offline-run-*-{short}"):
                 shutil.rmtree(earlier)
+        # later versions can stop waiting for a server that is gone when the run ends
+        patience: Any = (
+            {"finish_timeout": _PATIENCE_S} if "finish_timeout" in wandb.Settings.model_fields else {}
+        )
         settings = wandb.Settings(
+            init_timeout=_PATIENCE_S,
+            **patience,
             console="off",
             silent=True,
             disable_git=True,
@@ -35,16 +49,21 @@ class WandbRun:
             x_disable_stats=True,
             x_save_requirements=False,
         )
-        self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", _PROJECT),
-            dir=str(folder),
-            id=short,
-            name=folder.name,
-            config=dict(identity),
-            mode=mode,
-            resume="allow",
-            settings=settings,
-        )
+        try:
+            self._run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", _PROJECT),
+                dir=str(folder),
+                id=short,
+                name=folder.name,
+                config=dict(identity),
+                mode=mode,
+                resume="allow",
+                settings=settings,
+            )
+        except (wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
+            raise UsageError(
+                f"--log wandb with WANDB_MODE={mode}: {error}", then="wandb login, or set WANDB_MODE=offline"
+            ) from error
         self._known = self._run.step
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -55,7 +74,7 @@ class WandbRun:
     def flush(self) -> None:
         """Leave it to the service, which writes as it receives."""
 
-    def close(self) -> None:
+    def close(self, ending: Ending) -> None:
         """Finish the run, and wait for the service, which writes the file's end after that."""
-        self._run.finish()
+        self._run.finish(exit_code=_EXIT_CODES[ending])
         wandb.teardown()

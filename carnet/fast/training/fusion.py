@@ -6,6 +6,7 @@ number per channel. They are written together, once Eq. 2's few numbers have the
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, cast
 
 import torch
@@ -76,9 +77,15 @@ class _Refinement(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         of_sigma = torch.empty(sigma_a.shape, dtype=torch.float64)
         run("carnet_fusion_sums", gradient, out, low, of_sigma, *ctx.options)
-        of_means, *of_parameters = torch.autograd.grad(
-            (sigma_a, squeezed), (means, *parameters), (of_sigma.float(), of_squeezed), retain_graph=True
+        learning = [parameter is not None and parameter.requires_grad for parameter in parameters]
+        of_means, *found = torch.autograd.grad(
+            (sigma_a, squeezed),
+            (means, *itertools.compress(parameters, learning)),
+            (of_sigma.float(), of_squeezed),
+            retain_graph=True,
         )
+        left = iter(found)
+        of_parameters = (next(left) if learns else None for learns in learning)
         of_low_mean, of_high_mean = (half.contiguous() for half in (of_means / pixels).chunk(2, dim=1))
         of_low, of_high = torch.empty_like(low), torch.empty_like(low)
         run(

@@ -2,7 +2,8 @@
 
 A module gets a class that inherits from its own, so its name, weights, hooks and what ``isinstance`` says of
 it stay. In evaluation, on other devices, in other precisions and layouts, and without a compiler it computes
-as its own class does.
+as its own class does. So it does where a module that would be part of one operation is not as CARNet builds
+it: it has a hook, which then fires, another class, other options or a ``forward`` of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from carnet.encoder import Bottleneck, InvertedResidual, Levels, MobileNetV2, ResNet, pad_after
+from carnet.fast.training.as_built import is_as_built, is_attention_as_built
 from carnet.fast.training.classifier import convolve_to_few
 from carnet.fast.training.fusion import refine_and_clamp
 from carnet.fast.training.library import computes_in_c, library
@@ -78,7 +80,8 @@ class FastCRP(CRP):
 
     def forward(self, x: Float[Tensor, "b 256 h w"]) -> Float[Tensor, "b 256 h w"]:
         """Return what `CRP` does."""
-        if not self.training or not computes_in_c(x):
+        is_whole = len(self.convs) > 0 and is_as_built(self.pool, *self.convs)
+        if not (self.training and computes_in_c(x) and is_whole):
             return super().forward(x)
         return chained_residual_pooling(x, [cast("nn.Conv2d", conv).weight for conv in self.convs])
 
@@ -134,7 +137,7 @@ def normed(
 ) -> Float[Tensor, "b c h w"]:
     """Return the activation of the batch-norm, as one operation where that can be."""
     bounds = _BOUNDS.get(type(activation))
-    if bounds is not None and takes(bn, x):
+    if bounds is not None and takes(bn, x) and is_as_built(bn, activation):
         return norm_and_clamp(cast("nn.BatchNorm2d", bn), x, *bounds)
     y = bn(x)
     return cast("Tensor", y if activation is None else activation(y))
@@ -148,7 +151,8 @@ def refined(
 ) -> tuple[Float[Tensor, "b 256 h w"], Float[Tensor, "b 128 1 1"]]:
     """Return the activation of the module's map and its squeezed vector, as one operation if that can be."""
     bounds = _BOUNDS.get(type(activation))
-    if bounds is not None and high.shape == low.shape and computes_in_c(low) and computes_in_c(high):
+    takes_maps = high.shape == low.shape and computes_in_c(low) and computes_in_c(high)
+    if bounds is not None and takes_maps and is_as_built(activation) and is_attention_as_built(module):
         return refine_and_clamp(module, low, high, bounds)
     fused, squeezed = module(low, high)
     return activation(fused), squeezed
@@ -156,8 +160,8 @@ def refined(
 
 def classified(classifier: nn.Conv2d, x: Float[Tensor, "b 256 h w"]) -> Float[Tensor, "b c h w"]:
     """Return the classifier's output, which to few classes has faster gradients."""
-    if classifier.out_channels < _FEW and classifier.bias is not None and computes_in_c(x):
-        return convolve_to_few(x, classifier.weight, classifier.bias)
+    if classifier.out_channels < _FEW and computes_in_c(x) and is_as_built(classifier, side=3):
+        return convolve_to_few(x, classifier.weight, cast("Tensor", classifier.bias))
     return cast("Tensor", classifier(x))
 
 

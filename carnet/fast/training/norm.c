@@ -14,6 +14,18 @@
 
 enum { CHUNK = 32 };
 
+/* The same of one channel as torch has them, of numbers too large for 32 bits and of infinities too. */
+static void plain_moments(const float *x, long pixels, long channels, double *mean, double *deviations)
+{
+    double sum = 0, squares = 0;
+    for (long p = 0; p < pixels; p++)
+        sum += x[p * channels];
+    *mean = sum / (double)pixels;
+    for (long p = 0; p < pixels; p++)
+        squares += (x[p * channels] - *mean) * (x[p * channels] - *mean);
+    *deviations = squares;
+}
+
 /* Mean and sum of squared deviations of each channel; false where there is no memory. */
 static bool moments(const float *x, long pixels, long channels, double *mean, double *deviations, int threads)
 {
@@ -60,6 +72,9 @@ static bool moments(const float *x, long pixels, long channels, double *mean, do
             before += count;
         }
     }
+    for (long i = 0; has_memory && i < channels; i++)
+        if (!isfinite(mean[i]) || !isfinite(deviations[i]))
+            plain_moments(x + i, pixels, channels, mean + i, deviations + i);
     free(parts);
     free(sums);
     return has_memory;
@@ -139,7 +154,7 @@ static void input_gradient(const float *x, const float *gradient, float *out, co
    variance. For the gradient it keeps `inverse`, 1 / sqrt(var + eps), and of one row of `kept` each: scale, shift,
    mean. False where there is no memory. */
 bool carnet_norm(const float *x, const float *weight, const float *bias, float *running_mean, float *running_var,
-                 float momentum, double eps, float *out, double *inverse, float *kept, float low, float high,
+                 double momentum, double eps, float *out, double *inverse, float *kept, float low, float high,
                  long pixels, long channels, int threads)
 {
     float *scale = kept, *shift = kept + channels, *kept_mean = kept + 2 * channels;
@@ -152,8 +167,9 @@ bool carnet_norm(const float *x, const float *weight, const float *bias, float *
         shift[i] = (float)(bias[i] - mean[i] * exact_scale);
         kept_mean[i] = (float)mean[i];
         double unbiased = deviations[i] / (double)(pixels - 1);
-        running_mean[i] += momentum * ((float)mean[i] - running_mean[i]);
-        running_var[i] += momentum * ((float)unbiased - running_var[i]);
+        /* in torch's own form, which keeps an infinity */
+        running_mean[i] = (float)(momentum * (float)mean[i] + (1 - momentum) * running_mean[i]);
+        running_var[i] = (float)(momentum * (float)unbiased + (1 - momentum) * running_var[i]);
     }
     if (is_done)
         apply(x, out, scale, shift, low, high, pixels, channels, threads);

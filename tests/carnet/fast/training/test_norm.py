@@ -102,6 +102,31 @@ def test_a_nan_is_passed_on(drawn_map) -> None:
 
 
 @pytest.mark.usefixtures("with_c")
+@pytest.mark.parametrize("strange", [[math.inf], [-math.inf], [math.inf, -math.inf], [math.nan]])
+def test_running_statistics_of_infinities_are_torchs_in_every_step(strange, drawn_map) -> None:
+    x = drawn_map(2, 3, 9, 7)
+    for n, value in enumerate(strange):
+        x[n, 1, 4, 4] = value
+    in_c, plain = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    for _ in range(2):
+        norm_and_clamp(in_c, x)
+        plain(x)
+    for one, other in zip(in_c.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+    # one infinity is a mean of infinity; two that oppose each other, or no number, are none
+    assert plain.running_mean[1].isinf().item() == (len(strange) == 1 and math.isinf(strange[0]))
+
+
+@pytest.mark.usefixtures("with_c")
+def test_numbers_whose_sum_32_bits_do_not_hold_have_their_mean(drawn_map) -> None:
+    x = drawn_map(1, 1, 8, 8, scale=0.0, offset=3e37)  # 32 of them exceed the largest number, 3.4e38
+    bn = nn.BatchNorm2d(1, momentum=1.0)
+    norm_and_clamp(bn, x)
+    assert bn.running_mean.item() == pytest.approx(3e37)
+    assert bn.running_var.item() == 0.0
+
+
+@pytest.mark.usefixtures("with_c")
 def test_what_is_not_for_the_c_is_not_taken(drawn_map) -> None:
     x = drawn_map(2, 3, 4, 5)
     assert takes(nn.BatchNorm2d(3), x)
