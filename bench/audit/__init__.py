@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from baselines.method import Method
-from bench.audit.pages import difference, differing_files
+from bench.audit.pages import difference, differing_files, published
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
 from bench.errors import BenchError, RefusedInput
@@ -137,7 +137,7 @@ class _Auditor:
         for path, fault in wrong_losses(self.home / "runs", runs):
             self.add(path, fault)
         folder = self.home / "results" / "weights"
-        for path in _published(folder.glob("*.safetensors")):
+        for path in published(folder.glob("*.safetensors")):
             made = [one for one in runs if path.stem == f"{one.identity.model}-{one.id[:12]}"]
             if not path.is_file():
                 self.add(path, "not a regular file")
@@ -240,11 +240,11 @@ class _Auditor:
             last = read_regular(path).decode().splitlines()[-1]
             *_, commit, machine = next(csv.reader([last]))
             made_by = Origin(commit, machine)
-            files = (
-                parts_files(count_parts(), made_by)
-                if name == parameter_parts.NAME
-                else claims_files(judge_claims(self.home), made_by)
-            )
+            files: dict[str, str | bytes] = {}
+            if name == parameter_parts.NAME:
+                files |= parts_files(count_parts(), made_by)
+            else:
+                files |= claims_files(judge_claims(self.home), made_by)
         except (BenchError, UnicodeDecodeError, csv.Error, LookupError, ValueError) as error:
             self.add(path, f"cannot be compared ({error})")
             return
@@ -254,7 +254,7 @@ class _Auditor:
     def pages_without_a_table(self, stems: Iterable[str]) -> None:
         folder, known = self.home / "reports", {*stems}
         for pattern in (*_FORMS, *STUDIES, *_COUNTED):
-            for path in _published(folder.glob(f"{pattern}.*")):
+            for path in published(folder.glob(f"{pattern}.*")):
                 if path.name.partition(".")[0] not in known:
                     self.add(path, "its table in results/tables is missing")
 
@@ -272,8 +272,8 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     whole = all(not one.file.startswith("results/records/") for one in found.damage)
     found.beside_the_records()
     folder = home / "results" / "tables"
-    tables = [path for pattern in (*_FORMS, *STUDIES) for path in _published(folder.glob(f"{pattern}.csv"))]
-    counted = [path for name in _COUNTED for path in _published(folder.glob(f"{name}.csv"))]
+    tables = [path for pattern in (*_FORMS, *STUDIES) for path in published(folder.glob(f"{pattern}.csv"))]
+    counted = [path for name in _COUNTED for path in published(folder.glob(f"{name}.csv"))]
     for path in (*tables, *counted):
         if whole:
             found.counted(path.stem) if path in counted else found.table(path)
@@ -282,17 +282,12 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     if whole:
         found.pages_without_a_table(path.stem for path in (*tables, *counted))
         reports = home / "reports"
-        for caption in _published(reports.glob(f"{_CURVES}*.caption.md")):
+        for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
         found.page(reports / SUMMARY, lambda _: reproduced_page(home), _SUMMARISE)
         for name in PAGES:
             found.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)
     return Audit(found.looked_at, len(tables) + len(counted), tuple(found.damage), tuple(found.notes))
-
-
-def _published(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield files in order, without those that macOS adds."""
-    yield from (path for path in sorted(paths) if not path.name.startswith(APPENDIX))
 
 
 def _beside(lines: Sequence[Mapping[str, str]]) -> tuple[list[Method], list[str]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import RefusedInput
 from bench.files import read_regular
 from bench.report.figure import drawn_by
+from bench.results.store import APPENDIX
 
 _CAPTION = ".caption.md"
 _DRAWN = re.compile(r"^<!-- drawn by (?P<by>[^;]*); sha256: (?P<digests>.*) -->$", re.MULTILINE)
@@ -53,6 +54,11 @@ def differing_files(
                 yield name, f"SHA-256 {found.decode()}, {Path(stem).name}{_CAPTION} says {expected.decode()}"
         elif found != expected:
             yield name, f"{difference(found, expected)}; rebuild it with {command}"
+
+
+def published(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files in order, without those that macOS adds."""
+    yield from (path for path in sorted(paths) if not path.name.startswith(APPENDIX))
 
 
 def difference(found: bytes, expected: bytes) -> str:
