@@ -30,6 +30,7 @@ _FORGOTTEN_S = 86400.0
 """Age from which another host's temporary file is nobody's."""
 
 _LONGEST_STEM = 40  # characters of the final name in a temporary one, which systems limit to 255 bytes
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # what a file system without hard links answers to link(2)
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -63,17 +64,20 @@ def nowhere() -> int:
     return os.open(os.devnull, os.O_RDWR)
 
 
-def append_text(path: Path, text: str) -> None:
-    """Add text at the end of another program's file, e.g. a CI server's summary; it is created when missing.
+def append(path: Path, data: bytes | str) -> None:
+    """Add to the end of a file that others read meanwhile, e.g. a CI server's summary.
+
+    It is created when missing; of an interrupted call a part may be there.
 
     Raises:
         RefusedInput: The file cannot be written.
     """
+    content = data.encode() if isinstance(data, str) else data
     try:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(text)
+        with path.open("ab") as stream:
+            stream.write(content)
     except OSError as error:
-        raise _refused(path, text.encode(), error) from error
+        raise _refused(path, content, error) from error
 
 
 def write_new(path: Path, data: bytes | str) -> None:
@@ -111,8 +115,11 @@ class GrowingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, self.temporary = _make_temporary(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self.temporary = _make_temporary(path)
+        except OSError as error:
+            raise _refused(path, b"", error) from error
         self._stream = os.fdopen(handle, "wb")
 
     def __enter__(self) -> Self:
@@ -175,7 +182,7 @@ def _has_writer(name: re.Match[str], written_s: float) -> bool:
     if name["host"] not in (None, _HOST):
         return time.time() - written_s < _FORGOTTEN_S
     try:
-        return psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S
+        return bool(psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S)
     except (psutil.NoSuchProcess, OverflowError):
         return False
     except psutil.Error:
@@ -268,7 +275,9 @@ def _claim_and_replace(path: Path, temporary: Path) -> None:
 def _refused(path: Path, content: bytes, error: OSError) -> RefusedInput:
     return RefusedInput(
         f"{path}: cannot write {len(content)} bytes ({error.strerror or error})",
-        then="free the space or choose another folder",
+        then="free the space or choose another folder"
+        if error.errno in _FULL
+        else "choose another folder or name",
     )
 
 

@@ -121,7 +121,7 @@ def check(
 
 def _write(report: Report, junit: Path | None) -> list[BenchError]:
     """Write the files for other programs, and return what could not be written."""
-    from bench.files import append_text, write_atomic
+    from bench.files import append, write_atomic
     from bench.gate.formats import to_junit, to_markdown
 
     refused = []
@@ -134,7 +134,7 @@ def _write(report: Report, junit: Path | None) -> list[BenchError]:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
-            append_text(Path(summary), to_markdown(report))
+            append(Path(summary), to_markdown(report))
         except BenchError as error:
             refused.append(error)
     return refused

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
 TableName = Literal[
-    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10", "claims", "summary"
-]
+    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10",
+    "claims", "summary", "all",
+]  # fmt: skip
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 TrainingPrecision = Literal["fp32", "bf16", "fp16"]
 TimingPrecision = Literal["fp32", "bf16", "fp16", "int8"]

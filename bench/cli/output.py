@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -35,7 +36,8 @@ def stdout_for_documents() -> Iterator[None]:
         is_real = before.fileno() == 1
     except (OSError, ValueError, AttributeError):
         is_real = False  # closed, or replaced by an object without a file
-    document = Unbroken(os.fdopen(os.dup(1), "w", encoding=before.encoding) if is_real else before)
+    kept = io.BufferedWriter(io.FileIO(os.dup(1), "w")) if is_real else None
+    document = Unbroken(before if kept is None else io.TextIOWrapper(kept, encoding=before.encoding))
     _documents.append(document)
     if is_real:
         before.flush()

@@ -23,7 +23,7 @@ from bench.cli.options import (
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import showing, timing, watching
-from bench.cli.reproduce_study import FROM_RECORDS, refuse_options
+from bench.cli.reproduce_study import FROM_RECORDS, refuse_options, write_all
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ _TIMED_SHARE = 0.2
 
 def reproduce(
     table: Annotated[
-        TableName, typer.Argument(metavar="TABLE", help="table1 to table5, fig7 to fig10, claims or summary.")
+        TableName,
+        typer.Argument(metavar="TABLE", help="table1-5, fig7-10, claims, summary or all."),
     ],
     own: Annotated[
         list[str] | None,
@@ -102,10 +103,12 @@ def reproduce(
     `ablate`): each difference with its interval, and the paper's claim. fig7 counts the parameters of
     CARNet's components. claims judges every checkable sentence of the paper, by its own numbers and by what
     is measured here. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and the
-    blocks of numbers in HOME/README.md and HOME/results/README.md.
+    blocks of numbers in HOME/README.md and HOME/results/README.md. all writes everything, and the whole paper
+    on one page, HOME/reports/index.html.
 
     \b
     Example:
+      carnet-bench reproduce all
       carnet-bench reproduce table4
       carnet-bench reproduce table5
       carnet-bench reproduce table1 --peers --model mynet.py:build
@@ -129,7 +132,11 @@ def reproduce(
         for path in (write_reproduced(home), *write_blocks(home)):
             log(f"wrote {path}")
         return
-    check_name(table, also=(*FROM_RECORDS, "summary"))
+    check_name(table, also=(*FROM_RECORDS, "all", "summary"))
+    if table == "all":
+        refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
+        write_all(home, machine, as_json=as_json)
+        return
     if table in FROM_RECORDS:
         refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget, machine=machine)
         FROM_RECORDS[table](table, home, as_json=as_json)

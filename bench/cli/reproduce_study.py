@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.cli.output import log, print_json
+from bench.cli.output import log, print_json, print_lines
 from bench.cli.progress import showing
 from bench.errors import UsageError
 
@@ -70,6 +70,20 @@ def print_parts(_: str, home: Path, *, as_json: bool) -> None:
         show_parts(parts, Console())
     for path in written:
         log(f"wrote {path}")
+
+
+def write_all(home: Path, machine: str | None, *, as_json: bool) -> None:
+    """Write every table, figure and page."""
+    from bench.report.everything import write_everything
+
+    with showing() as tell:
+        written = write_everything(
+            home, machine, lambda part, done, parts: tell("reproducing", done, parts, note=part), log
+        )
+    if as_json:
+        print_json({"written": [str(path) for path in written]})
+    else:
+        print_lines([f"wrote {len(written)} files", f"open {written[-1]}"])
 
 
 FROM_RECORDS = {

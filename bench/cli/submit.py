@@ -1,7 +1,7 @@
 """``carnet-bench submit``: the label files and the zip of a test server, written or checked."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,8 @@ def submit(
     ] = None,
     *,
     split: Annotated[
-        str, typer.Option("--split", help="test (other splits only for scoring them yourself).")
+        Literal["train", "val", "test"],
+        typer.Option("--split", help="test (other splits only for scoring them yourself)."),
     ] = "test",
     out: Out = None,
     msc: Msc = False,
@@ -41,8 +42,8 @@ def submit(
 
     Label files and zip go to the folder --out. Cityscapes: label ids (never train ids),
     CITY_SEQUENCE_FRAME_labelIds.png of 1024x2048, 1525 for test; cityscapesScripts also finds the files of
-    other splits (CITYSCAPES_RESULTS). ADE20K: ids 1..150 under the image's own name. Rerun to resume. Exit
-    code 3 when the zip is wrong.
+    other splits (CITYSCAPES_RESULTS; its release 2.3 needs numpy<2.4). ADE20K: ids 1..150 under the image's
+    own name. Rerun to resume. Exit code 3 when the zip is wrong.
 
     \b
     Example:
@@ -117,7 +118,7 @@ def _finish(report: dict[str, Any], document: dict[str, Any] | None) -> None:
     if report["problems"]:
         raise RefusedInput(
             f"{report['archive']}: {len(report['problems'])} problems, first: {report['problems'][0]}",
-            then="fix the files and zip them without folders, or write them with carnet-bench submit",
+            then="fix the files and zip them again, or write them with carnet-bench submit",
         )
 
 

@@ -46,9 +46,10 @@ def brief(method: Method) -> Brief:
 def _brief(method: Method) -> Brief:
     try:
         network, _ = build_on_meta(method, method.num_classes)
+        with user_code("counting its parameters", method):
+            params_m = params([network]) / 1e6
     except BenchError as error:
         return Brief(None, None, str(error))
-    params_m = params([network]) / 1e6
     try:
         with user_code("counting", method), _NoBatchNorm():
             macs = flop_counter_macs(network, (torch.empty(1, 3, *method.size_hw, device="meta"),)).total()

@@ -29,7 +29,7 @@ from bench.cost.counters import (
 )
 from bench.cost.meta import build_on_meta
 from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
-from bench.own.guard import user_code
+from bench.own.guard import line_of, user_code
 from bench.torch_settings import settings_kept
 
 NAMED_ABOVE = 0.005
@@ -82,7 +82,7 @@ def count_costs(
         ) from error
     notes.extend(_remarks(model, total))
     if changes:
-        changed = ", ".join(dict.fromkeys(changes))
+        changed = ", ".join(dict.fromkeys(f"{one} ({line_of(one, method)})" for one in changes))
         notes.append(f"it changed torch's settings, which were put back: {changed}")
     if components and total.gmacs is not None:
         notes.extend(_curve(method, num_classes, size_hw))

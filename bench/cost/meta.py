@@ -48,7 +48,8 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
     except RefusedInput as first:
         model = build_checked(method, num_classes)
         notes.append(f"built on the CPU: {type(first.__cause__ or first).__name__} on the meta device")
-    return model.to("meta").eval(), notes
+    with user_code("moving it to the meta device", method):
+        return model.to("meta").eval(), notes
 
 
 def build_checked(method: Method, num_classes: int) -> nn.Module:

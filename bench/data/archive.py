@@ -6,6 +6,7 @@ import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,17 +24,13 @@ LARGEST_TOTAL_BYTES = 32 << 30  # Cityscapes' images, the largest archive here, 
 LARGEST_FILE_BYTES = 256 << 20  # a label or image, held in memory while it is written
 MOST_MEMBERS = 1_000_000
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
+DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
     MemoryError,  # a compression may ask for a dictionary of gigabytes
 )
+"""What reading an archive raises that is damaged, or packed as Python cannot unpack."""
+
 _THEN = "nothing was written; re-download the archive"
 
 
@@ -108,7 +105,7 @@ def plan(
             if other is not None:
                 raise RefusedInput(f"{archive}: {other.name} and {name} both belong at {target}", _THEN)
             members[target.lower()] = Member(name, target, size, crc32)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise RefusedInput(f"{archive}: not a whole zip or tar archive ({error})", _THEN) from error
     if not members:
         raise RefusedInput(f"{archive}: none of its {left_out} files belongs to this data set", _THEN)
@@ -148,7 +145,7 @@ def unpack(
                 _write(target / by_name[name].target, by_name[name], read, result)
                 done += 1
                 seen(done, total)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise RefusedInput(
                 f"{one.archive}: damaged ({error}); {result.written} files were written before, each whole",
                 "re-download the archive, then rerun the command",

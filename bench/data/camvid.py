@@ -97,6 +97,10 @@ def place(member: str) -> str | None:
 
 def _read_list(root: Path, listing: Path) -> list[Pair]:
     """Return the pairs of paths relative to ``root``; every one exists and no image comes twice."""
+    if listing.exists() and not listing.is_file():
+        raise RefusedInput(
+            f"{listing}: not a file, expected one 'image label' pair per line", then=HOW_TO_GET
+        )
     try:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:

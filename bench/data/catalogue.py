@@ -154,10 +154,10 @@ def _open_scenes(split: str, root: Path | None, options: Mapping[str, Any]) -> S
     for option in options:
         if option not in allowed:
             raise unknown("scenes option", option, list(allowed))
-    size = options.get("size_hw") or [1, 1]
+    size = options.get("size_hw", [1, 1])
     numbers = [
-        options.get("count") or 1,
-        options.get("seed") or 0,
+        options.get("count", 1),
+        options.get("seed", 0),
         *(size if isinstance(size, list | tuple) else "x"),
     ]
     if len(numbers) != 4 or any(type(number) is not int for number in numbers):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PIXEL_LIMIT = 50_000_000  # Pillow only warns above 89 million; Cityscapes has 2 million
+_LARGEST_BYTES = 512 << 20  # PIXEL_LIMIT pixels have 150 MB before compression
 NO_ID = 254  # in an id table: this stored value may not occur
 _IMAGE_MODES = ("RGB", "L")
 _LABEL_MODES = ("L", "P")
@@ -209,7 +210,11 @@ def _decode(
             then="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
         )
     with _refusing(path, formats):
-        content = path.read_bytes() if content is None else content
+        if content is None:
+            if path.stat().st_size > _LARGEST_BYTES:
+                size = f"{path.stat().st_size} bytes"
+                raise RefusedInput(f"{path}: {size}, expected at most {_LARGEST_BYTES}", then=_THEN)
+            content = path.read_bytes()
         picture = _open(path, io.BytesIO(content), formats)
         if picture.format == "PNG":
             picture.verify()  # the checksums, which decoding alone does not look at

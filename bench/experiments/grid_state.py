@@ -131,10 +131,10 @@ class Ledger:
         """Return the folder of a run that was started here, or None."""
         for path in sorted((self.settings.home / "runs").glob(f"{recipe.name}-*/run.json")):
             try:
-                identity = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise RefusedInput(f"{path}: not JSON ({error})", then=f"remove {path.parent}") from error
-            if self._is_of(identity, recipe):
+                found = self._is_of(json.loads(path.read_text(encoding="utf-8")), recipe)
+            except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+                continue  # not of a run; training this very run reports it
+            if found:
                 return path.parent
         return None
 
@@ -161,8 +161,9 @@ class Ledger:
         return self._manifest(recipe) is not None
 
     def _is_stale(self, record: Record) -> bool:
-        source = record.provenance.source
-        return source is not None and source != self._tabulated.sources(record)
+        made = (record.provenance, *record.provenance.parts)
+        known = [part.source for part in made if part.source is not None]
+        return any(source != self._tabulated.sources(record) for source in known)
 
     def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has

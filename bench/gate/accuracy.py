@@ -162,13 +162,19 @@ def compare_scores(before: Sequence[Known], now: Sequence[Score], max_loss: floa
     names = {known.name for known in before}
     latest = {one.run: one for one in sorted(now, key=lambda one: one.record.id not in names)}
     seed_std, source = seed_noise([*now, *(known.score for known in before if known.score is not None)])
-    findings, retrained = [], defaultdict(list)
+    here, retrained = {one.record.id for one in now}, defaultdict(list)
+    # records are never removed, so a missing one may hide a loss, whatever else there is of its run
+    findings = [
+        Finding(
+            "accuracy", known.summary["title"], "removed", f"record {known.name[:12]} is missing or not valid"
+        )
+        for known in before
+        if known.name not in here
+    ]
     for run, known in earlier.items():
         if run not in latest:
-            findings.append(
-                Finding("accuracy", known.summary["title"], "removed", "no valid record of this run")
-            )
-        elif known.summary["weights_sha256"] == latest[run].record.identity.weights_sha256:
+            continue
+        if known.summary["weights_sha256"] == latest[run].record.identity.weights_sha256:
             findings.append(_evaluated_anew(known, latest[run], max_loss))
         else:
             retrained[latest[run].group].append((known, latest[run]))

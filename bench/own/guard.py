@@ -170,7 +170,7 @@ def _settings_kept(own: Sequence[OwnFiles]) -> Iterator[None]:
         for number, handler in handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-                changes.append(f"signal {number.name}")
+                changes.append(f"{number.name} handler")
         for change in changes:
             print(
                 f"note: {_line_of(change, own)} changes {change} for the whole process; put back",
@@ -178,11 +178,17 @@ def _settings_kept(own: Sequence[OwnFiles]) -> Iterator[None]:
             )
 
 
+def line_of(change: str, method: Method) -> str:
+    """Return where a method's own code changes a setting, as ``FILE line N``; else the method's name."""
+    own = own_files(method)
+    return method.name if own is None else _line_of(change, [own])
+
+
 def _line_of(change: str, own: Sequence[OwnFiles]) -> str:
     """Return ``FILE line N``: the first line of the files, as far as loaded, that has the setting's name."""
     name = re.split(r" \S+ -> ", change)[0]
     # torch.set_num_threads changes "threads", set_grad_enabled "gradients", `cudnn.benchmark = True` that
-    for trace in (name.replace(" ", "_"), name.rpartition(".")[2], name[:4]):
+    for trace in (name.replace(" ", "_"), name.rpartition(".")[2], name.split()[0], name[:4]):
         for file in [file for one in own for file in one.loaded()]:
             with contextlib.suppress(OSError):
                 for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), start=1):

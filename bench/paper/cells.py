@@ -15,6 +15,26 @@ from bench.errors import RefusedInput, unknown
 UNITS = ("thop2019 G", "thop2019 M", "2xMAC G", "GiMAC", "MAC G", "M", "MiB", "ms", "fps", "%")
 """The units of the printed cells, as established by recomputing (never converted in silence)."""
 
+COLUMN_TITLES = {
+    "flops": "FLOPs",
+    "params": "Params",
+    "time": "Time",
+    "fps": "FPS",
+    "miou": "mIoU",
+    "bs": "BS",
+    "carmodule": "CARModule",
+    "crp": "CRP",
+    "others": "Others",
+    "bs_params": "Params of BS",
+    "carmodule_params": "Params of the CARModules",
+    "crp_params": "Params of CRP",
+    "others_params": "Params of Others",
+    "decoder_params": "Params of the decoder",
+    "carmodule_params_each": "Params of one",
+    "carmodule_flops_each": "FLOPs of one",
+}
+"""What a column is called in a sentence."""
+
 _HEADER = (
     "table", "row", "title", "column", "printed", "unit", "input_size", "classes", "marks", "std",
 )  # fmt: skip
@@ -115,6 +135,14 @@ class Cell:
     def value(self) -> Decimal:
         """The printed number, exactly."""
         return Decimal(self.printed)
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words: ``Table 1 ENet FPS``, ``Section IV.D CARNet-Mobile Params``."""
+        at = f"Table {self.table.removeprefix('table')}"
+        if self.where is not None:
+            at = f"Section {self.where.partition(' on ')[0]}"
+        return f"{at} {self.title} {COLUMN_TITLES.get(self.column, self.column)}"
 
     @property
     def size_hw(self) -> tuple[int, int] | None:

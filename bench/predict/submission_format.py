@@ -31,6 +31,7 @@ class SubmissionFormat:
         groups: {split: {group: images}}.
         size_hw: Of every file, in pixels; None where it is that of its image.
         example: A name that is right.
+        folders: Whether the evaluator looks into folders of the zip too.
     """
 
     data: str
@@ -41,6 +42,7 @@ class SubmissionFormat:
     groups: Mapping[str, Mapping[str, int]]
     size_hw: tuple[int, int] | None
     example: str
+    folders: bool
 
     def count(self, split: str) -> int | None:
         """Return how many files a complete submission of a split has; None where it is not known."""
@@ -63,6 +65,7 @@ FORMATS: dict[str, SubmissionFormat] = {
         _CITIES,
         (1024, 2048),
         "berlin_000000_000019_labelIds.png",
+        folders=True,  # getPrediction of cityscapesScripts walks them
     ),
     "ade20k": SubmissionFormat(
         "ade20k",
@@ -73,6 +76,7 @@ FORMATS: dict[str, SubmissionFormat] = {
         {split: {split: ade20k.SPLIT_SIZES[split]} for split in ("test", "val")},
         None,
         "ADE_test_00000001.png",
+        folders=False,
     ),
 }
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
+from bench.data.archive import DAMAGE
+from bench.data.folder import COMPANION
 from bench.errors import RefusedInput
 from bench.predict.submission_format import FORMATS, SubmissionFormat
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
-"""What reading a zip raises where it is not whole."""
-
 _MOST_MEMBERS = 100_000
 _LISTED = 5  # problems of one kind that are named
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")  # meant as labels, whatever they are
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -31,6 +30,10 @@ class Problems:
     def add(self, kind: str, text: str) -> None:
         """Note one problem; ``kind`` is what those after the first few are counted as."""
         self._by_kind.setdefault(kind, []).append(text)
+
+    def take(self, kind: str) -> list[str]:
+        """Return the problems of one kind, and forget them."""
+        return self._by_kind.pop(kind, [])
 
     def lines(self) -> list[str]:
         """Return the first few of each kind, and how many more there are."""
@@ -79,25 +82,42 @@ def format_of(archive: Path) -> SubmissionFormat:
 
 
 def label_members(
-    members: list[zipfile.ZipInfo], wanted: SubmissionFormat, problems: Problems
+    members: list[zipfile.ZipInfo], wanted: SubmissionFormat, problems: Problems, notes: list[str]
 ) -> dict[str, zipfile.ZipInfo]:
-    """Return {frame: member} of the files whose name and kind are right, each frame once."""
+    """Return {frame: member} of the files whose name and kind are right, each frame once.
+
+    What the evaluator does not look at either is left out, and said in ``notes``.
+    """
     frames: dict[str, zipfile.ZipInfo] = {}
+    left_out: list[str] = []
     for info in members:
         name = info.orig_filename
+        base = name.rpartition("/")[2]
         if _unsafe(name):
             problems.add("unsafe path", f"{name[:200]!r}: a path that leaves the folder it is unpacked in")
-        elif info.is_dir() or "/" in name or "\\" in name:
+        elif info.is_dir():
+            continue
+        elif (
+            name.startswith("__MACOSX/") or not base.lower().endswith(_PICTURES) or base.startswith(COMPANION)
+        ):
+            left_out.append(name)
+        elif "\\" in name:
+            problems.add(
+                "back slashes", f"{name[:200]}: back slashes in its name; expected / between folders"
+            )
+        elif base != name and not wanted.folders:
             problems.add("in a folder", f"{name[:200]}: in a folder; expected files at the top of the zip")
         elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.flag_bits & 1:
             problems.add("no plain file", f"{name[:200]}: a link, special or encrypted; allowed: plain files")
-        elif (match := wanted.pattern.fullmatch(name)) is None:
+        elif (match := wanted.pattern.fullmatch(base)) is None:
             problems.add("wrong name", f"{name[:200]}: wrong name; one that is right is {wanted.example}")
         elif match["frame"] in frames:
             other = frames[match["frame"]].orig_filename
             problems.add("twice", f"{name}: a second file of {match['frame']}, next to {other}")
         else:
             frames[match["frame"]] = info
+    if left_out:
+        notes.append(f"{len(left_out)} files are left out, as the evaluator does, first {left_out[0][:200]}")
     return frames
 
 

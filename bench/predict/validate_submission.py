@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from bench.data.archive import DAMAGE
 from bench.data.cityscapes import train_ids_suspected
 from bench.data.dataset import IGNORE
 from bench.data.images import read_ids
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 from bench.predict.submission_format import SubmissionFormat
-from bench.predict.submission_zip import DAMAGE, Problems, format_of, label_members, members_of
+from bench.predict.submission_zip import Problems, format_of, label_members, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _LARGEST_FILE_BYTES = 64 << 20  # a label of 1024x2048 has 2 MiB before compression
 _PNG = b"\x89PNG\r\n\x1a\n"
-_GREY = (8, 0)  # bit depth and colour type in a PNG's header
+_GREY, _PALETTE = (8, 0), 3  # bit depth and colour type in a PNG's header; an index is an id
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey and alpha", 6: "RGB and alpha"}
 _LISTED = 5  # ids of one file that are named
 
@@ -87,9 +88,13 @@ def validate_submission(
         str(archive), sha256_of_file(archive), archive.stat().st_size, wanted.data, split
     )
     problems = Problems()
-    frames = label_members(members, wanted, problems)
+    frames = label_members(members, wanted, problems, report.notes)
     report.files = len(frames)
     _count(report, frames, wanted, images, problems)
+    # where labels are missing, a picture of another name may be one of them
+    more = problems.take("wrong name") if report.files == report.wanted else []
+    if more:
+        report.notes.append(f"{len(more)} more pictures are left out, as the evaluator does, first {more[0]}")
     histogram = torch.zeros(256, dtype=torch.int64)
     with zipfile.ZipFile(archive) as opened:
         for done, (frame, info) in enumerate(frames.items(), start=1):
@@ -156,15 +161,16 @@ def _label(opened: zipfile.ZipFile, info: zipfile.ZipInfo, problems: Problems) -
     except DAMAGE as error:
         problems.add("damaged in the zip", f"{name}: damaged in the zip ({error})")
         return None
-    kind = tuple(content[24:26]) if content.startswith(_PNG) else _GREY
-    if kind != _GREY:
+    kind = tuple(content[24:26]) if content.startswith(_PNG) and len(content) > 26 else _GREY
+    if kind != _GREY and kind[-1] != _PALETTE:
         what = f"{kind[0]}-bit {_COLOUR_TYPES.get(kind[1], 'unknown')}"
-        problems.add("not an 8-bit grey PNG", f"{name}: a {what} PNG, must be 8-bit grey: one channel of ids")
+        must = "must be 8-bit grey or palette: one channel of ids"
+        problems.add("no PNG of one 8-bit channel", f"{name}: a {what} PNG, {must}")
         return None
     try:
         return read_ids(Path(name), content)
     except RefusedInput as error:
-        problems.add("not an 8-bit grey PNG", str(error))
+        problems.add("no PNG of one 8-bit channel", str(error))
         return None
 
 

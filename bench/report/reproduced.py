@@ -37,8 +37,8 @@ def reproduced_page(home: Path) -> str:
         NotMeasured: A table or the runs of Table 5 are missing; the message names them.
         RefusedInput: The folder of records cannot be read.
     """
-    tables = {name: _judged(name, home) for name in REPRODUCIBLE}
-    graphs = _judged("table2", home, "cudagraphs")
+    tables = {name: judged(name, home) for name in REPRODUCIBLE}
+    graphs = judged("table2", home, "cudagraphs")
     study = reproduce_study("table5", home)
     panel = next((one for one in study.panels if all(gain.difference for gain in one.gains)), None)
     if panel is None:
@@ -74,7 +74,12 @@ def reproduced_page(home: Path) -> str:
     )
 
 
-def _judged(name: str, home: Path, form: str = "") -> Reproduction:
+def judged(name: str, home: Path, form: str = "") -> Reproduction:
+    """Judge a table with the times of the machine whose times its file in ``results/tables`` shows.
+
+    Raises:
+        NotMeasured: The file is missing; the message says what writes it.
+    """
     path = home / "results" / "tables" / f"{'-'.join([name, *form.split()])}.csv"
     if not path.exists():
         raise NotMeasured(f"{path}: missing", then=f"carnet-bench reproduce {name} writes it")

@@ -95,7 +95,8 @@ def judge_claims(
         RefusedInput: The ledger or a record is damaged; the message names it.
     """
     claims = load_claims()
-    printed, measured = PrintedNumbers(home, methods), MeasuredNumbers(home, methods)
+    measured = MeasuredNumbers(home, methods)
+    printed = PrintedNumbers(measured.work)
     found = []
     for done, claim in enumerate(claims):
         progress(claim.id, done, len(claims))

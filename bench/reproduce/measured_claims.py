@@ -8,7 +8,7 @@ data is measured here, so a claim on costs at an accuracy takes the printed accu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -34,6 +34,7 @@ from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.consistency import Number
 from bench.reproduce.verdict.counts import judge_count
+from bench.reproduce.verdict.plausibility import Work
 
 _ANY_RESNET = "carnet-resnet50"
 """Stands for ``carnet-*`` and ``carnet-resnet*``, whose decoders are the same."""
@@ -58,7 +59,8 @@ class MeasuredNumbers:
 
     def __init__(self, home: Path, methods: Mapping[str, Method]) -> None:
         self._methods, self._home = methods, home
-        self._costs = cache(self._counted)
+        self._costs = cache(partial(self._counted, ("gmacs", "params_m")))
+        self._printed_costs = cache(partial(self._counted, ("thop2019_gops",)))
         self._study = cache(lambda name: reproduce_study(name, home, methods))
         self._times = cache(lambda: Times(home, methods))
         self._seen: list[str] = []
@@ -92,12 +94,26 @@ class MeasuredNumbers:
         except NotMeasured as error:
             return v.NOT_MEASURED, str(error)
         shown = [
-            f"{place}: {names[name].value:.4g} {_unit(cell_of(names[name]))}"
-            for name, place in claim.cells.items()
-            if names[name].value == names[name].value
+            f"{cell_of(number).place} {number.value:.4g} {_unit(cell_of(number))}"
+            for number in names.values()
+            if number.value == number.value
         ]
         word = found if isinstance(found, v.Word) else v.REPRODUCED if found else v.CONTRADICTED
         return word, ", ".join(self._seen or shown)
+
+    def work(self, table: str) -> dict[str, Work]:
+        """Return what each printed time of a table asks of its card, by row, where it is counted."""
+        found = {}
+        for cell in load_table(table):
+            if cell.column == "time" and cell.row in self._methods:
+                try:
+                    costs = self._costs(*self._case(cell))
+                except (NotMeasured, RefusedInput):
+                    continue
+                counts = RowCosts(costs).counts_of("flops")
+                if counts is not None and counts.gmacs is not None:
+                    found[cell.row] = Work(counts.gmacs, costs.inference_params_m)
+        return found
 
     def judge_cell(self, cell: Cell) -> Result:
         """Judge a number of the running text by counting; its accuracies and times are not measured."""
@@ -140,8 +156,8 @@ class MeasuredNumbers:
         size_hw = cell.size_hw or (_COUNTED_HW if method.family == "carnet" else method.size_hw)
         return method.name, cell.classes or _COUNTED_CLASSES, size_hw
 
-    def _counted(self, name: str, classes: int, size_hw: tuple[int, int]) -> Costs:
-        return count_costs(self._methods[name], classes, size_hw, ("gmacs", "params_m", "thop2019_gops"))
+    def _counted(self, which: tuple[str, ...], name: str, classes: int, size_hw: tuple[int, int]) -> Costs:
+        return count_costs(self._methods[name], classes, size_hw, which)
 
     def _one_module_mops(self) -> float:
         model, _ = build_on_meta(self._methods[_ANY_RESNET], _COUNTED_CLASSES)
@@ -165,15 +181,15 @@ class MeasuredNumbers:
         value = self._in_printed_unit(cell)
         if value is None:
             raise NotMeasured(f"{cell.row}: {cell.column} is not counted")
-        self._seen.append(f"{cell.table}/{cell.row}/{cell.column}: {value:.5g} {cell.unit}")
+        self._seen.append(f"{cell.place} {value:.5g} {cell.unit}")
         return judge_count(value, cell.printed, cell.unit).verdict != v.OFF
 
     def _in_printed_unit(self, cell: Cell) -> float | None:
-        costs = self._costs(*self._case(cell))
         if cell.unit == "thop2019 G":
+            costs = self._printed_costs(*self._case(cell))
             counts = costs.components[cell.column] if cell.column in COMPONENTS else costs
             return counts.thop2019_gops
-        return costs.params_m if cell.column == "params" else self._value(cell)
+        return self._costs(*self._case(cell)).params_m if cell.column == "params" else self._value(cell)
 
     def _are_parameters(self, number: Number) -> bool:
         cell = cell_of(number)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from baselines.method import Method
 from bench.errors import RefusedInput
-from bench.paper import Cell, load_table
+from bench.paper import TABLES, Cell, load_table
 from bench.paper.ledger import NAME, PaperClaim, find_cells
-from bench.reproduce.table import reproduce
 from bench.reproduce.verdict.consistency import InPrint, Number, evaluate
-from bench.reproduce.verdict.plausibility import IMPLAUSIBLE
+from bench.reproduce.verdict.plausibility import IMPLAUSIBLE, Work, judge_times
 
 
 def cells_of(claim: PaperClaim) -> dict[str, list[Cell]]:
@@ -66,12 +62,10 @@ class PrintedNumbers:
     """What expressions on the paper's own numbers may call.
 
     Args:
-        home: Holds ``results/records``.
-        methods: By registry name; their operations bound the printed times.
+        work_of: Returns what each printed time of a table asks of its card, by row.
     """
 
-    def __init__(self, home: Path, methods: Mapping[str, Method]) -> None:
-        self._implausible = cache(lambda table: _implausible(table, home, methods))
+    def __init__(self, work_of: Callable[[str], Mapping[str, Work]]) -> None:
         self.functions = {
             "larger": lambda number: sum(other > number for other in column(number).values()),
             "smaller": lambda number: sum(other < number for other in column(number).values()),
@@ -79,7 +73,7 @@ class PrintedNumbers:
             "marked": lambda number, mark: mark in cell_of(number).marks,
             "size": lambda number: cell_of(number).input_size,
             "same_everywhere": lambda number: len({one.printed for one in _alike(number)}) == 1,
-            "possible": lambda table: not self._implausible(table),
+            "possible": lambda table: not _implausible(table, work_of(table)),
         }
 
     def judge(self, claim: PaperClaim) -> tuple[InPrint, str]:
@@ -93,7 +87,7 @@ class PrintedNumbers:
         cells = {name: found[0] for name, found in cells_of(claim).items()}
         names = {name: Number.printed(cell) for name, cell in cells.items()}
         found = truth(claim, claim.printed, names, self.functions)
-        shown = ", ".join(f"{place}: {cells[name].printed}" for name, place in claim.cells.items())
+        shown = ", ".join(f"{cell.place} {cell.printed}" for cell in cells.values())
         return InPrint.CONSISTENT if found else InPrint.INCONSISTENT, shown
 
 
@@ -114,9 +108,10 @@ def _alike(number: Number) -> list[Cell]:
     return find_cells(f"{cell.table}/{cell.row}/{cell.column}")
 
 
-def _implausible(table: str, home: Path, methods: Mapping[str, Method]) -> list[str]:
+def _implausible(table: str, work: Mapping[str, Work]) -> list[str]:
     """Return the rows whose printed time is too short on every card that the paper's name fits."""
-    times = reproduce(table, home, methods).plausibility
+    cells = [cell for cell in load_table(table) if cell.column == "time"]
+    times = judge_times(TABLES[table], cells, work)
     return [
         time.row for time in times if time.shares and all(one.verdict == IMPLAUSIBLE for one in time.shares)
     ]

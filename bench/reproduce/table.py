@@ -121,6 +121,7 @@ def reproduce(
         form,
         str(times.machine) if shown else "",
         _elsewhere(table, printed_rows, methods, times),
+        gmacs={row: work.gmacs for row, work in work_of.items()},
     )
 
 

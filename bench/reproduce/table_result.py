@@ -169,6 +169,7 @@ class Reproduction:
             fp32.
         machine: Machine whose times the table shows, in words; this one where there is no time to show.
         elsewhere: The times of other machines.
+        gmacs: Multiply-adds in 1e9, at the printed sizes, of the rows that were counted.
     """
 
     table: Table
@@ -185,6 +186,7 @@ class Reproduction:
     form: str = ""
     machine: str = ""
     elsewhere: tuple[OtherTimes, ...] = ()
+    gmacs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:

@@ -151,7 +151,7 @@ class SpeedIdentity(_Identity):
         measured: Quantity timed where it is not the network alone: the whole pipeline from file to classes.
     """
 
-    model: Name
+    model: str
     options: dict[str, Any]
     num_classes: int
     weights: str

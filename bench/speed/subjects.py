@@ -53,7 +53,9 @@ def build_network(method: Method, num_classes: int, device: Device) -> nn.Module
     # ordinary tensors, whatever mode the caller is in: no compiler takes those made in inference mode
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = build_checked(method, num_classes).eval()
+        network = build_checked(method, num_classes)
+    with user_code("moving it to the device", method), torch.inference_mode(False):
+        network.eval()
         # one after the other: torch types no overload that takes both
         return network.to(device.torch_device).to(memory_format=device.memory_format)
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import nn
 
-from baselines.method import Method
+from baselines.method import Method, import_named
 from bench.data.catalogue import ENTRIES
 from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics, normalise, statistics_by_name
 from bench.errors import RefusedInput, UsageError
 from bench.own.guard import user_code
-from bench.train.recipe import Recipe
+from bench.train.recipe import Recipe, typed
 from bench.train.weights import find, fitting, load_encoder, read
 from carnet.encoder import MobileNetV2
+from carnet.model import CARNet
 
+_LARGEST_OPTION = 512
+"""No option of a built-in network is meant larger: a million channels would fill any memory."""
 _IMAGES_FOR_IDENTITY = 8
 """Whole training images that measure the statistics of MobileNetV2's added layer."""
 _OF_FILES = ("pretrained", "checkpoint", "cache_dir", "encoder_weights")
@@ -52,6 +55,11 @@ def build_initial(
         UsageError: Options that the method does not have or that exclude each other.
         RefusedInput: Weights that are missing or do not fit.
     """
+    with user_code("its initial weights", method):
+        return _initial(recipe, method, data, weights_file)
+
+
+def _initial(recipe: Recipe, method: Method, data: SegmentationData, weights_file: Path | None) -> Initial:
     network = build_seeded(recipe, method, data)
     if recipe.weights == "none":
         return Initial(network, statistics_by_name(method.statistics), state_digest(network), ())
@@ -89,6 +97,7 @@ def build_seeded(recipe: Recipe, method: Method, data: SegmentationData) -> nn.M
     """
     if method.group != "own":
         _require_no_files(method, recipe)
+        _require_types(method, recipe)
     wanted = [name for name in method.from_data if name not in recipe.model_options]
     options = {**_from_data(method, data, wanted), **recipe.model_options}
     with torch.random.fork_rng(devices=[]):
@@ -113,6 +122,21 @@ def _require_no_files(method: Method, recipe: Recipe) -> None:
             )
 
 
+def _require_types(method: Method, recipe: Recipe) -> None:
+    """Refuse an option of another type than its builder names: Python takes ``crp = "false"`` for true."""
+    builder: Any = CARNet if method.family == "carnet" else import_named(method.builder)
+    try:
+        hints = get_type_hints(vars(builder)["__init__"] if isinstance(builder, type) else builder)
+    except NameError:
+        hints = {}  # a name that only type checkers import
+    for name, value in recipe.model_options.items():
+        where = f"{method.name}: model_options.{name}"
+        if type(value) is int and abs(value) > _LARGEST_OPTION:
+            raise UsageError(f"{where} = {value}; expected {-_LARGEST_OPTION} to {_LARGEST_OPTION}")
+        if name in hints:
+            typed(value, hints[name], where)
+
+
 def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dict[str, Any]:
     """Return what the builder needs of the data set, by name, from the catalogue."""
     entry = ENTRIES.get(data.name)
@@ -123,7 +147,7 @@ def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dic
             raise RefusedInput(
                 f"{method.name} needs '{name}' of its data set, and {data.name} has none; "
                 f"data sets that have it: {', '.join(have) or 'none'}",
-                then=f"name a data set that has it, or set model_options.{name}",
+                then=f"name a data set that has it, or --set 'model_options={{{name} = ...}}'",
             )
     return found
 

@@ -211,8 +211,9 @@ def _nested(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     nested = dict(changes)
     for key in changes:
         outer, _, inner = key.partition(".")
-        if outer == "data_options" and inner:
-            nested[outer] = {**table.get(outer, {}), **nested.get(outer, {}), inner: nested.pop(key)}
+        base = nested.get(outer, table.get(outer, {}))
+        if outer == "data_options" and inner and isinstance(base, dict):
+            nested[outer] = {**base, inner: nested.pop(key)}
     return nested
 
 
@@ -230,10 +231,10 @@ def from_table(table: dict[str, Any], source: str) -> Recipe:
     ]
     if missing:
         raise RefusedInput(f"{source}: missing {', '.join(missing)}")
-    return Recipe(**{key: _typed(value, hints[key], f"{source}: {key}") for key, value in table.items()})
+    return Recipe(**{key: typed(value, hints[key], f"{source}: {key}") for key, value in table.items()})
 
 
-def _typed(value: Any, hint: Any, where: str) -> Any:
+def typed(value: Any, hint: Any, where: str) -> Any:
     """Return a value that has the field's type; only an integer may stand for a float."""
     given, kinds = value, typing.get_args(hint)
     is_tuple = typing.get_origin(hint) is tuple

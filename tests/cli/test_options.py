@@ -29,7 +29,7 @@ def test_the_choices_in_help_are_those_that_the_code_takes():
     assert get_args(options.TimingPrecision) == tuple(TIMED)
     assert list(options.EngineName) == list(ENGINES)
     assert get_args(options.Calibrator) == CALIBRATION_METHODS
-    assert set(get_args(options.TableName)) == {*TABLES, *FROM_RECORDS, "summary"} - {"text"}
+    assert set(get_args(options.TableName)) == {*TABLES, *FROM_RECORDS, "summary", "all"} - {"text"}
     assert set(Journal) == set(EXTRAS)
 
 

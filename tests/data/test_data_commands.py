@@ -1,7 +1,9 @@
 """``carnet-bench data``: what it prints, and its exit codes."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,3 +229,44 @@ def test_scenes_of_a_size_or_number_that_nobody_means_are_refused(run, tmp_path,
     result = run("show", "scenes", "--out", tmp_path / "a.png", "--set", f"data_options.{setting}")
     assert result.exception.exit_code in {2, 3}
     assert setting.partition("=")[0].removesuffix("_hw") in str(result.exception)
+
+
+def test_a_place_that_cannot_be_read_is_said_and_the_others_are_listed(run, tmp_path, monkeypatch):
+    # root may read everything, so the refusal is played
+    usual = Path.is_dir
+
+    def refuse(path):
+        if path.name == "camvid":
+            raise PermissionError(13, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    result = run("list", "--json", "--home", tmp_path)
+    assert result.exit_code == 0
+    problems = {row["name"]: row["problem"] for row in json.loads(result.stdout)}
+    assert "Permission denied" in problems.pop("camvid")
+    assert set(problems.values()) == {None}
+    refused = run("check", "camvid", "--home", tmp_path)
+    assert refused.exception.exit_code == 3
+
+
+def test_a_folder_whose_name_is_longer_than_the_system_allows_is_refused(run):
+    result = run("check", "camvid", "--data-root", "x" * 300)
+    assert result.exception.exit_code == 3
+
+
+@pytest.mark.parametrize("place", ["val.txt", "val/val_000.jpg"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_never_waited_for(run, tmp_path, make_camvid, place):
+    root = make_camvid(tmp_path / "camvid")
+    (root / place).unlink()
+    os.mkfifo(root / place)
+    assert problems_and_notes(run("check", "camvid", "--data-root", root, "--partial", "--json"))[0]
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_shown(run, tmp_path, make_ade20k):
+    root = make_ade20k(tmp_path / "ade")
+    for path in [*root.rglob("ADE_val_00000001.*")]:
+        path.rename(path.with_stem(os.fsdecode(b"caf\xe9")))
+    result = run("check", "ade20k", "--data-root", root, "--partial", "--json")
+    assert json.loads(result.stdout)["splits"]["val"]["manifest"].startswith("v2:")
+    assert run("show", "ade20k", "--data-root", root, "--out", tmp_path / "a.png").exit_code == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from bench.data.camvid import CamVid
 from bench.data.images import PIXEL_LIMIT, exif_orientation, read_colour_label, read_ids, read_image
 from bench.errors import RefusedInput
 
@@ -121,3 +122,20 @@ def test_what_the_system_says_is_passed_on(tmp_path):
         for read in (read_image, exif_orientation):
             with pytest.raises(RefusedInput, match="cannot read"):
                 read(path)
+
+
+def test_a_file_larger_than_any_image_is_not_read_into_memory(tmp_path):
+    path = tmp_path / "vast.png"
+    with path.open("wb") as stream:
+        stream.write(png())
+        stream.truncate(600 << 20)  # sparse: no disk is used
+    with pytest.raises(RefusedInput, match=f"{600 << 20} bytes"):
+        read_image(path)
+
+
+def test_a_split_refuses_an_image_of_16_bits(tmp_path, make_camvid):
+    root = make_camvid(tmp_path / "camvid", suffix=".png")
+    row = b"\0" + struct.pack(">12H", *range(0, 4092, 341))
+    (root / "val" / "val_000.png").write_bytes(png(bits=16, colour_type=2, rows=row))
+    with pytest.raises(RefusedInput, match=r"val_000\.png: 16-bit"):
+        CamVid("val", root).read(0)

@@ -154,3 +154,13 @@ def test_the_printed_differences_are_those_of_table_5():
     assert str(printed_difference(bs, car)) == "3.9"
     assert str(printed_difference(bs, full)) == "9.1"
     assert printed_difference(bs, table5_variants("resnet50")[1][1]) is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "5", '"run"', "null", "{}", '{"recipe": 5}', "[" * 20_000])
+def test_a_run_json_of_another_type_is_no_run_and_stops_no_grid(grids, tmp_path, text):
+    damaged = tmp_path / "runs" / "tiny-0123456789ab" / "run.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text(text)
+    study = grids.experiment(grids.tiny_recipe(tmp_path))
+    ledger = Ledger(Settings(tmp_path, device="cpu", threads=1), study.scored)
+    assert [ledger.state(run).status for run in study.runs] == ["to do", "to do"]

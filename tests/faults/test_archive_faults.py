@@ -204,3 +204,44 @@ def test_a_tar_that_was_cut_off_is_refused(tmp_path):
     path = write_tar(tmp_path / "data.tar", {"a.png": b"a" * 5000, "b.png": b"b" * 5000})
     path.write_bytes(path.read_bytes()[:7000])
     refuse(path, "not a whole zip or tar|damaged")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_is_refused_however_it_is_packed(tmp_path, packing):
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w", packing) as opened:
+        opened.writestr("a.png", bytes(range(256)) * 20)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"a.png") + 5
+    content[start + 9 : start + 40] = b"\xff" * 31
+    path.write_bytes(content)
+    with pytest.raises(RefusedInput, match=r"data\.zip: damaged"):
+        unpack([plan(path, place)], tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [1, 9, 93, 99])
+def test_a_packing_that_python_does_not_know_is_refused(tmp_path, method):
+    path = write_zip(tmp_path / "data.zip", {"a.png": b"1"})
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        place_of = content.index(mark) + offset
+        content[place_of : place_of + 2] = method.to_bytes(2, "little")
+    path.write_bytes(content)
+    with pytest.raises(RefusedInput, match=r"data\.zip: damaged"):
+        unpack([plan(path, place)], tmp_path / "out")
+
+
+def test_a_name_that_claims_to_be_utf_8_and_is_not_is_refused(tmp_path):
+    path = write_zip(tmp_path / "data.zip", {"caf\u00e9.png": b"1"})
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xe9\xe9"))
+    refuse(path, "not a whole zip or tar archive")
+
+
+def test_back_slashes_between_folders_are_read_as_slashes(tmp_path):
+    names = []
+    info = zipfile.ZipInfo()
+    info.filename = "set\\images\\a.png"  # the constructor would change it
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as opened:
+        opened.writestr(info, b"1")
+    plan(tmp_path / "data.zip", lambda name: names.append(name) or "a.png")
+    assert names == ["set/images/a.png"]

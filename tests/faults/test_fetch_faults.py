@@ -126,3 +126,19 @@ def test_only_http_addresses_are_opened(tmp_path):
     secret.write_text("x")
     with pytest.raises(RefusedInput, match="expected http and https"):
         fetch(Source("data.zip", (secret.as_uri(),), None), tmp_path / "out")
+
+
+def test_a_folder_that_takes_no_file_is_a_refusal(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefusedInput, match="file"):
+        fetch(source(server, "/whole"), tmp_path / "file" / "downloads")
+
+
+def test_a_read_only_folder_is_a_refusal(server, tmp_path, monkeypatch):
+    # root may write anywhere, so the refusal is played
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("bench.files.tempfile.mkstemp", refuse)
+    with pytest.raises(RefusedInput, match=r"data\.zip: cannot write .*Permission denied"):
+        fetch(source(server, "/whole"), tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_records import make_record
+from made_records import completed, make_record
 from PIL import Image
 from torch import nn
 
@@ -69,12 +69,8 @@ class Linear(nn.Module):
 
 def weights_of_a_run(folder: Path) -> Path:
     """Write weights as a run of carnet-mobile would, though of another network."""
-    identity = {
-        "model": "carnet-mobile",
-        "num_classes": 11,
-        "recipe": from_table(TABLE, "tiny").identity(),
-        "data": {"name": "camvid", "split": "train", "manifest_sha256": "m" * 64},
-    }
+    recipe = from_table(TABLE, "tiny").identity()
+    identity = {**completed("training", {}), "recipe": recipe}
     note = {"identity": identity, "statistics": {"mean": [0.5] * 3, "std": [0.5] * 3}, "notes": []}
     path = folder / "final.safetensors"
     save_weights(path, Linear().state_dict(), note)

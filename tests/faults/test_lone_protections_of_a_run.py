@@ -32,7 +32,15 @@ TABLE = {
 }
 
 
-def test_the_second_signal_ends_the_process_at_once() -> None:
+@pytest.fixture
+def python_takes_interrupts():
+    """Python's own handler, where a shell started the tests in the background and so with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_second_signal_ends_the_process_at_once(python_takes_interrupts) -> None:
     with pytest.raises(KeyboardInterrupt), stop_requests() as request:  # noqa: PT012
         signal.raise_signal(signal.SIGINT)
         assert request.number == signal.SIGINT

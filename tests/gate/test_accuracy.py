@@ -30,7 +30,18 @@ def original(records_copy: Path):
     return one
 
 
+def with_those_of(before: Path, home: Path) -> Path:
+    """Add the records that were there before, as no tree removes one."""
+    for path in before.rglob("results/records/accuracy/*"):
+        target = home / path.relative_to(before)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    return home
+
+
 def judged(original, home: Path, max_loss: float = 0.01):
+    with_those_of(original.home, home)
     return compare_scores(known_from_tree(original.home), scores(home), max_loss)
 
 
@@ -95,7 +106,7 @@ def test_three_seeds_that_all_lose_are_found_where_one_is_not(original, tmp_path
     for seed, gain, loss in ((0, 0.0, 0.03), (1, 0.004, 0.031), (2, -0.004, 0.029)):
         plant(before, original.home, original.record, -gain, weights="abc"[seed], seed=seed)
         plant(after, original.home, original.record, loss - gain, weights="def"[seed], seed=seed)
-    (one,) = compare_scores(known_from_tree(before), scores(after), 0.01)
+    (one,) = compare_scores(known_from_tree(before), scores(with_those_of(before, after)), 0.01)
     assert one.verdict == "regression"
     assert "seeds 0, 1, 2" in one.name
 
@@ -105,7 +116,7 @@ def test_three_seeds_that_lose_on_the_average_only_are_no_regression(original, t
     for seed, loss in ((0, 0.05), (1, -0.01), (2, 0.02)):
         plant(before, original.home, original.record, 0.0, weights="abc"[seed], seed=seed)
         plant(after, original.home, original.record, loss, weights="def"[seed], seed=seed)
-    (one,) = compare_scores(known_from_tree(before), scores(after), 0.01)
+    (one,) = compare_scores(known_from_tree(before), scores(with_those_of(before, after)), 0.01)
     assert one.verdict == "not distinguishable"
 
 
@@ -118,7 +129,8 @@ def test_the_latest_record_of_a_run_counts(original, tmp_path: Path, plant) -> N
 
 def test_another_run_is_added_and_one_that_is_gone_is_removed(original, tmp_path: Path, plant) -> None:
     plant(tmp_path, original.home, original.record, 0.0, weights="a", seed=7)
-    found = {one.verdict: one.name for one in judged(original, tmp_path)}
+    compared = compare_scores(known_from_tree(original.home), scores(tmp_path), 0.01)
+    found = {one.verdict: one.name for one in compared}
     assert found == {
         "removed": "camvid-quick, carnet-mobile, seed 0, camvid test",
         "added": "camvid-quick, carnet-mobile, seed 7, camvid test",
@@ -138,6 +150,19 @@ def test_a_worse_record_that_is_new_counts_though_its_clock_is_older(original, t
 def test_a_run_whose_only_record_vanished_is_a_regression(original, tmp_path: Path) -> None:
     (one,) = compare_scores(known_from_tree(original.home), scores(tmp_path), 0.01)
     assert (one.verdict, one.is_regression) == ("removed", True)
+
+
+def test_a_record_that_vanished_is_a_regression_though_another_of_its_run_is_better(
+    original, tmp_path: Path, plant
+) -> None:
+    before = with_those_of(original.home, tmp_path / "before")
+    better = plant(before, original.home, original.record, -0.01, weights="a")
+    now = with_those_of(before, tmp_path / "now")
+    (now / "results" / "records" / "accuracy" / f"{original.record.id}.json").unlink()
+    found = {one.verdict: one.note for one in compare_scores(known_from_tree(before), scores(now), 0.01)}
+    assert set(found) == {"removed", "equal"}
+    assert original.record.id[:12] in found["removed"]
+    assert better.id != original.record.id
 
 
 def test_the_noise_between_seeds_comes_from_the_records_once_there_are_enough(

@@ -1,5 +1,6 @@
 """The process around another tree: that tree's code, the gate's own modules, its last words when it fails."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -102,8 +103,22 @@ def test_the_gate_s_modules_for_a_worker_need_nothing_new_of_the_tree() -> None:
     # what an older tree may lack: the gate itself, its statistics, the records, the command line
     code = (
         "import sys, json; import bench.gate.measuring, bench.gate.sampling;"
-        "print(json.dumps([m for m in sys.modules if m.startswith('bench.')]))"
+        "print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.startswith('bench.gate.')]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = {name for name in json.loads(done.stdout) if not name.startswith(("bench.gate", "bench.cost"))}
-    assert loaded == {"bench.errors"}
+    named = {
+        node.module
+        for file in json.loads(done.stdout)
+        for node in ast.parse(Path(file).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert {name for name in named if name.startswith("bench.") and not name.startswith("bench.gate")} == {
+        *("bench.errors", "bench.cost.count")
+    }
+
+
+def test_a_tree_without_the_packages_is_not_taken_for_another(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "sitecustomize.py").write_text(f"import sys\nsys.path.append({str(ROOT)!r})\n")
+    with pytest.raises(RefusedInput, match="not from"), worker(tmp_path / "tree", "old", ["measure", "--"]):
+        pytest.fail("the packages are those of another tree")

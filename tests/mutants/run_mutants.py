@@ -104,7 +104,7 @@ def run_tests(tree: Path, tests: list[str], limit_s: float | None = LIMIT_S) -> 
         # a compiled file is as old as its source to the second: a mutant's could pass for the next one's
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    options = ["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=short"]
+    options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=short"]
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=tree,
@@ -154,9 +154,11 @@ def main() -> int:
         for one in read_mutants()
         if not options.words or any(word in f"{one.file} {one.where} {one.test}" for word in options.words)
     ]
-    lost = [f"{one.where}: {said}" for one in mutants if (said := fault(one))]
-    if lost or not mutants:
-        print("\n".join(["does not apply:", *lost] if lost else ["no such mutant"]))
+    lost = [f"does not apply: {one.where}: {said}" for one in mutants if (said := fault(one))]
+    print("\n".join(lost), end="\n" * bool(lost), flush=True)
+    mutants = [one for one in mutants if not fault(one)]
+    if not mutants:
+        print("no such mutant")
         return 1
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
@@ -180,8 +182,9 @@ def main() -> int:
 
         with ThreadPoolExecutor(options.jobs) as pool:
             found = list(pool.map(judge, mutants))
-    print(f"{found.count('killed')} of {len(found)} mutants killed")
-    return int(found.count("killed") < len(found))
+    killed, count = found.count("killed"), len(found) + len(lost)
+    print(f"{killed} of {count} mutants killed")
+    return int(killed < count)
 
 
 if __name__ == "__main__":

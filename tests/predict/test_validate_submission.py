@@ -45,21 +45,24 @@ FAULTS = {
     ),
     "an id above 33": ({"bonn_000000_000019.png": ROADS + 27}, "id 34, expected 0..33"),
     "another size": ({"bonn_000000_000019.png": ROADS.T}, "20x2, must be 2x20 (height x width)"),
-    "16 bits": ({"bonn_000000_000019.png": ROADS.astype(np.uint16)}, "a 16-bit grey PNG, must be 8-bit grey"),
+    "16 bits": ({"bonn_000000_000019.png": ROADS.astype(np.uint16)}, "a 16-bit grey PNG, must be 8-bit"),
     "colours": ({"bonn_000000_000019.png": np.zeros((2, 20, 3), np.uint8)}, "a 8-bit RGB PNG"),
-    "a palette": (
-        {"bonn_000000_000019.png": png(Image.fromarray(ROADS).convert("P"))},
-        "a 8-bit palette PNG, must be 8-bit grey",
+    "grey with alpha": (
+        {"bonn_000000_000019.png": png(Image.fromarray(ROADS).convert("LA"))},
+        "a 8-bit grey and alpha PNG, must be 8-bit grey or palette",
     ),
     "a JPEG": ({"bonn_000000_000019.png": png(ROADS, "JPEG")}, "not a PNG file"),
     "half a file": ({"bonn_000000_000019.png": png(ROADS)[:50]}, "truncated or damaged PNG"),
-    "a folder": ({"results/bonn_000000_000019.png": ROADS}, "expected files at the top of the zip"),
+    "back slashes": ({"results\\bonn_000000_000019.png": ROADS}, "back slashes in its name"),
+    "two in folders": (
+        {"a/bonn_000000_000019.png": ROADS, "b/bonn_000000_000019.png": ROADS},
+        "b/bonn_000000_000019.png: a second file of bonn_000000_000019, next to a/bonn_000000_000019.png",
+    ),
     "a climbing path": ({"../bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
     "an absolute path": ({"/bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
     "a drive": ({"C:bonn_000000_000019.png": ROADS}, "a path that leaves the folder"),
     "another name": ({"bonn_19.png": ROADS}, "one that is right is berlin_000000_000019_labelIds.png"),
     "a longer number": ({"bonn_000000_0000190.png": ROADS}, "wrong name"),
-    "another file": ({"bonn_000000_000019.png": ROADS, "Thumbs.db": b"x"}, "Thumbs.db: wrong name"),
     "two of a frame": (
         {"bonn_000000_000019_a.png": ROADS, "bonn_000000_000019_b.png": ROADS},
         "bonn_000000_000019_b.png: a second file of bonn_000000_000019, next to bonn_000000_000019_a.png",
@@ -77,6 +80,41 @@ def test_every_fault_of_a_zip_is_named(tmp_path, fault):
     members, message = FAULTS[fault]
     assert any(message in line for line in problems_of(tmp_path, members))
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]  # nothing is unpacked
+
+
+def test_files_in_folders_are_refused_where_the_evaluator_does_not_look_into_them(tmp_path):
+    members = {"results/ADE_test_00000001.png": ROADS}
+    found = problems_of(tmp_path, members, ADE, images=("ADE_test_00000001",))
+    assert any("expected files at the top of the zip" in line for line in found)
+
+
+@pytest.mark.parametrize("folder", ["", "pspnet_test_results/"])
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_grey_and_palette_files_at_the_top_or_in_a_folder_are_what_the_evaluator_scores(
+    tmp_path, mode, folder
+):
+    content = Image.fromarray(ROADS)
+    if mode == "P":
+        content.putpalette([0, 0, 0] * 256)
+    path = write_zip(tmp_path / "x.zip", {f"{folder}bonn_000000_000019_leftImg8bit.png": png(content)})
+    report = validate_submission(path, SMALL, images={"bonn_000000_000019": None})
+    assert (report.problems, report.pixels) == ([], {7: 40})
+
+
+def test_what_the_evaluator_does_not_look_at_is_left_out_and_said(tmp_path):
+    extras = {
+        "__MACOSX/r/._bonn_000000_000019.png": b"x",
+        "r/.DS_Store": b"x",
+        "Thumbs.db": b"x",
+        "notes.txt": b"x",
+    }
+    path = write_zip(
+        tmp_path / "x.zip", {"r/": b"", "r/bonn_000000_000019.png": ROADS, **extras, "map.png": b"x"}
+    )
+    report = validate_submission(path, SMALL, images={"bonn_000000_000019": None})
+    assert report.problems == []
+    assert any("4 files are left out" in note for note in report.notes)
+    assert any("1 more pictures are left out" in note and "map.png" in note for note in report.notes)
 
 
 def test_a_sound_zip_has_no_problem(tmp_path):

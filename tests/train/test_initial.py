@@ -146,3 +146,24 @@ def test_weights_of_another_architecture_are_refused_with_those_that_fit(model, 
     with pytest.raises(RefusedInput, match=message) as refused:
         build_initial(recipe_of(model, "timm-resnet18"), METHODS[model], toy_data)
     assert refused.value.then == f"choose from {have}"
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("carnet-mobile", {"crp": "false"}),
+        ("carnet-mobile", {"modules": True}),
+        ("carnet-mobile", {"modules": "4"}),
+        ("carnet-mobile", {"modules": [4]}),
+        ("carnet-mobile", {"scloss": 1.5}),
+        ("carnet-mobile", {"padding": 5}),
+        ("frrn-b", {"width": True}),
+        ("frrn-b", {"width": 1_000_000}),
+        ("fcn-8s", {"skip_scales": [1.0, 2.0, 3.0]}),
+        ("refinenet-resnet50", {"depth": "50"}),
+    ],
+)
+def test_an_option_of_another_type_or_beyond_any_machine_is_refused_by_its_name(model, options, toy_data):
+    recipe = recipe_of(model, model_options=options)
+    with pytest.raises((RefusedInput, UsageError), match=rf"{model}: model_options\.{next(iter(options))}"):
+        build_seeded(recipe, METHODS[model], toy_data)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.data.catalogue import open_data
 from bench.errors import RefusedInput, UsageError
 from bench.train import recipe as recipes
 
@@ -151,3 +152,19 @@ def test_a_folder_that_may_not_be_entered_is_named(file: Path, monkeypatch: pyte
     monkeypatch.setattr(type(file), "is_file", refuse)
     with pytest.raises(RefusedInput, match=r"mine\.toml: cannot be read \(Permission denied\)"):
         recipes.load(str(file))
+
+
+def test_an_option_of_a_data_set_is_laid_over_a_table_only(file: Path) -> None:
+    file.write_text(TEXT + "[data_options]\ncount = 4\nseed = 1\n")
+    recipe = recipes.load(str(file), recipes.parse_changes(["data_options.count=8"]))
+    assert recipe.data_options == {"count": 8, "seed": 1}
+    whole = recipes.parse_changes(["data_options={seed=2}", "data_options.count=8"])
+    assert recipes.load(str(file), whole).data_options == {"count": 8, "seed": 2}
+    with pytest.raises(RefusedInput, match="data_options"):
+        recipes.load(str(file), recipes.parse_changes(["data_options=5", "data_options.count=8"]))
+
+
+@pytest.mark.parametrize("options", [{"size_hw": []}, {"size_hw": ""}, {"count": False}, {"seed": None}])
+def test_an_empty_option_is_no_default(options: dict[str, Any]) -> None:
+    with pytest.raises((RefusedInput, UsageError), match=next(iter(options))):
+        open_data("scenes", "train", **options)

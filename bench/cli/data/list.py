@@ -7,6 +7,7 @@ import typer
 
 from bench.cli.options import Home, Json
 from bench.cli.output import print_json
+from bench.errors import RefusedInput
 
 
 def list_data(home: Home = Path(), as_json: Json = False) -> None:
@@ -22,7 +23,11 @@ def list_data(home: Home = Path(), as_json: Json = False) -> None:
     for name in catalogue.names():
         entry = catalogue.entry(name)
         synthetic = entry.open_folder is None
-        folder = None if synthetic else catalogue.find(name, home)
+        folder, problem = None, None
+        try:
+            folder = None if synthetic else catalogue.find(name, home)
+        except RefusedInput as error:  # the others are listed all the same
+            problem = str(error)
         rows.append(
             {
                 "name": name,
@@ -30,6 +35,7 @@ def list_data(home: Home = Path(), as_json: Json = False) -> None:
                 "synthetic": synthetic,
                 "available": synthetic or folder is not None,
                 "folder": None if folder is None else str(folder),
+                "problem": problem,
                 "how_to_get": entry.how_to_get,
                 "terms": entry.terms,
                 "fetched_without_registration": [source.file for source in entry.sources],
@@ -39,7 +45,7 @@ def list_data(home: Home = Path(), as_json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        state = "synthetic" if row["synthetic"] else row["folder"] or "not here"
+        state = "synthetic" if row["synthetic"] else row["folder"] or row["problem"] or "not here"
         typer.echo(f"{row['name']:13}{row['title']}")
         typer.echo(f"{'':13}{state}" + ("" if row["available"] else f": {row['how_to_get']}"))
         if not row["synthetic"]:

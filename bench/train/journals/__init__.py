@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from baselines.method import import_named
-from bench.errors import BenchError, Interrupted, unknown
+from bench.errors import Interrupted, UsageError, unknown
 from bench.extras import import_extra
 from bench.train.recipe import Recipe
 from bench.train.schedule import lr_scale
@@ -63,11 +63,11 @@ class Journals:
         self._step = self._flushed = 0
         self._lacks: dict[str, int] = {}
 
-    def open(self, name: str, build: Callable[[], Journal], rows: Sequence[Row]) -> None:
+    def add(self, name: str, build: Callable[[], Journal], rows: Sequence[Row]) -> None:
         """Add a journal with the rows so far.
 
         Raises:
-            BenchError: A setting of the journal makes no sense, e.g. a mistyped mode.
+            UsageError: A setting of the journal makes no sense, e.g. a mistyped mode.
         """
 
         def begin(_: object) -> None:
@@ -117,7 +117,7 @@ class Journals:
     def _guarded(self, name: str, call: Callable[[str], None], holds: int) -> None:
         try:
             call(name)
-        except BenchError:
+        except UsageError:
             raise
         except Exception as error:  # a journal's library raises what it likes, and none of it is the run's
             self.journals.pop(name, None)
@@ -157,8 +157,8 @@ def open_journal(
     places = {"tensorboard": f"{_HERE}.event_files:EventFile", **{name: EXTRAS[name] for name in names}}
     try:
         for name, place in places.items():
-            opened.open(name, functools.partial(_build, place, folder, identity, run_key), known)
-    except BenchError:
+            opened.add(name, functools.partial(_build, place, folder, identity, run_key), known)
+    except UsageError:
         opened.close("failed")
         raise
     return opened

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[attr-de
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import text
 
+from bench.files import append
 from bench.train.journals import Ending
 
 _FLUSHED_S = 30
@@ -46,8 +47,7 @@ class EventFile:
 
     def flush(self) -> None:
         """Write the file out."""
-        with self._path.open("ab") as stream:
-            stream.write(self._taken.getvalue())
+        append(self._path, self._taken.getvalue())
         self._taken = io.BytesIO()
         self._flushed_s = time.monotonic()
 

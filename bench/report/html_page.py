@@ -1,0 +1,185 @@
+"""``reports/index.html``: the whole paper on one self-contained page, from tables, records and ledger."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.files import write_atomic
+from bench.report.html_findings import JudgedPaper, findings, not_measured
+from bench.report.html_plots import plots_of
+from bench.report.html_tables import study_panels, table_view
+from bench.report.origin import Origin, origin
+from bench.report.reproduced import judged
+from bench.reproduce.claims import judge_claims
+from bench.reproduce.parameter_parts import NAME as FIG7
+from bench.reproduce.parameter_parts import count_parts, summary
+from bench.reproduce.study import reproduce_study
+from bench.reproduce.table import REPRODUCIBLE
+from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.consistency import InPrint
+from bench.results.record import KINDS, Record
+from bench.results.store import read_records
+
+NAME = "index.html"
+STUDIES = ("table5", "fig8", "fig9", "fig10")
+
+Progress = Callable[[str, int, int], None]
+
+_TONES = {"green": "good", "red": "bad", "yellow": "near", "dim": "none", "": "none"}
+_SIGNS = {"good": "✓", "bad": "✗", "near": "≈", "none": "○"}
+_CLAIM_TONES = {InPrint.CONSISTENT: "good", InPrint.INCONSISTENT: "bad", InPrint.NOT_CHECKABLE: "none"}
+_FIGURES = {
+    "pareto": "Table 1: parameters and mIoU",
+    "fig7": "Fig. 7: parameters of CARNet's components",
+    "table5": "Table 5: what each component adds",
+    "fig8": "Fig. 8: number of CARModules",
+    "fig9": "Fig. 9: number of SCLoss terms",
+    "fig10": "Fig. 10: weight of SCLoss",
+    "curves-camvid": "Training curves on CamVid",
+}
+
+
+def write_html(home: Path, made_by: Origin | None = None, progress: Progress = lambda *_: None) -> Path:
+    """Write the page; parameters and errors as `html_page`."""
+    path = home / "reports" / NAME
+    write_atomic(path, html_page(home, made_by or origin(), progress))
+    return path
+
+
+def html_page(home: Path, made_by: Origin, progress: Progress = lambda *_: None) -> str:
+    """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
+
+    The same input gives the same bytes.
+
+    Args:
+        home: Folder of ``results/`` and ``reports/``, whose figures are shown.
+        made_by: Commit and machine.
+        progress: Told the part in work, the parts done and the parts in all.
+
+    Raises:
+        NotMeasured: A table is missing; the message says what writes it.
+        RefusedInput: A damaged record or ledger.
+    """
+    steps = len(REPRODUCIBLE) + 3
+    tables = []
+    for done, name in enumerate(REPRODUCIBLE):
+        progress(name, done, steps)
+        tables.append(judged(name, home))
+    progress("studies", steps - 3, steps)
+    studies = tuple(reproduce_study(name, home) for name in STUDIES)
+    parts = count_parts()
+    progress("claims", steps - 2, steps)
+    ledger = judge_claims(home)
+    progress("page", steps - 1, steps)
+    page = _render(home, made_by, JudgedPaper(tuple(tables), studies, parts, ledger))
+    progress("", steps, steps)
+    return page
+
+
+def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
+    from plotly.offline.offline import get_plotlyjs  # noqa: PLC0415 - reads five megabytes
+
+    pages = Environment(
+        loader=PackageLoader("bench.report", "html"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters["tone"] = _tone
+    pages.filters["sign"] = lambda word: _SIGNS[_tone(word)]
+    records = {one.id: one for kind in KINDS for one in read_records(home, kind, strict=False)}
+    folder = Path(__file__).parent / "html"
+    plots = plots_of(paper.tables[0])
+    summaries = [
+        *((f"Table {one.table.name.removeprefix('table')}", one.summary) for one in paper.tables),
+        *((study.heading, study.summary) for study in paper.studies),
+        ("Fig. 7", summary(paper.parts)),
+        ("Claims, in print", paper.ledger.in_print),
+        ("Claims, as measured", paper.ledger.measured),
+    ]
+    views = [table_view(one, records) for one in paper.tables]
+    titles = {
+        "summary": "Summary",
+        **{view.id: view.short for view in views},
+        "plots": "Fig. 4",
+        "figures": "Figures",
+        "ablations": "Ablations",
+        "claims": "Claims",
+        "machines": "Machines",
+        "missing": "Not measured",
+    }
+    return pages.get_template("index.html.j2").render(
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        script=(folder / "script.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        plot_data=_safe_json([plot.data for plot in plots]),
+        plots=plots,
+        sections=list(titles.items()),
+        findings=list(findings(paper)),
+        summaries=summaries,
+        words=v.ALL,
+        tables=views,
+        figures=_figures(home),
+        panels=study_panels(paper.studies),
+        ledger=paper.ledger,
+        machines=_machines(records.values()),
+        missing=not_measured(paper),
+        made_by=f"Made by {made_by.commit} on {made_by.machine}. Bars of {FIG7} and all counts are made on "
+        "the networks of this package.",
+    )
+
+
+def _tone(word: str) -> str:
+    known = {str(one): _TONES[one.colour] for one in v.ALL} | {
+        str(one): tone for one, tone in _CLAIM_TONES.items()
+    }
+    return known.get(str(word), "none")
+
+
+def _safe_json(value: Any) -> str:
+    """Return JSON that cannot end the element it stands in."""
+    return json.dumps(value, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
+
+
+def _figures(home: Path) -> list[dict[str, str]]:
+    found = []
+    for name, alt in _FIGURES.items():
+        svg, caption = home / "reports" / f"{name}.svg", home / "reports" / f"{name}.caption.md"
+        if svg.is_file():
+            text = caption.read_text(encoding="utf-8") if caption.is_file() else alt
+            encoded = base64.b64encode(svg.read_bytes()).decode()
+            found.append({"alt": alt, "svg": encoded, "caption": " ".join(text.replace("**", "").split())})
+    return found
+
+
+def _machines(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return each machine and version of torch with the number of its records, most records first."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for record in records:
+        found = _machine_of(record)
+        name = (
+            found.get("gpu")
+            or f"{found.get('cpu') or 'unknown processor'}, {found.get('logical_cores')} cores"
+        )
+        counts[name, found.get("torch") or "", found.get("system") or ""] += 1
+    keys = ("name", "torch", "system")
+    return [
+        {**dict(zip(keys, facts, strict=True)), "records": count}
+        for facts, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _machine_of(record: Record) -> Mapping[str, Any]:
+    """Return the facts of a record's machine: a time's identity has them, the others' provenance."""
+    stored = record.stored
+    found = stored["identity"].get("machine") or stored["provenance"].get("machine") or {}
+    versions = stored["provenance"].get("versions") or {}
+    return {"torch": versions.get("torch"), **found}
