@@ -15,14 +15,11 @@ from typer.testing import CliRunner
 from baselines.method import Method
 from baselines.registry import METHODS
 from bench import audit as auditing
-from bench.audit import pages
 from bench.cli import audit as command
 from bench.errors import RefusedInput
 from bench.models import resolve
-from bench.report import curves, figure
 from bench.report.blocks import write_blocks
 from bench.report.csv_table import to_csv
-from bench.report.curves import write_curves
 from bench.report.origin import Origin
 from bench.report.write import write_report
 from bench.reproduce import table as tables
@@ -260,45 +257,3 @@ def test_a_table_with_a_model_of_ones_own_is_compared_without_running_its_file(h
     page.write_text(before.replace("| 0.0702 ", "| 0.0703 ").replace(" 0.0702 thop", " 0.0703 thop"))
     assert page.read_text() != before
     assert [one.file for one in auditing.audit(home).damage] == ["reports/table2.md"]
-
-
-@pytest.fixture
-def drawn(tmp_path: Path) -> Path:
-    """A home with the curves of one run."""
-    curve = [{"epoch": 1, "step": 3, "loss": 1.5, "encoder_lr": 0.1, "val_miou": 0.25}]
-    values = {"curve": curve, "steps": 3, "epochs": 1, "train_s": 3.0, "mean_step_s": 1.0}
-    made = {"source": current_sources(METHODS[ROW]), "dirty": False}
-    add_record(make_record("training", {}, values, made), tmp_path)
-    write_curves("camvid", tmp_path, ORIGIN)
-    return tmp_path
-
-
-def flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-60] ^= 1
-    path.write_bytes(content)
-
-
-def test_one_edited_digit_of_a_figure_or_its_caption_is_found(drawn: Path) -> None:
-    assert auditing.audit(drawn).damage == ()
-    names = [f"reports/curves-camvid.{form}" for form in ("caption.md", "png", "svg", "pdf")]
-    for name in names:
-        flipped(drawn / name)
-    assert [one.file for one in auditing.audit(drawn).damage] == names
-
-
-def test_a_figure_that_other_versions_drew_is_compared_by_digest_and_caption(
-    drawn: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(figure, "drawn_by", lambda: "another version")
-    monkeypatch.setattr(pages, "drawn_by", lambda: "another version")
-    real = curves.render
-    monkeypatch.setattr(curves, "render", lambda *of: {**real(*of), "svg": b"other bytes"})
-    assert auditing.audit(drawn).damage == ()
-    flipped(drawn / "reports" / "curves-camvid.svg")
-    caption = drawn / "reports" / "curves-camvid.caption.md"
-    caption.write_text(caption.read_text().replace("Eq. 3", "Eq. 4"))
-    assert [one.file for one in auditing.audit(drawn).damage] == [
-        "reports/curves-camvid.caption.md",
-        "reports/curves-camvid.svg",
-    ]
