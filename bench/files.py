@@ -182,7 +182,7 @@ def _has_writer(name: re.Match[str], written_s: float) -> bool:
     if name["host"] not in (None, _HOST):
         return time.time() - written_s < _FORGOTTEN_S
     try:
-        return psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S
+        return bool(psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S)
     except (psutil.NoSuchProcess, OverflowError):
         return False
     except psutil.Error:

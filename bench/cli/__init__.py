@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,6 +50,7 @@ _OF_THE_SYSTEM = {
 }
 """Refusals that name no file and are nobody's bug: of space, memory, open files and processes."""
 
+_NO_HOME = "/nonexistent"  # the name that Debian's users without a home have
 _NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "out of memory")
 _LONGEST_NAME = 200  # characters of a path in a message
 
@@ -122,6 +124,7 @@ def main() -> None:
 def _run(stop: Stop) -> int:
     """Run the command and return its exit code."""
     try:
+        _require_folders()
         with stdout_for_documents() if wants_document(sys.argv) else contextlib.nullcontext():
             app()
         code = 0
@@ -138,6 +141,18 @@ def _run(stop: Stop) -> int:
             return _explained(error)
     number = stop.number or signal.SIGINT
     return _failed(f"error: stopped by {signal.Signals(number).name}", "rerun the command", 128 + number)
+
+
+def _require_folders() -> None:
+    """Refuse a working folder that is gone; where the system knows no home, name one that does not exist."""
+    try:
+        Path.cwd()
+    except OSError as error:  # torch's libraries would end the process for it
+        raise RefusedInput(f"the working folder: {error.strerror}", then="cd to another folder") from error
+    try:
+        Path.home()
+    except RuntimeError:  # in a container; packages ask for it when they are imported
+        os.environ["HOME"] = _NO_HOME
 
 
 def _explained(error: Exception) -> int:

@@ -110,7 +110,7 @@ def train(
     if scored != "none":
         open_split(resolved, scored, data_root, home)  # refused before the training rather than after it
     with watching() as watch:
-        run = train_recipe(resolved, settings, watch)
+        run = train_recipe(resolved, settings, watch, log)
         log(f"run: {run.folder}")
         outcome = None
         if scored != "none":

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jaxtyping import UInt8
     from torch import Tensor
 
@@ -108,6 +110,14 @@ class ReadsImages(Protocol):
 
     def read_image(self, index: int) -> UInt8[Tensor, "3 h w"]:
         """Return the image at ``index``."""
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A data set that is read from files while it is used."""
+
+    def files(self) -> list[Path]:
+        """Return every file that its samples are read from."""
 
 
 class MissingSplit(RefusedInput):

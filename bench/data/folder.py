@@ -64,7 +64,7 @@ class PairFolder:
         self.pairs = list(pairs)
         self.stored_ids = dict(stored_ids or {})
         self._table = id_table(self.stored_ids)
-        self._digests: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     @property
     def labelled(self) -> bool:
@@ -111,6 +111,10 @@ class PairFolder:
     def check_stored(self, stored: UInt8[Tensor, "h w"], path: Path) -> None:
         """Refuse stored ids that the table would refuse too, where their cause can be told."""
 
+    def files(self) -> list[Path]:
+        """Return every image and label file."""
+        return [self.root / name for pair in self.pairs for name in pair if name is not None]
+
     def manifest(self) -> dict[str, str]:
         """Return {path of every image and label, relative to the folder: SHA-256}."""
         return {name: self._digest(name) for pair in self.pairs for name in pair if name is not None}
@@ -135,7 +139,7 @@ class PairFolder:
         """Return a file's SHA-256, again from its bytes only when its size or time of change is another."""
         path = self.root / name
         state = path.stat()
-        key = (state.st_size, state.st_mtime_ns)
+        key = (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         if self._digests.get(path, (None, ""))[0] != key:
             self._digests[path] = (key, sha256_of_file(path))
         return self._digests[path][1]

@@ -106,6 +106,10 @@ class NYUDv2Mat:
         label = map_ids(label, self._table, len(CLASSES), f"{self._file.name} image {name}")
         return Sample(self.read_image(index), label if self.box is None else self.box.cut(label), name)
 
+    def files(self) -> list[Path]:
+        """Return the file of images and labels, and that of the class map."""
+        return [self._file, self._map_file]
+
     def manifest(self) -> dict[str, str]:
         """Return {images/NUMBER, labels/NUMBER: SHA-256 of what is stored}, the map's file and the crop."""
         digests = {

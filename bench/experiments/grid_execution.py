@@ -100,7 +100,7 @@ def execute(
                 log(progress.unfit)
                 return
         log(f"run {place} of {count}: {run.title} ({state})")
-        failure = _do(run, state, ledger, watch)
+        failure = _do(run, state, ledger, watch, log)
         ledger.reread()
         now = ledger.state(run)
         if failure is not None:
@@ -110,7 +110,7 @@ def execute(
     watch("runs", count, count, 0.0)
 
 
-def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch) -> str | None:
+def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch, log: Callable[[str], None]) -> str | None:
     """Train and score one run; return why it failed, or None."""
     settings, scored = ledger.settings, ledger.scored
     source: Path | None = None
@@ -118,7 +118,7 @@ def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch) -> str | None:
         source = ledger.weights(run, state.training)
     try:
         if source is None:
-            source = train(run.recipe, settings, watch).folder
+            source = train(run.recipe, settings, watch, log).folder
         with stop_requests() as request:
             evaluate_run(source, scored, settings, lambda done, n: _shown(watch, scored, (done, n), request))
     except Interrupted as error:

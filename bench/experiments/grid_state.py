@@ -161,8 +161,9 @@ class Ledger:
         return self._manifest(recipe) is not None
 
     def _is_stale(self, record: Record) -> bool:
-        source = record.provenance.source
-        return source is not None and source != self._tabulated.sources(record)
+        made = (record.provenance, *record.provenance.parts)
+        known = [part.source for part in made if part.source is not None]
+        return any(source != self._tabulated.sources(record) for source in known)
 
     def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has

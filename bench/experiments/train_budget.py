@@ -124,7 +124,7 @@ def run_within_budget(
             )
         log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
-    run = train(_fitted(recipe, epochs), settings, watch)
+    run = train(_fitted(recipe, epochs), settings, watch, log)
     record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
     if plan.is_file():
         plan.replace(run.folder / plan.name)

@@ -83,10 +83,19 @@ def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]
     Training through ``carnet.fast.training`` makes no accuracy stale: those kernels are the same function and
     gradients up to rounding, which their tests hold to torch, and a training record names its ``c_compiler``.
     """
-    root = package_root("carnet")
-    found = {"carnet": source_digest(sorted(root.glob("*.py"))), "method": source_digest(_files_of(method))}
-    fast = [path for path in sorted((root / "fast").rglob("*.*")) if path.suffix in (".py", ".c", ".h")]
-    return {**found, "fast": source_digest(fast)} if deployed else found
+    found = {name: source_digest(files) for name, files in source_files(method).items()}
+    return {**found, "fast": source_digest(fast_files())} if deployed else found
+
+
+def source_files(method: Method) -> dict[str, list[Path]]:
+    """Return the files behind the digests ``carnet`` and ``method`` of `current_sources`."""
+    return {"carnet": sorted(package_root("carnet").glob("*.py")), "method": _files_of(method)}
+
+
+def fast_files() -> list[Path]:
+    """Return the files of ``carnet.fast``, with its C."""
+    files = sorted((package_root("carnet") / "fast").rglob("*.*"))
+    return [path for path in files if path.suffix in (".py", ".c", ".h")]
 
 
 def source_digest(paths: Sequence[Path]) -> str:
@@ -156,10 +165,17 @@ def without_folders(argument: str) -> str:
 def _name_only(part: str) -> str:
     if not re.search(r"[/\\~]", part):
         return part
-    home = Path.home()
-    if part.rstrip("/\\") in {str(home), str(home.resolve()), "~"} or re.fullmatch(r"~[^/\\]*[/\\]?", part):
+    if part.rstrip("/\\") in {"~", *_home_names()} or re.fullmatch(r"~[^/\\]*[/\\]?", part):
         return "~"
     return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
+
+
+def _home_names() -> set[str]:
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without an entry in the system, as in containers
+        return set()
+    return {str(home), str(home.resolve())}
 
 
 def _files_of(method: Method) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from baselines.method import Method
 from bench.results.provenance import current_sources
 from bench.results.record import AccuracyRecord, Record, SpeedRecord, record_id
+from bench.results.value_types import Provenance
 
 R = TypeVar("R", bound=Record)
 
@@ -130,17 +131,24 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         sources: Digests of the code that decides it, as it is now
             (`bench.results.provenance.current_sources`); None when the method no longer exists.
     """
-    made, measured = record.provenance, record.provenance.source or {}
+    if record.smoke:
+        return "smoke run"
+    if not record.valid:
+        return f"not valid: {'; '.join(record.reasons)}"
+    parts = (record.provenance, *record.provenance.parts)
+    return next((reason for part in parts if (reason := _why_not_made_by(part, sources))), None)
+
+
+def _why_not_made_by(part: Provenance, sources: Mapping[str, str] | None) -> str | None:
+    """Return why nothing that this code had a part in may enter a table, or None."""
+    measured, now = part.source or {}, sources or {}
     checks = (
-        (record.smoke, "smoke run"),
-        (not record.valid, f"not valid: {'; '.join(record.reasons)}"),
-        (made.dirty, "dirty tree"),
-        (made.source is None, "no source digest"),
-        (made.dirty is None, f"not known whether the code was committed: {made.unknown or 'no git'}"),
+        (part.dirty, "dirty tree"),
+        (part.source is None, "no source digest"),
+        (part.dirty is None, f"not known whether the code was committed: {part.unknown or 'no git'}"),
         (sources is None, "stale: the method is no longer there"),
     )
     if (reason := next((text for applies, text in checks if applies), None)) is not None:
         return reason
-    now = sources or {}
     changed = [name for name in sorted({*measured, *now}) if measured.get(name) != now.get(name)]
     return f"stale: changed since {', '.join(changed)}" if changed else None

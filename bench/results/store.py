@@ -188,6 +188,18 @@ def _report(faults: Sequence[str]) -> None:
         _LOG.warning("left out: %d more records; carnet-bench audit lists them", len(new) - _NAMED)
 
 
+def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
+    """Return every take of one measurement, the first one first; no other record is read.
+
+    Raises:
+        RefusedInput: One of them is damaged.
+    """
+    folder = records_folder(home, kind.kind)
+    count = next_take(home, kind.kind, identity)
+    paths = (folder / f"{record_id({**identity, 'take': take})}.json" for take in range(count))
+    return [record for path in paths if path.exists() and isinstance(record := read_record(path), kind)]
+
+
 def takes_of(records: Iterable[R], identity: Mapping[str, Any]) -> list[R]:
     """Return the records of one measurement, whichever take each is."""
     records = list(records)

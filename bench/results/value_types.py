@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from bench.results.record_types import Floats, Machine, Part, Texts
@@ -134,6 +136,9 @@ class Provenance(Part):
         unknown: Why it is not known.
         source: Digests of the code that decided the measurement; None where they are not known.
         run: Shared by the times of one interleaved run: only these are set into ratios.
+        from_step: First step of a training that a process did.
+        parts: What else the measurement is made of: the earlier processes of a resumed run where anything
+            differed, and for a score the processes that trained its weights.
     """
 
     command: Texts = ()
@@ -151,6 +156,8 @@ class Provenance(Part):
     cpu_mhz: float | None = None
     resumed_at_step: int | None = None
     c_compiler: str | None = None
+    from_step: int | None = None
+    parts: Annotated[tuple[Provenance, ...], Field(strict=False)] = ()
 
 
 class Sidecar(Part, extra="forbid"):

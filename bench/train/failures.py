@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -44,6 +45,16 @@ class OutOfMemory(FailedRun):
     """The step did not fit into memory; a smaller batch is never tried in silence."""
 
     status = "oom"
+
+
+class ChangedData(FailedRun):
+    """The files of the data were written during the run, so nobody knows what it was trained on."""
+
+    status = "data changed"
+
+    def __init__(self, files: str, step: int, folder: Path) -> None:
+        message = f"by step {step} files of the data had been written since the run began: {files}"
+        super().__init__(message, step, then=f"remove {folder} to train anew on the data as it is now")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -17,13 +18,14 @@ from bench.data.dataset import SegmentationData
 from bench.data.loader import Batch, epoch_batches, generator_for, steps_per_epoch
 from bench.data.statistics import Statistics
 from bench.data.transforms import TrainTransform
-from bench.errors import Interrupted, NotMeasured
+from bench.errors import Interrupted, NotMeasured, RefusedInput
 from bench.train.determinism import deterministic_algorithms
 from bench.train.ema import WeightsMean
-from bench.train.failures import failures_named
+from bench.train.failures import ChangedData, failures_named
 from bench.train.journals import Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
+from bench.train.origin import Made
 from bench.train.ranks import agreed
 from bench.train.recipe import Recipe
 from bench.train.saving import Saved, Weights
@@ -33,11 +35,8 @@ from bench.train.stopping import StopRequest, stop_requests
 from bench.train.update import Update
 from bench.train.weight_file import fit
 
-Validate = Callable[[nn.Module], float]
-"""Network to validation mIoU (0..1)."""
-
-Progress = Callable[[int, int, float], None]
-"""Steps done, steps in all, loss of the last step."""
+Validate = Callable[[nn.Module], float]  # network to validation mIoU (0..1)
+Progress = Callable[[int, int, float], None]  # steps done, steps in all, loss of the last step
 
 
 class Trainer:
@@ -51,6 +50,7 @@ class Trainer:
         folder: Folder of the checkpoints.
         run_key: The run's identity; a checkpoint of another run is never resumed.
         workers: Data-loading processes (results do not depend on it).
+        made: What the run is made of besides; a checkpoint of other code is never resumed either.
 
     Attributes:
         network: The trained network, without Fabric's wrapper.
@@ -71,6 +71,7 @@ class Trainer:
         folder: Path,
         run_key: str,
         workers: int = 0,
+        made: Made | None = None,
     ) -> None:
         self.recipe, self.data, self.fabric, self.workers = recipe, data, fabric, workers
         if recipe.sync_bn:
@@ -88,7 +89,9 @@ class Trainer:
         self.epoch_steps = steps_per_epoch(len(data), self.step_images)
         self.state = State()
         self.best: Weights | None = None
-        self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean)
+        made = made or Made()
+        self.watched, by = made.watched, made.by(self.c_compiler)
+        self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean, *by)
         self.journal = Journals()
         self._stop_request = StopRequest()
 
@@ -111,8 +114,8 @@ class Trainer:
             OutOfMemory: A step does not fit.
             Interrupted: After SIGINT or SIGTERM: the step is finished and a checkpoint written.
             NotMeasured: A validation whose score is no number.
-            RefusedInput: Bad data, a disk that refuses, or an operation that cannot be repeated though the
-                recipe asks.
+            RefusedInput: Bad data, an epoch without a labelled pixel, a disk that refuses, or an operation
+                that cannot be repeated though the recipe asks.
         """
         if self.state.step == 0:
             # dropout is a function of (seed, rank), whatever ran in this process before
@@ -127,6 +130,7 @@ class Trainer:
                         self._epoch(progress)
                 self._end_epoch(validate)
                 self.save()
+                self.stop_if_asked()
         return self.state
 
     def time_steps(self, count: int) -> list[float]:
@@ -158,21 +162,40 @@ class Trainer:
         return outcome.loss
 
     def save(self) -> Path | None:
-        """Write a checkpoint of this step; None when it exists already."""
-        written = self.saved.write(self.state, self.best)
-        # second: whatever becomes of a journal, the checkpoint is there
-        self.journal.flush()
-        return written
-
-    def resume(self) -> int:
-        """Continue from the newest good checkpoint, if any, and return the step.
+        """Write a checkpoint of this step; None when it exists already.
 
         Raises:
-            RefusedInput: A checkpoint of another run, or an incomplete one.
+            ChangedData: The data's files were written meanwhile; the checkpoint says so.
         """
+        changed = self.watched.changed()
+        if self.state.changed is None and agreed(self.fabric, float(bool(changed)), "max"):
+            self.state.changed = ", ".join(path.name for path in changed[:3]) + ", ..." * (len(changed) > 3)
+        written = self.saved.write(self.state, self.best)
+        self.journal.flush()  # after it: a journal that fails costs no step
+        self._require_unchanged()
+        return written
+
+    def stop_if_asked(self) -> None:
+        """End the run after a checkpoint when a signal has requested it.
+
+        Raises:
+            Interrupted: It has.
+        """
+        number = int(agreed(self.fabric, float(self._stop_request.number or 0), "max"))
+        if number:
+            self.save()
+            raise Interrupted(
+                f"stopped by {signal.Signals(number).name} after step {self.state.step}; checkpoint written",
+                number,
+                then="the same command resumes the run",
+            )
+
+    def resume(self) -> int:
+        """Continue from the newest good checkpoint, if any, and return the step; see `Saved.read`."""
         found = self.saved.read()
         if found is not None:
             self.state, self.best = found
+            self._require_unchanged()
         return self.state.step
 
     def final_network(self) -> nn.Module:
@@ -181,32 +204,57 @@ class Trainer:
             fit(self.evaluated, self.best, "the best weights")
         return self.evaluated
 
+    def _require_unchanged(self) -> None:
+        if self.state.changed is not None:
+            raise ChangedData(self.state.changed, self.state.step, self.saved.folder.parent)
+
     def _epoch(self, progress: Progress) -> None:
         epoch, done = divmod(self.state.step, self.epoch_steps)
+        empty = self.state.empty_batches
         self._training_mode()
         saved_at = time.monotonic()
         for batch in self._batches(epoch, done):
             loss = self.one_step(batch)
             progress(self.state.step, self.recipe.epochs * self.epoch_steps, loss)
-            self._stop_if_asked()
+            self.stop_if_asked()
             is_last = self.state.step % self.epoch_steps == 0
             is_due = float(time.monotonic() - saved_at > self.recipe.checkpoint_every_s)
             # every process takes part in a checkpoint, and their clocks differ
             if not is_last and agreed(self.fabric, is_due, "max") > 0:
                 self.save()
                 saved_at = time.monotonic()
+        found = self.state.empty_batches
+        if found == self.state.step or (done == 0 and found - empty == self.epoch_steps):
+            name = self.data.name
+            where = f"{name} {self.data.split}: no crop of epoch {epoch + 1} has a labelled pixel"
+            raise RefusedInput(f"{where}, so nothing was learnt", then=f"carnet-bench data check {name}")
 
     def _batches(self, epoch: int, start_step: int) -> Iterator[Batch]:
-        return epoch_batches(
-            self.data,
-            self.transform,
-            self.step_images,
-            seed=self.recipe.seed,
-            epoch=epoch,
-            start_step=start_step,
-            workers=self.workers,
-            part=(self.fabric.global_rank, self.fabric.world_size),
-        )
+        with self._kept_on_failure():
+            yield from epoch_batches(
+                self.data,
+                self.transform,
+                self.step_images,
+                seed=self.recipe.seed,
+                epoch=epoch,
+                start_step=start_step,
+                workers=self.workers,
+                part=(self.fabric.global_rank, self.fabric.world_size),
+            )
+
+    @contextmanager
+    def _kept_on_failure(self) -> Iterator[None]:
+        """Write a checkpoint of the steps done when reading or validation fails.
+
+        Not when a step fails, whose forward pass may have spoiled the batch norms; nor with several
+        processes, as the others would not take part.
+        """
+        try:
+            yield
+        except Exception:
+            if self.state.step and self.fabric.world_size == 1:
+                self.save()
+            raise
 
     def _end_epoch(self, validate: Validate | None) -> None:
         state, recipe = self.state, self.recipe
@@ -215,7 +263,8 @@ class Trainer:
         due = every > 0 and (epoch % every == 0 or epoch == recipe.epochs)
         miou = None
         if validate is not None and due:
-            miou = validate(self.evaluated)
+            with self._kept_on_failure():
+                miou = validate(self.evaluated)
             # a NaN is above or below the best score by the order of asking
             if not math.isfinite(miou):
                 raise NotMeasured(f"epoch {epoch}: the validation mIoU is {miou}")
@@ -237,13 +286,3 @@ class Trainer:
         self.model.train()
         if self.recipe.freeze_encoder_bn:
             freeze_encoder(self.network)
-
-    def _stop_if_asked(self) -> None:
-        number = int(agreed(self.fabric, float(self._stop_request.number or 0), "max"))
-        if number:
-            self.save()
-            raise Interrupted(
-                f"stopped by {signal.Signals(number).name} after step {self.state.step}; checkpoint written",
-                number,
-                then="the same command resumes the run",
-            )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+
+from bench.errors import BenchError
+
+T = TypeVar("T")
 
 
 def agreed(fabric: Fabric, value: float, how: Literal["sum", "max"] = "sum") -> float:
@@ -16,6 +21,22 @@ def agreed(fabric: Fabric, value: float, how: Literal["sum", "max"] = "sum") -> 
     # whole numbers up to 2^53 and float32 losses are exact in it
     number = torch.tensor(value, dtype=torch.float64, device=fabric.device)
     return float(_tensor(fabric.all_reduce(number, reduce_op=how)))
+
+
+def by_first(fabric: Fabric, action: Callable[[], T]) -> T | None:
+    """Let the first process alone do something and return what it gives; the others wait and get None.
+
+    When it is refused there, the others end with it, quietly.
+    """
+    found, refusal = None, None
+    if fabric.is_global_zero:
+        try:
+            found = action()
+        except BenchError as error:
+            refusal = error
+    if agreed(fabric, float(refusal is not None), "max"):
+        raise refusal or SystemExit(0)
+    return found
 
 
 def summed(fabric: Fabric, numbers: Tensor) -> Tensor:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,24 +18,29 @@ from baselines.method import Method
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
 from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
-from bench.errors import Interrupted, RefusedInput, UsageError
+from bench.errors import Interrupted, UsageError
 from bench.fabric import launch_fabric, leave
 from bench.files import write_atomic
 from bench.models import resolve
 from bench.own.guard import user_code
 from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
-from bench.results.store import add_record
+from bench.results.store import add_record, read_takes
 from bench.train.criterion import build_criterion
-from bench.train.failures import Diverged, FailedRun
+from bench.train.failures import FailedRun
 from bench.train.initial import Initial, build_initial
 from bench.train.journals import open_journal, require_journals, rows_of
+from bench.train.lock import run_lock
 from bench.train.loop import Trainer, Validate
+from bench.train.origin import FilesAsFound, Made, origin_of
+from bench.train.ranks import agreed, by_first
 from bench.train.recipe import Recipe
+from bench.train.run_folder import describe, finished
 from bench.train.splits import open_split
-from bench.train.training_record import losses_csv, record_of, recorded
+from bench.train.trained import FINAL
+from bench.train.training_record import losses_csv, record_of
 from bench.train.validation import validation_on
-from bench.train.weight_file import save_weights
+from bench.train.weight_file import fit, load_weights, save_weights
 
 Watch = Callable[[str, int, int, float], None]
 """Called with the stage ("train", "val"), units done, units in all, last loss."""
@@ -127,7 +131,7 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
     return Prepared(recipe, settings, fabric, method, data, initial)
 
 
-def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
+def trainer_of(prepared: Prepared, folder: Path, run_key: str, made: Made | None = None) -> Trainer:
     """Return a trainer of the prepared network that keeps its checkpoints in ``folder``."""
     with user_code("setting up the training", prepared.method):
         return Trainer(
@@ -140,65 +144,95 @@ def trainer_of(prepared: Prepared, folder: Path, run_key: str) -> Trainer:
             folder=folder,
             run_key=run_key,
             workers=prepared.settings.workers,
+            made=made,
         )
 
 
-def train(recipe: Recipe, settings: Settings, watch: Watch = lambda *_: None) -> Run:
+def train(
+    recipe: Recipe,
+    settings: Settings,
+    watch: Watch = lambda *_: None,
+    log: Callable[[str], None] = lambda _: None,
+) -> Run:
     """Train a recipe to its end, resuming where it was interrupted, and write the training record.
 
     A finished run is not retrained; its record is returned. With several devices only
     the first process returns; the others end here.
 
+    Args:
+        recipe, settings: What is trained, and where.
+        watch: Called with the progress.
+        log: Called with what the reader must know: from where the run resumes, or why it starts anew.
+
     Raises:
-        UsageError, RefusedInput: Bad names, options, data or weights.
+        UsageError, RefusedInput: Bad names, options, data or weights; another process works on this run; a
+            checkpoint of other code.
         Diverged, OutOfMemory: The loss left the finite numbers, or a step did not fit; a record marked not
             valid is kept.
         Interrupted: After a checkpoint; the same call resumes.
     """
     prepared = prepare(recipe, settings)
+    fabric = prepared.fabric
     identity = run_identity(prepared)
     folder = run_folder(identity, settings)
-    trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity))
-    if not prepared.fabric.is_global_zero:
-        _follow(prepared, trainer)
-    _describe(folder, identity)
-    provenance = gather(settings.command, prepared.method)
-    notes = run_notes(prepared)
-    resumed_at = trainer.resume()
-    rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
-    trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
-    with trainer.journal:
+    with ExitStack() as held:
+        by_first(fabric, lambda: held.enter_context(run_lock(folder)))
+        by_first(fabric, lambda: describe(folder, identity, log))
+        takes = by_first(fabric, lambda: read_takes(settings.home, TrainingRecord, identity)) or []
+        val = _validation_split(prepared)
+        origin = origin_of(prepared.method, None if val is None else manifest_digest(val))
+        provenance = gather(settings.command, prepared.method)
+        watched = FilesAsFound(prepared.data, *([] if val is None else [val]))
+        made = Made(origin, provenance, watched)
+        trainer = trainer_of(prepared, folder / "checkpoints", record_id(identity), made)
+        resumed_at = trainer.resume()
+        record = by_first(fabric, lambda: finished(takes, folder, trainer, log))
+        if agreed(fabric, float(record is not None), "max"):
+            leave(fabric)
+            if record is None:
+                raise SystemExit(0)
+            network = trainer.evaluated
+            fit(network, load_weights(folder / FINAL, record.values.final_weights_sha256))
+            return Run(identity, folder, network, prepared.initial.statistics, record, tuple(record.notes))
+        validate = None if val is None else _validation(prepared, val, trainer, watch)
+        if not fabric.is_global_zero:
+            _follow(prepared, trainer, validate)
+        notes = run_notes(prepared)
+        rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
+        trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
+        held.enter_context(trainer.journal)
         try:
             with user_code("training", prepared.method):
-                state = trainer.train(_validation(prepared, watch), functools.partial(watch, "train"))
+                state = trainer.train(validate, functools.partial(watch, "train"))
         except FailedRun as error:
-            failed = record_of(trainer, identity, provenance, notes)
+            failed = record_of(trainer, identity, notes)
             add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
             raise
-    leave(prepared.fabric)
-    network = trainer.final_network()
-    statistics = prepared.initial.statistics
-    metadata = {
-        "identity": identity,
-        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
-        "notes": list(notes),
-    }
-    weights_sha256 = save_weights(folder / "final.safetensors", network.state_dict(), metadata)
-    write_atomic(folder / "losses.csv", losses_csv(state))
-    record = recorded(identity, weights_sha256, settings.home)
-    if record is None:
-        record = record_of(trainer, identity, {**provenance, "resumed_at_step": resumed_at}, notes)
-        record = record.revised(values={"final_weights_sha256": weights_sha256})
-        record, _ = add_record(record, settings.home)
-    return Run(identity, folder, network, statistics, record, notes)
+        leave(fabric)
+        network = trainer.final_network()
+        statistics = prepared.initial.statistics
+        metadata = {
+            "identity": identity,
+            "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
+            "notes": list(notes),
+        }
+        weights_sha256 = save_weights(folder / FINAL, network.state_dict(), metadata)
+        write_atomic(folder / "losses.csv", losses_csv(state))
+        record = next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
+        if record is None:
+            record = record_of(trainer, identity, notes)
+            record = record.revised(
+                values={"final_weights_sha256": weights_sha256}, provenance={"resumed_at_step": resumed_at}
+            )
+            record, _ = add_record(record, settings.home)
+        return Run(identity, folder, network, statistics, record, notes)
 
 
-def _follow(prepared: Prepared, trainer: Trainer) -> NoReturn:
+def _follow(prepared: Prepared, trainer: Trainer, validate: Validate | None) -> NoReturn:
     """Train along with the first process, which alone writes and reports; then end this one."""
-    trainer.resume()
     # what all processes decide alike is the first one's to tell; any other error ends them all
-    with contextlib.suppress(Diverged, Interrupted), user_code("training", prepared.method):
-        trainer.train(_validation(prepared, lambda *_: None))
+    with suppress(FailedRun, Interrupted), user_code("training", prepared.method):
+        trainer.train(validate)
     leave(prepared.fabric)
     raise SystemExit(0)
 
@@ -239,16 +273,7 @@ def run_notes(prepared: Prepared) -> tuple[str, ...]:
     return notes
 
 
-def _describe(folder: Path, identity: dict[str, Any]) -> None:
-    """Write what defines the run into its folder, when it is new."""
-    text = json.dumps(identity, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    path = folder / "run.json"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to restart")
-    write_atomic(path, text)
-
-
-def _validation(prepared: Prepared, watch: Watch) -> Validate | None:
+def _validation_split(prepared: Prepared) -> SegmentationData | None:
     recipe, settings = prepared.recipe, prepared.settings
     if recipe.validate_every == 0:
         return None
@@ -256,11 +281,14 @@ def _validation(prepared: Prepared, watch: Watch) -> Validate | None:
     require_labels(data)
     if not recipe.smoke:
         require_disjoint(prepared.data, data)
+    return data
 
-    return validation_on(
-        data,
-        prepared.initial.statistics,
-        prepared.fabric,
-        prepared.method.sizes,
-        lambda done, total: watch("val", done, total, 0.0),
-    )
+
+def _validation(prepared: Prepared, data: SegmentationData, trainer: Trainer, watch: Watch) -> Validate:
+    def shown(done: int, total: int) -> None:
+        watch("val", done, total, 0.0)
+        # of several processes one alone must not leave
+        if prepared.fabric.world_size == 1:
+            trainer.stop_if_asked()
+
+    return validation_on(data, prepared.initial.statistics, prepared.fabric, prepared.method.sizes, shown)

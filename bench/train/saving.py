@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bench.errors import RefusedInput
 from bench.files import sweep_temporaries
 from bench.train import checkpoint
 from bench.train.ema import WeightsMean
+from bench.train.origin import require_same_origin, with_process
 from bench.train.ranks import random_states, set_random_states
 from bench.train.recipe import Recipe
 from bench.train.state import State
@@ -33,6 +35,8 @@ class Saved:
         fabric: Source of the random states' devices, and of the loss scale of 16-bit floats.
         network, optimiser: The trained network and its optimiser.
         mean: The moving mean of the weights, if any.
+        origin: What the run is made of besides its identity (`bench.train.origin`).
+        parts: Provenance of the processes so far that differ, the present one last.
     """
 
     folder: Path
@@ -42,6 +46,8 @@ class Saved:
     network: nn.Module
     optimiser: torch.optim.Optimizer
     mean: WeightsMean | None
+    origin: dict[str, Any]
+    parts: list[dict[str, Any]]
 
     def write(self, state: State, best: Weights | None) -> Path | None:
         """Write a checkpoint of this step; None when a good one exists.
@@ -55,6 +61,8 @@ class Saved:
             return None
         content: dict[str, Any] = {
             "run_key": self.run_key,
+            "origin": self.origin,
+            "parts": self.parts,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             **random_states(self.fabric),
@@ -76,7 +84,7 @@ class Saved:
         """Restore every part from the newest good checkpoint; None without one.
 
         Raises:
-            RefusedInput: A checkpoint of another run, or an incomplete one.
+            RefusedInput: A checkpoint of another run or of other code, or an incomplete one.
         """
         if self.fabric.is_global_zero:
             sweep_temporaries(self.folder)
@@ -90,6 +98,11 @@ class Saved:
             raise RefusedInput(f"{path}: no {', '.join(sorted(missing))} in the checkpoint")
         if saved["run_key"] != self.run_key:
             raise RefusedInput(f"{path}: of run {saved['run_key'][:12]}, this is run {self.run_key[:12]}")
+        require_same_origin(saved["origin"], self.origin, path)
+        step = saved["state"]["step"]
+        self.parts = functools.reduce(
+            with_process, [{**part, "from_step": step} for part in self.parts], saved["parts"]
+        )
         fit(self.network, saved["network"], path)
         self.optimiser.load_state_dict(saved["optimiser"])
         if self.mean is not None:
@@ -100,7 +113,7 @@ class Saved:
         return State(**saved["state"]), saved.get("best") or None
 
     def _keys(self) -> set[str]:
-        keys = {"run_key", "network", "optimiser", "rng", "state"}
+        keys = {"run_key", "origin", "parts", "network", "optimiser", "rng", "state"}
         needed = {
             "mean": self.mean is not None,
             "best": self.recipe.selection == "best",

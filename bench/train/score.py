@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from baselines.sizes import ANY
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
+from bench.errors import RefusedInput
 from bench.evaluate.doubts import doubts
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.protocol import Protocol
@@ -18,8 +20,8 @@ from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
 from bench.own.guard import user_code
 from bench.results.provenance import gather
-from bench.results.record import AccuracyRecord
-from bench.results.store import add_record, read_arrays, read_records, takes_of
+from bench.results.record import AccuracyRecord, TrainingRecord
+from bench.results.store import add_record, read_arrays, read_takes
 from bench.train.run import Settings
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights
@@ -55,7 +57,7 @@ def evaluate_run(
             cannot be read.
         UsageError: A window size that the method does not take.
     """
-    trained = open_weights(source)
+    trained = open_weights(source, settings.home)
     recipe = trained.recipe
     describe_weights(trained.path).whole_identity(trained.path)
     fabric = launch_fabric(settings.device, "32-true")
@@ -102,11 +104,13 @@ def evaluate_run(
         *doubts(data.name, values["miou"]),
         *outcome.notes,
     ]
+    if trained.record is None:
+        remarks.append("weights without a training record here: nothing says what code made them")
     record = AccuracyRecord.make(
         evaluation_identity(trained, protocol, data, fabric.device.type),
         values,
-        provenance,
-        reasons=outcome.reasons,
+        {**provenance, "parts": _made_by(trained.record)},
+        reasons=[*([] if trained.record is None else trained.record.reasons), *outcome.reasons],
         smoke=recipe.smoke,
         notes=list(dict.fromkeys([*trained.notes, *remarks])),
     )
@@ -138,11 +142,22 @@ def evaluation_identity(
     }
 
 
+def _made_by(record: TrainingRecord | None) -> list[dict[str, Any]]:
+    """Return the provenance of the processes that trained weights; one without content where unknown."""
+    if record is None:
+        return [{}]
+    provenance = dict(record.stored["provenance"])
+    return [*provenance.pop("parts", []), provenance]
+
+
 def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
-    for earlier in takes_of(read_records(home, "accuracy", strict=False), record.stored["identity"]):
-        old = read_arrays(earlier, home)
-        if all(np.array_equal(old[key], new[key]) for key in new):
-            return earlier
+    identity = {key: value for key, value in record.stored["identity"].items() if key != "take"}
+    # a damaged record must not cost the score: `audit` names it
+    with contextlib.suppress(RefusedInput):
+        for earlier in read_takes(home, AccuracyRecord, identity):
+            old = read_arrays(earlier, home)
+            if all(np.array_equal(old[key], new[key]) for key in new):
+                return earlier
     return None

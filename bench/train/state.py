@@ -22,6 +22,7 @@ class State:
         empty_batches: Steps whose crops had no labelled pixel.
         skipped_updates: Steps whose gradients overflowed in 16-bit floats, so that the loss scale fell and
             nothing updated.
+        changed: Files of the data that were written while the run read them; None as long as none was.
     """
 
     step: int = 0
@@ -30,6 +31,7 @@ class State:
     train_s: float = 0.0
     empty_batches: int = 0
     skipped_updates: int = 0
+    changed: str | None = None
 
 
 def best_entry(curve: Curve) -> dict[str, Any] | None:

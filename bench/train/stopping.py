@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during a run: the first asks for a stop after the step, the second ends the process."""
+"""Signals during a run: the first asks for a stop after the step, the second ends the process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+STOPS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""Signals that end a run; Windows has no SIGHUP."""
 
 
 @dataclass
@@ -18,7 +23,10 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Note the first SIGINT or SIGTERM instead of dying of it; outside the main thread nothing is noted."""
+    """Note the first SIGINT, SIGTERM or SIGHUP instead of dying of it.
+
+    Outside the main thread nothing is noted; a signal that the caller ignores (``nohup``) stays ignored.
+    """
     request = StopRequest()
     before: dict[signal.Signals, Any] = {}
 
@@ -31,8 +39,9 @@ def stop_requests() -> Iterator[StopRequest]:
         restore()
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
+        for number in STOPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, note)
     except ValueError:
         pass  # not in the main thread: signals are not ours to take
     try:

@@ -19,11 +19,14 @@ from bench.files import sha256_of_file
 from bench.models import recorded
 from bench.own.guard import user_code
 from bench.results.provenance import without_folders
+from bench.results.record import TrainingRecord
+from bench.results.store import read_takes
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
 from bench.train.weight_file import describe_weights, fit, load_weights
 
-_WEIGHTS = "final.safetensors"
+FINAL = "final.safetensors"
+"""Name of a run's final weights, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class TrainedWeights:
         recipe: Recipe of the run.
         statistics: Statistics that normalise the network's input.
         notes: Remarks that every record of the run repeats.
+        record: The training record of these weights; None where they lie without their records.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class TrainedWeights:
     recipe: Recipe
     statistics: Statistics
     notes: tuple[str, ...]
+    record: TrainingRecord | None
 
     def method(self, model: str | None = None) -> Method:
         """Return the run's method: by its name, or as the user names it.
@@ -84,13 +89,16 @@ class TrainedWeights:
             return network.eval()
 
 
-def open_weights(source: Path) -> TrainedWeights:
+def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     """Return what a run's folder, or a weights file that a run has written, says that it is of.
 
+    The file's digest must be that of the run's training record, which is looked for next to the file
+    (``HOME/runs/RUN``, ``HOME/results/weights``) and in ``home``.
+
     Raises:
-        RefusedInput: No such file, or not the weights of a run.
+        RefusedInput: No such file, not the weights of a run, or not those of its training record.
     """
-    path = source / _WEIGHTS if source.is_dir() else source
+    path = source / FINAL if source.is_dir() else source
     found = describe_weights(path)
     identity = found.stored_identity
     recipe = from_table(dict(identity["recipe"]), path.name)
@@ -103,4 +111,22 @@ def open_weights(source: Path) -> TrainedWeights:
     if recipe.model != found.identity.model and {recipe.model, found.identity.model} & METHODS.keys():
         raise RefusedInput(f"{path}: of {found.identity.model}, but its recipe trains {recipe.model!a}")
     statistics = Statistics(found.statistics.mean, found.statistics.std)
-    return TrainedWeights(path, sha256_of_file(path), identity, recipe, statistics, found.notes)
+    sha256 = sha256_of_file(path)
+    record = _record_of(path, sha256, identity, home)
+    return TrainedWeights(path, sha256, identity, recipe, statistics, found.notes, record)
+
+
+def _record_of(path: Path, sha256: str, identity: dict[str, Any], home: Path | None) -> TrainingRecord | None:
+    """Return the training record of a weights file, or refuse a file that is not as its record says."""
+    own_home = path.resolve().parents[min(2, len(path.resolve().parents) - 1)]
+    homes = [own_home, *([] if home is None or home.resolve() == own_home else [home])]
+    takes = [one for place in homes for one in read_takes(place, TrainingRecord, identity)]
+    known = {one.values.final_weights_sha256: one for one in takes if one.values.final_weights_sha256}
+    if sha256 in known:
+        return known[sha256]
+    is_run = (path.parent / "run.json").is_file()
+    if known or is_run:
+        expected = ", ".join(map(str, known)) or "nothing of it"
+        then = "rerun the train command, which restores the file" if is_run else "copy the file again"
+        raise RefusedInput(f"{path}: SHA-256 {sha256}; its training record says {expected}", then)
+    return None

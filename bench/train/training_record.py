@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 from typing import Any
 
 from bench.results.record import TrainingRecord
-from bench.results.store import read_records, takes_of
 from bench.train.loop import Trainer
 from bench.train.state import State, best_entry, has_stopped_gaining
 
 
-def record_of(
-    trainer: Trainer, identity: dict[str, Any], provenance: dict[str, Any], notes: tuple[str, ...]
-) -> TrainingRecord:
+def record_of(trainer: Trainer, identity: dict[str, Any], notes: tuple[str, ...]) -> TrainingRecord:
     """Return the training record of the run so far; the caller adds what is known at its end."""
     state, recipe = trainer.state, trainer.recipe
     last = state.curve[-1] if state.curve else None
@@ -36,14 +32,9 @@ def record_of(
         },
         "final_weights_sha256": None,
     }
-    provenance = {**provenance, "c_compiler": trainer.c_compiler}
+    *earlier, last = trainer.saved.parts
+    provenance = {**last, **({"parts": earlier} if earlier else {})}
     return TrainingRecord.make(identity, values, provenance, smoke=recipe.smoke, notes=notes)
-
-
-def recorded(identity: dict[str, Any], weights_sha256: str, home: Path) -> TrainingRecord | None:
-    """Return the record of this very run with these very weights, or None."""
-    takes = takes_of(read_records(home, "training", strict=False), identity)
-    return next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
 
 
 def losses_csv(state: State) -> str:

@@ -219,6 +219,30 @@ def test_too_little_memory_is_nothing_measured(error: str) -> None:
     assert "Traceback" not in answer.stderr
 
 
+def test_a_working_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    words = [sys.executable, "-m", "bench.cli", "models"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shell = ["sh", "-c", 'cd "$1" && rmdir "$1" && shift && exec "$@"', "sh", str(folder), *words]
+    answer = subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 3
+    assert "working folder" in answer.stderr
+    assert answer.stderr.splitlines()[-1].startswith("next: cd")
+
+
+def test_a_user_whom_the_system_does_not_know_has_a_home_that_is_not_there() -> None:
+    body = """
+import pathlib, pwd
+print(pathlib.Path.home())"""
+    unknown = "import pwd, sys\npwd.getpwuid = lambda _: {}['nobody']\n"
+    words = program(body)
+    words[2] = unknown + words[2]
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+    answer = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (0, "/nonexistent\n")
+
+
 def test_an_error_of_ours_without_a_file_stays_a_bug() -> None:
     answer = run("raise OSError('no number')")
     assert answer.returncode == 1

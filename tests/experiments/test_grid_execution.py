@@ -107,7 +107,7 @@ def quick(monkeypatch):
     """Runs whose training the test dictates; nothing is scored."""
     trained = []
 
-    def train(recipe, _settings, _watch):
+    def train(recipe, _settings, _watch, _log):
         trained.append((dict(recipe.model_options), recipe.seed))
         raise Diverged("loss is nan", 3)
 

@@ -229,3 +229,11 @@ def test_the_digest_of_a_cascade_is_also_of_the_networks_that_it_joins():
 def test_the_digest_of_a_carnet_is_of_its_model_s_file_alone():
     (own,) = provenance._files_of(METHODS["carnet-mobile"])
     assert own.name == "model.py"
+
+
+def test_a_user_without_a_home_publishes_file_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(provenance.Path, "home", no_home)
+    assert provenance.without_folders("--home=/data/a/runs") == "--home=runs"
