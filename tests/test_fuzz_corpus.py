@@ -67,7 +67,7 @@ def test_a_planted_crash_is_found_made_small_and_kept(
     ],
 )
 def test_memory_time_and_exits_are_crashes(read, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_fuzz, "LIMIT_S", 0.2)
+    monkeypatch.setattr(run_fuzz, "LIMIT_S", 1.0)
     monkeypatch.setattr(run_fuzz, "LIMIT_BYTES", 1 << 30)
     found = crash(Reader(".txt", read, list), b"")
     assert (found[0].partition(":")[0] if found else "") == kind

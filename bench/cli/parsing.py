@@ -10,6 +10,7 @@ from bench.errors import UsageError
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?){unit})?" for unit in "hms"), re.ASCII)
 _SCALE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?", re.ASCII)
+_MOST_PIXELS = 2**27  # 8192x16384; a map of 64 channels at half its size takes 8 GB
 _SECONDS = (3600.0, 60.0, 1.0)
 _WHOLE = re.compile(r"[-+]?[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,19}\.?[0-9]{0,19}|\.[0-9]{1,19})(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
@@ -53,12 +54,16 @@ def parse_size(text: str) -> tuple[int, int]:
     """Return (height, width) in pixels of ``HEIGHTxWIDTH``, e.g. ``512x1024`` -> (512, 1024).
 
     Raises:
-        UsageError: Anything else: another separator, spaces, a sign, a leading zero, above 99999 pixels.
+        UsageError: Anything else: another separator, spaces, a sign, a leading zero, above 99999 pixels a
+            side; or more pixels in all than a machine holds.
     """
     match = _SIZE.fullmatch(text)
     if match is None:
         raise UsageError(f"size '{text}': expected HEIGHTxWIDTH in pixels (1..99999 each), e.g. 512x1024")
-    return int(match[1]), int(match[2])
+    height, width = int(match[1]), int(match[2])
+    if height * width > _MOST_PIXELS:
+        raise UsageError(f"size '{text}': {height * width} pixels, expected at most {_MOST_PIXELS}")
+    return height, width
 
 
 def parse_duration(text: str) -> float:

@@ -23,6 +23,12 @@ def test_the_smallest_and_the_largest_size_are_accepted() -> None:
     assert parse_size("1x99999") == (1, 99999)
 
 
+def test_more_pixels_than_a_machine_holds_are_refused_with_their_number() -> None:
+    assert parse_size("8192x16384") == (8192, 16384)
+    with pytest.raises(UsageError, match=str(99999**2)):
+        parse_size("99999x99999")
+
+
 @pytest.mark.parametrize(
     "text",
     [

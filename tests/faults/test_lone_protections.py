@@ -15,6 +15,7 @@ from baselines.method import Method
 from bench import files
 from bench.data.archive import plan, unpack
 from bench.data.dataset import SegmentationData
+from bench.data.images import read_ids
 from bench.errors import RefusedInput
 from bench.gate.baseline import Baseline, read_baseline, write_baseline
 from bench.results.store import add_record
@@ -121,6 +122,17 @@ def test_weights_that_change_after_they_were_opened_are_not_loaded(tmp_path: Pat
     flip_last_byte(path)
     with pytest.raises(RefusedInput, match="SHA-256"):
         opened.network(method, data, torch.device("cpu"))
+
+
+def test_a_png_whose_pixels_have_another_checksum_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+    content = bytearray(path.read_bytes())
+    assert read_ids(path).shape == (8, 8)
+    content[content.index(b"IEND") - 5] ^= 1  # the last byte of the pixels' CRC, before the length of IEND
+    path.write_bytes(content)
+    with pytest.raises(RefusedInput, match=r"a\.png"):
+        read_ids(path)
 
 
 @pytest.mark.parametrize("missing", [1, -1])

@@ -125,7 +125,9 @@ def small_run(toy_data, tmp_path: Path):
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_an_interrupt_from_the_terminal_does_not_reach_the_data_workers(toy_data, monkeypatch) -> None:
+def test_an_interrupt_from_the_terminal_does_not_reach_the_data_workers(
+    toy_data, monkeypatch, python_takes_interrupts
+) -> None:
     read = type(toy_data).read
 
     def interrupted(self, index: int):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib
 import io
 import json
 import tarfile
@@ -49,7 +50,7 @@ def read_recipe(path: Path) -> object:
 def read_setting(path: Path) -> object:
     from bench.train import recipe
 
-    # as from a command line, whose words hold no zero byte
+    # a word of a command line holds no zero byte
     word = path.read_bytes().replace(b"\0", b"").decode(errors="surrogateescape")
     return recipe.load("camvid-quick", recipe.parse_changes([word])).identity()
 
@@ -77,14 +78,16 @@ def settings() -> list[bytes]:
 
 def read_record(path: Path) -> object:
     from bench.gate.accuracy import Score
-    from bench.results.record import AccuracyRecord, from_json, to_json
-    from bench.results.select import newest_first, why_not_tabulated
+    from bench.results.frame import records_frame
+    from bench.results.record import AccuracyRecord, from_json
+    from bench.results.store import add_record
 
     record = from_json(path.read_bytes(), path)
+    add_record(record.revised(sidecar=None), path.parent)
     if isinstance(record, AccuracyRecord):
         score = Score(record, path.parent)
-        return score.title, score.group, score.seed, score.miou
-    return to_json(record), newest_first([record, record]), why_not_tabulated(record, None)
+        return records_frame(path.parent, {}), score.title, score.group
+    return records_frame(path.parent, {})
 
 
 def records() -> list[bytes]:
@@ -102,12 +105,10 @@ RECORD_KINDS = ("accuracy", "training", "speed")
 
 def signed(content: bytes) -> bytes:
     """Give a record the id and the checksum of its content, as one who edits it on purpose would."""
-    from bench.results.record import record_id
-
     try:
         document = json.loads(content)
         document.pop("content_sha256", None)
-        document["id"] = record_id(document["identity"])
+        document["id"] = importlib.import_module("bench.results.record").record_id(document["identity"])
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
         document["content_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         return json.dumps(document).encode()
@@ -116,20 +117,20 @@ def signed(content: bytes) -> bytes:
 
 
 def read_label(path: Path) -> object:
-    from bench.data.images import id_table, read_image
-    from bench.data.images import read_label as read
+    from bench.data import images
     from bench.errors import BenchError
 
-    with contextlib.suppress(BenchError):
-        read_image(path)
-    return read(path, id_table({number: number for number in range(11)}), 11)
+    colours = {(20 * number,) * 3: number for number in range(11)}
+    for read in (images.read_image, images.exif_orientation, lambda p: images.read_colour_label(p, colours)):
+        with contextlib.suppress(BenchError):
+            read(path)
+    return images.read_label(path, images.id_table({number: number for number in range(11)}), 11)
 
 
 def pictures() -> list[bytes]:
     ids = (np.arange(24 * 32) % 11).astype(np.uint8).reshape(24, 32)
     grey, colour = Image.fromarray(ids), Image.fromarray(np.stack([ids * 20] * 3, axis=2))
-    palette = grey.convert("P")
-    deep = Image.fromarray(ids.astype(np.uint16))
+    palette, deep = grey.convert("P"), Image.fromarray(ids.astype(np.uint16))
     turned = Image.Exif()
     turned[0x0112] = 6
     plain = [encoded(grey), encoded(palette, bits=4), encoded(deep)]
@@ -193,8 +194,7 @@ def read_submission(path: Path) -> object:
 
 
 def submissions() -> list[bytes]:
-    roads = Image.fromarray(np.full((2, 20), 7, np.uint8))
-    found = []
+    roads, found = Image.fromarray(np.full((2, 20), 7, np.uint8)), []
     for name, body in (
         ("bonn_000000_000019.png", encoded(roads)),
         ("results/bonn_000000_000019_labelIds.png", encoded(roads.convert("P"))),
