@@ -17,11 +17,13 @@ from bench.report.figure import COLOURS, render
 from bench.report.origin import Origin, origin
 from bench.results.record import TrainingRecord
 from bench.results.record_types import Recipe
-from bench.results.select import Tabulated
+from bench.results.select import Tabulated, started
 from bench.results.store import read_records
 
 _PANELS_IN, _ENTRY_IN = 2.9, 0.12
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
+_MOST = 28
+"""Most runs in one figure: as many as colour and line style tell apart."""
 
 
 def write_curves(
@@ -90,12 +92,16 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
 
 def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
     """Return the two panels in every form, and their caption."""
-    groups = grouped(records)
+    every = grouped(records)
+    latest = sorted(every, key=lambda label: max(map(started, every[label])), reverse=True)[:_MOST]
+    groups = {label: runs for label, runs in every.items() if label in latest}
+    left_out = len(every) - len(groups)
+    earlier = [f"{left_out} earlier runs are not shown"] if left_out else []
     data = records[0].identity.data.name
     return render(
         _PANELS_IN + _ENTRY_IN * len(groups),
         f"Training on {data}: mIoU of the validation split, and total loss (Eq. 3), mean of an epoch",
-        [*_remarks(groups), made_by.line],
+        [*_remarks(groups), *earlier, made_by.line],
         lambda figure: _fill(figure, groups),
     )
 
