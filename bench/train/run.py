@@ -27,7 +27,7 @@ from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record, read_takes
 from bench.train.criterion import build_criterion
-from bench.train.failures import FailedRun
+from bench.train.failures import FailedRun, memory_named
 from bench.train.initial import Initial, build_initial
 from bench.train.journals import open_journal, require_journals, rows_of
 from bench.train.lock import run_lock
@@ -35,7 +35,7 @@ from bench.train.loop import Trainer, Validate
 from bench.train.origin import FilesAsFound, Made, origin_of
 from bench.train.ranks import agreed, by_first
 from bench.train.recipe import Recipe
-from bench.train.run_folder import describe, finished
+from bench.train.run_folder import describe, finished, same_start
 from bench.train.splits import open_split
 from bench.train.trained import FINAL
 from bench.train.training_record import losses_csv, record_of
@@ -148,6 +148,7 @@ def trainer_of(prepared: Prepared, folder: Path, run_key: str, made: Made | None
         )
 
 
+@memory_named("training")
 def train(
     recipe: Recipe,
     settings: Settings,
@@ -198,6 +199,7 @@ def train(
         if not fabric.is_global_zero:
             _follow(prepared, trainer, validate)
         notes = run_notes(prepared)
+        same = same_start(folder, identity, log)
         rows = rows_of(trainer.state, recipe, trainer.epoch_steps)
         trainer.journal = open_journal(folder, identity, record_id(identity), settings.log, rows)
         held.enter_context(trainer.journal)
@@ -220,7 +222,8 @@ def train(
         write_atomic(folder / "losses.csv", losses_csv(state))
         record = next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
         if record is None:
-            record = record_of(trainer, identity, notes)
+            # not in the weights' own description: what lies next to a run must not change its weights' digest
+            record = record_of(trainer, identity, (*notes, *same))
             record = record.revised(
                 values={"final_weights_sha256": weights_sha256}, provenance={"resumed_at_step": resumed_at}
             )
