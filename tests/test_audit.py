@@ -1,6 +1,7 @@
 """``carnet-bench audit``: an edited digit, a flipped bit and a lost file are each named."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from baselines.registry import METHODS
 from bench import audit as auditing
 from bench.cli import audit as command
 from bench.errors import RefusedInput
+from bench.models import resolve
+from bench.report.blocks import write_blocks
 from bench.report.csv_table import to_csv
 from bench.report.origin import Origin
 from bench.report.write import write_report
@@ -174,3 +177,83 @@ def test_a_record_that_a_table_names_must_be_there(home: Path) -> None:
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert isinstance(run(tmp_path / "nowhere").exception, RefusedInput)
+
+
+@pytest.mark.parametrize("name", ["reports/table2.md", "reports/table2.tex"])
+def test_one_edited_digit_of_a_page_is_named_with_its_line(home: Path, name: str) -> None:
+    path = home / name
+    before = path.read_text()
+    assert "250" in before
+    path.write_text(before.replace("250", "260", 1))
+    (one,) = auditing.audit(home).damage
+    assert one.file == name
+    assert "line " in one.found
+    assert "250" in one.found
+
+
+def test_a_page_whose_table_is_gone_is_named(home: Path) -> None:
+    table(home).unlink()
+    assert {one.file for one in auditing.audit(home).damage} == {"reports/table2.md", "reports/table2.tex"}
+
+
+def test_a_number_in_a_block_of_the_readme_is_compared_and_the_rest_is_the_users_own(home: Path) -> None:
+    readme = home / "README.md"
+    readme.write_text("My project: 146 cells.\n")
+    assert auditing.audit(home).damage == ()
+    readme.write_text("<!-- block: cells -->\nno number\n<!-- end -->\nText 12.\n")
+    assert write_blocks(home) == [readme]
+    assert auditing.audit(home).damage == ()
+    assert "147 cells" in readme.read_text()
+    readme.write_text(readme.read_text().replace("147 cells", "146 cells"))
+    (one,) = auditing.audit(home).damage
+    assert (one.file, "147" in one.found) == ("README.md", True)
+
+
+def test_weights_of_no_record_are_named(home: Path) -> None:
+    path = home / "results" / "weights" / "carnet-mobile-0123456789ab.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    (one,) = auditing.audit(home).damage
+    assert (one.file, one.found) == (
+        f"results/weights/{path.name}",
+        "belongs to no training record",
+    )
+
+
+def test_what_macos_adds_is_left_out_and_said_and_a_pipe_is_a_finding(home: Path) -> None:
+    folder = home / "results" / "records" / "speed"
+    for name in ("._a.json", "._a.npz"):
+        (folder / name).write_bytes(b"\0")
+    table(home).with_name("._table2.csv").write_bytes(b"\0")
+    done = run(home)
+    assert done.exit_code == 0
+    assert "._" in done.stderr
+    os.mkfifo(folder / "a.json")
+    assert auditing.audit(home).damage[0].file == "results/records/speed/a.json"
+
+
+def test_a_table_that_is_a_pipe_is_a_finding(home: Path) -> None:
+    table(home).unlink()
+    os.mkfifo(table(home))
+    assert auditing.audit(home).damage[0].file == "results/tables/table2.csv"
+
+
+OWN = 'from torch import nn\ndef build(num_classes):\n    """"""\n    return nn.Conv2d(3, num_classes, 1)\n'
+
+
+def test_a_table_with_a_model_of_ones_own_is_compared_without_running_its_file(home: Path) -> None:
+    file = home / "mynet.py"
+    file.write_text(OWN.replace('""""""', f"open({str(home / 'ran')!r}, 'w').close()"))
+    own = resolve(f"{file}:build")
+    write_report(auditing.reproduce("table2", home, beside=[own]), home, ORIGIN)
+    (home / "ran").unlink(missing_ok=True)
+    found = auditing.audit(home)
+    assert found.damage == ()
+    assert own.name in found.notes[0]
+    assert not (home / "ran").exists()
+    page = home / "reports" / "table2.md"
+    before = page.read_text()
+    assert own.name in before.partition("Not in the paper")[2]
+    page.write_text(before.replace("| 0.0702 ", "| 0.0703 ").replace(" 0.0702 thop", " 0.0703 thop"))
+    assert page.read_text() != before
+    assert [one.file for one in auditing.audit(home).damage] == ["reports/table2.md"]

@@ -1,4 +1,4 @@
-"""``carnet-bench audit``: whether the published records and tables are intact."""
+"""``carnet-bench audit``: whether the published records, tables, pages and figures are intact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from bench.cli.options import Home, Json
-from bench.cli.output import print_json
+from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import RefusedInput
 
@@ -15,9 +15,12 @@ from bench.errors import RefusedInput
 def audit_home(home: Home = Path(), as_json: Json = False) -> None:
     """Check the published records, tables and figures.
 
-    A record is intact when its name is the digest of what defines it, its content is what was written, and
-    its arrays have the digest that it names. Each published table and figure CSV is rebuilt from the records
-    and compared byte for byte; an edited digit is reported with its cell. Exit code 3 on any finding.
+    A record is intact when its name is the digest of what defines it, its content is what was written, its
+    arrays have the digest that it names, and its values are those of its samples, confusion matrices, curve
+    and losses. Each published table, page, figure and caption, and each block of numbers in README.md, is
+    rebuilt from the records and compared byte for byte; an edited digit is reported with its cell or line. A
+    figure that other versions of matplotlib have drawn is compared by digest and caption. Exit code 3 on any
+    finding.
 
     \b
     Example:
@@ -30,6 +33,8 @@ def audit_home(home: Home = Path(), as_json: Json = False) -> None:
         raise RefusedInput(f"{home / 'results'}: no such folder", then="name the project folder with --home")
     with showing() as tell:
         found = audit(home, lambda what: tell("audit", 0, None, stage=f"auditing {what}"))
+    for note in found.notes:
+        log(note)
     if as_json:
         print_json(found.as_json())
     else:

@@ -102,8 +102,9 @@ def reproduce(
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
     `ablate`): each difference with its interval, and the paper's claim. fig7 counts the parameters of
     CARNet's components. claims judges every checkable sentence of the paper, by its own numbers and by what
-    is measured here. summary rebuilds HOME/reports/reproduced.md from the tables that are there. all writes
-    everything, and the whole paper on one page, HOME/reports/index.html.
+    is measured here. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and the
+    blocks of numbers in HOME/README.md and HOME/results/README.md. all writes everything, and the whole paper
+    on one page, HOME/reports/index.html.
 
     \b
     Example:
@@ -125,9 +126,11 @@ def reproduce(
     from bench.speed.variant import Variant, form_of_variant
 
     if table == "summary":
+        from bench.report.blocks import write_blocks
         from bench.report.reproduced import write_reproduced
 
-        log(f"wrote {write_reproduced(home)}")
+        for path in (write_reproduced(home), *write_blocks(home)):
+            log(f"wrote {path}")
         return
     check_name(table, also=(*FROM_RECORDS, "all", "summary"))
     if table == "all":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import signal
+import threading
+import time
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from bench.data.dataset import Sample, SegmentationData
 
 _LOST_WORKER = ("DataLoader worker", "DataLoader timed out")  # how torch's two messages begin
+_POLLED_S = 0.5
+"""Seconds between looks at the workers while a batch is awaited."""
 
 
 class Batch(NamedTuple):
@@ -166,11 +171,11 @@ class _EpochSteps(Dataset[Any]):
             names.append(sample.name)
         return Batch(torch.stack(images), torch.stack(labels).long(), tuple(names))
 
-    def __getitem__(self, step: int) -> Batch | BenchError:
+    def __getitem__(self, step: int) -> Batch | BenchError | MemoryError:
         # torch would bury the message of an exception in a worker's traceback: carry it over as a value
         try:
             return self.batch_at(step)
-        except BenchError as error:
+        except (BenchError, MemoryError) as error:
             return error
 
 
@@ -178,9 +183,12 @@ def _as_it_is(item: Any) -> Any:
     return item
 
 
-def _leave_interrupts_to_the_parent(worker: int) -> None:
-    # Ctrl-C reaches every process of the terminal; a worker that died of it would spoil the last step
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_parent(worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal, a scheduler's SIGTERM every process of the job; a worker
+    # that died of it would spoil the last step
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout_s: float) -> Iterator[Batch]:
@@ -193,11 +201,10 @@ def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout
             sampler=wanted,
             num_workers=workers,
             collate_fn=_as_it_is,
-            worker_init_fn=_leave_interrupts_to_the_parent,
-            timeout=timeout_s,
+            worker_init_fn=_leave_signals_to_the_parent,
             generator=torch.Generator(),  # else torch draws from, and moves, the global state
         )
-        items: Any = iter(loader)
+        items = _iterated(loader)
     owner = os.getpid()
     try:
         for step in wanted:
@@ -207,14 +214,69 @@ def _from_workers(epoch_steps: _EpochSteps, wanted: range, workers: int, timeout
         # that inherited this one all the same must leave its parent's workers alone.
         if os.getpid() == owner:
             items._shutdown_workers()
+            _end(items._workers)
+
+
+def _iterated(loader: DataLoader[Any]) -> Any:
+    """Return the loader's iterator, without torch's handler that raises in the middle of a step."""
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        return iter(loader)
+    before = signal.getsignal(signal.SIGCHLD)
+    items = iter(loader)
+    signal.signal(signal.SIGCHLD, before if before is not None else signal.SIG_DFL)
+    return items
+
+
+def _end(workers: Any) -> None:
+    """End what is left of the workers: one that hangs or is stopped takes no other signal."""
+    for worker in workers:
+        if worker.is_alive():
+            worker.kill()
+            worker.join(_POLLED_S)
+
+
+def _next(items: Any, timeout_s: float) -> Any:
+    """Return the workers' next item, at most ``timeout_s`` later.
+
+    A thread waits for it: the tensors of a worker that hangs or is stopped cannot be received, which torch
+    itself waits for without an end.
+
+    Raises:
+        RuntimeError: A worker is dead, or the time is over.
+    """
+    answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            answers.put((next(items), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=wait, daemon=True).start()
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        left_s = deadline_s - time.monotonic()
+        try:
+            item, error = answers.get(timeout=max(0.0, min(_POLLED_S, left_s)))
+        except queue.Empty:
+            dead = [str(worker.pid) for worker in items._workers if not worker.is_alive()]
+            if dead or left_s <= 0:
+                _end(items._workers)
+                what = f"(pid {', '.join(dead)}) died" if dead else f"gave nothing for {timeout_s:g} s"
+                raise RuntimeError(f"{_LOST_WORKER[0]} {what}") from None
+            continue
+        if error is not None:
+            raise error
+        return item
 
 
 def _received(items: Any, epoch_steps: _EpochSteps, step: int, timeout_s: float) -> Batch:
     """Return the next batch of the workers; what went wrong there is raised here."""
     try:
-        item = next(items)
-    except RuntimeError as error:
-        if not str(error).startswith(_LOST_WORKER):
+        item = _next(items, timeout_s)
+    except (RuntimeError, OSError, EOFError) as error:
+        # a worker that dies while its tensors are received is a broken connection
+        if isinstance(error, RuntimeError) and not str(error).startswith(_LOST_WORKER):
             raise
         names = ", ".join(sample_name(epoch_steps.data, index) for index in epoch_steps.indices(step))
         raise BenchError(
@@ -222,6 +284,6 @@ def _received(items: Any, epoch_steps: _EpochSteps, step: int, timeout_s: float)
             f"{epoch_steps.epoch} awaits {names} ({error})",
             then="resume the run; with workers = 0 a bad sample shows its own error",
         ) from error
-    if isinstance(item, BenchError):
+    if isinstance(item, BenchError | MemoryError):
         raise item
     return item  # type: ignore[no-any-return]

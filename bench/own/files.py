@@ -16,7 +16,7 @@ from types import ModuleType
 
 from baselines.method import Method
 
-_OURS = ("bench", "carnet", "baselines")
+OURS = ("bench", "carnet", "baselines")
 _LIBRARIES = tuple(Path(path).resolve() for path in set(sysconfig.get_paths().values()))
 _PACKAGE = "carnet_bench_user_"
 
@@ -32,6 +32,7 @@ class OwnFiles:
         search: Folders searched for what it imports, before all others; empty where it is installed.
         package: Package of which the file is a module; empty where it is installed.
         modules: Modules loaded from them, while their code is not running.
+        at_import: Files loaded with it when it was run.
     """
 
     file: Path
@@ -39,6 +40,7 @@ class OwnFiles:
     search: tuple[str, ...] = ()
     package: str = ""
     modules: dict[str, ModuleType] = field(default_factory=dict)
+    at_import: tuple[Path, ...] = ()
 
     def has(self, file: Path | str | None) -> bool:
         """Return whether a file is the user's own: not a library's that lies below the same folder."""
@@ -105,6 +107,7 @@ def run_file(path: Path) -> ModuleType:
             if new.startswith(package):
                 sys.modules.pop(new, None)
         raise
+    own.at_import = tuple(own.loaded()[1:])
     _registered[name] = own
     return module
 
@@ -159,7 +162,7 @@ def _collect(own: OwnFiles, before: set[str]) -> None:
     for name in set(sys.modules) - before:
         top = name.partition(".")[0]
         module = sys.modules[name]
-        if top not in _OURS and not top.startswith(_PACKAGE) and own.search and _is_of(own, module):
+        if top not in OURS and not top.startswith(_PACKAGE) and own.search and _is_of(own, module):
             own.modules[name] = module
 
 

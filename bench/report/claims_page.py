@@ -39,15 +39,19 @@ def write_claims(ledger: JudgedLedger, home: Path, made_by: Origin | None = None
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    made_by = made_by or origin()
+    contents = claims_files(ledger, made_by or origin())
+    for name, content in contents.items():
+        write_atomic(home / name, content)
+    return [home / name for name in contents]
+
+
+def claims_files(ledger: JudgedLedger, made_by: Origin) -> dict[str, str]:
+    """Return what `write_claims` writes, by path below the home folder; equal input gives equal bytes."""
     frame = pd.DataFrame([one.as_json() for one in ledger.claims], columns=list(COLUMNS), dtype=object)
-    contents = {
-        home / "reports" / f"{NAME}.md": claims_to_markdown(ledger, made_by),
-        home / "results" / "tables" / f"{NAME}.csv": to_csv(frame, made_by),
+    return {
+        f"reports/{NAME}.md": claims_to_markdown(ledger, made_by),
+        f"results/tables/{NAME}.csv": to_csv(frame, made_by),
     }
-    for path, content in contents.items():
-        write_atomic(path, content)
-    return list(contents)
 
 
 def claims_to_markdown(ledger: JudgedLedger, made_by: Origin) -> str:

@@ -6,8 +6,11 @@ markers and line styles differ too.
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Callable, Iterable
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from bench.report.markdown import sentence
@@ -68,8 +71,7 @@ def render(
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    caption = [f"**{title}.**", *map(sentence, dict.fromkeys(remarks))]
-    files: dict[str, str | bytes] = {"caption.md": "\n".join(caption) + "\n"}
+    files: dict[str, bytes] = {}
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
@@ -79,4 +81,17 @@ def render(
             metadata: dict[str, Any] = {**nameless, "Title": title}
             figure.savefig(stream, format=form, dpi=_DPI, metadata=metadata)
             files[form] = stream.getvalue()
-    return files
+    caption = [f"**{title}.**", *map(sentence, dict.fromkeys(remarks))]
+    return {"caption.md": "\n".join([*caption, "", _drawn(files), ""]), **files}
+
+
+def drawn_by() -> str:
+    """Return what decides a figure's bytes besides what it shows."""
+    versions = (f"{package} {version(package)}" for package in ("matplotlib", "pillow"))
+    return f"{', '.join(versions)}, {platform.system()} {platform.machine()}"
+
+
+def _drawn(files: Mapping[str, bytes]) -> str:
+    """Return a comment with the digests of a figure's files, for where other versions draw other bytes."""
+    digests = (f"{form} {hashlib.sha256(content).hexdigest()}" for form, content in files.items())
+    return f"<!-- drawn by {drawn_by()}; sha256: {', '.join(digests)} -->"

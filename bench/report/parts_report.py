@@ -38,18 +38,22 @@ def write_parts(parts: Sequence[Part], home: Path, made_by: Origin | None = None
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    made_by = made_by or origin()
+    contents = parts_files(parts, made_by or origin())
+    for name, content in contents.items():
+        write_atomic(home / name, content)
+    return [home / name for name in contents]
+
+
+def parts_files(parts: Sequence[Part], made_by: Origin) -> dict[str, str | bytes]:
+    """Return what `write_parts` writes, by path below the home folder; equal input gives equal bytes."""
     frame = pd.DataFrame([{"table": NAME, **one.as_json()} for one in parts], columns=list(COLUMNS))
     titles = {one.row: one.title for one in parts}
-    contents: dict[Path, str | bytes] = {
-        home / "reports" / f"{NAME}.md": to_markdown(parts, made_by),
-        home / "reports" / f"{NAME}.tex": to_latex(frame, titles, _HEADING, made_by),
-        home / "results" / "tables" / f"{NAME}.csv": to_csv(frame, made_by),
-        **{home / "reports" / f"{NAME}.{form}": content for form, content in draw(parts, made_by).items()},
+    return {
+        f"reports/{NAME}.md": to_markdown(parts, made_by),
+        f"reports/{NAME}.tex": to_latex(frame, titles, _HEADING, made_by),
+        f"results/tables/{NAME}.csv": to_csv(frame, made_by),
+        **{f"reports/{NAME}.{form}": content for form, content in draw(parts, made_by).items()},
     }
-    for path, content in contents.items():
-        write_atomic(path, content)
-    return list(contents)
 
 
 def to_markdown(parts: Sequence[Part], made_by: Origin) -> str:

@@ -34,7 +34,14 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    made_by = made_by or origin()
+    contents = report_files(judged, made_by or origin())
+    for name, content in contents.items():
+        write_atomic(home / name, content)
+    return [home / name for name in contents]
+
+
+def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[str, str | bytes]:
+    """Return what `write_report` writes, by path below the home folder; equal input gives equal bytes."""
     # matplotlib, which a table without a figure does not need, is imported late
     if isinstance(judged, JudgedStudy):
         from bench.report.study_figure import draw_study  # noqa: PLC0415
@@ -53,12 +60,9 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
         frame = table_frame(judged, as_printed=True)
         titles = {row.name: title(row, judged) for row in judged.rows}
         figure = draw(judged, made_by) if plotted else {}
-    contents: dict[Path, str | bytes] = {
-        home / "reports" / f"{name}.md": page,
-        home / "reports" / f"{name}.tex": to_latex(frame, titles, caption, made_by),
-        home / "results" / "tables" / f"{name}.csv": to_csv(frame, made_by),
-        **{home / "reports" / f"{plot}.{form}": content for form, content in figure.items()},
+    return {
+        f"reports/{name}.md": page,
+        f"reports/{name}.tex": to_latex(frame, titles, caption, made_by),
+        f"results/tables/{name}.csv": to_csv(frame, made_by),
+        **{f"reports/{plot}.{form}": content for form, content in figure.items()},
     }
-    for path, content in contents.items():
-        write_atomic(path, content)
-    return list(contents)

@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -23,6 +24,8 @@ import psutil
 
 from baselines.method import Method
 from bench.errors import RefusedInput
+from bench.own.files import own_files
+from bench.own.imports import imported_files
 from bench.results.repository import code_state
 
 PACKAGES = (
@@ -76,14 +79,16 @@ def current_sources(method: Method, *, deployed: bool = False) -> dict[str, str]
     """Return the digests of the code that decides what is measured.
 
     ``carnet`` covers the paper's model and losses, ``method`` the file of the builder and those of
-    ``baselines`` that it imports, ``fast`` (``deployed`` networks only) all of ``carnet.fast`` with its C.
+    ``baselines`` that it imports (of a user's own network also its own files that it imports, the builder's
+    name and its options), ``fast`` (``deployed`` networks only) all of ``carnet.fast`` with its C.
     The digests are of the syntax trees without docstrings: a comment, a docstring or the formatting makes no
     record stale; of C they are of the bytes.
 
     Training through ``carnet.fast.training`` makes no accuracy stale: those kernels are the same function and
     gradients up to rounding, which their tests hold to torch, and a training record names its ``c_compiler``.
     """
-    found = {name: source_digest(files) for name, files in source_files(method).items()}
+    files = source_files(method)
+    found = {"carnet": source_digest(files["carnet"]), "method": _method_digest(method, files["method"])}
     return {**found, "fast": source_digest(fast_files())} if deployed else found
 
 
@@ -170,6 +175,18 @@ def _name_only(part: str) -> str:
     return PurePosixPath(PureWindowsPath(part).name).name or part[:1]
 
 
+def _method_digest(method: Method, files: Sequence[Path]) -> str:
+    digest = source_digest(files)
+    if method.group != "own":
+        return digest
+    # two builders of one file, or two settings of one builder, are two networks
+    built = [method.builder.partition(":")[2], dict(method.options)]
+    text = json.dumps(
+        built, sort_keys=True, default=lambda one: getattr(one, "__qualname__", type(one).__name__)
+    )
+    return hashlib.sha256(f"{digest}\0{text}".encode()).hexdigest()
+
+
 def _home_names() -> set[str]:
     try:
         home = Path.home()
@@ -179,8 +196,9 @@ def _home_names() -> set[str]:
 
 
 def _files_of(method: Method) -> list[Path]:
-    """Return the file of a method's builder, and those of ``baselines`` that it imports, at any remove."""
-    files = [_file_of_builder(method)]
+    """Return a builder's file, and those of ``baselines`` and of the user's own that it imports."""
+    own = own_files(method)
+    files = [_file_of_builder(method), *([] if own is None else imported_files(own))]
     for file in files:  # grows while it is read
         for name in _imported_baselines(file):
             path = package_root("baselines") / f"{name}.py"
@@ -190,6 +208,8 @@ def _files_of(method: Method) -> list[Path]:
 
 
 def _imported_baselines(file: Path) -> list[str]:
+    if file.suffix != ".py":
+        return []
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:

@@ -76,8 +76,7 @@ def failures_named(recipe: Recipe, step: int) -> Iterator[None]:
                 f"{recipe.model}, step {step}: {operation[1]} has no deterministic implementation here",
                 then="set deterministic = false, or train on another device",
             ) from error
-        kinds = (MemoryError, torch.OutOfMemoryError)
-        if isinstance(error, kinds) or any(sign in message for sign in _NO_MEMORY):
+        if _is_of_memory(error):
             height, width = recipe.crop
             raise OutOfMemory(
                 f"{recipe.model}, step {step}: out of memory with batch {recipe.batch} of {height}x{width} "
@@ -87,3 +86,26 @@ def failures_named(recipe: Recipe, step: int) -> Iterator[None]:
                 f"accumulate {2 * recipe.accumulate}",
             ) from error
         raise
+
+
+@contextmanager
+def memory_named(doing: str) -> Iterator[None]:
+    """Turn too little memory outside a step (building, reading, validating, writing) into one line.
+
+    Raises:
+        NotMeasured: Naming what was done.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        raise NotMeasured(
+            f"{doing}: out of memory ({(str(error).splitlines() or [type(error).__name__])[0]})",
+            then="free memory, or take a smaller network, crop or number of --workers",
+        ) from error
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or any(sign in str(error) for sign in _NO_MEMORY)

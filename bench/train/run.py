@@ -27,15 +27,15 @@ from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record, read_takes
 from bench.train.criterion import build_criterion
-from bench.train.failures import FailedRun
+from bench.train.failures import FailedRun, memory_named
 from bench.train.initial import Initial, build_initial
-from bench.train.journals import Journals, open_journal, require_journals, rows_of
+from bench.train.journals import require_journals
 from bench.train.lock import run_lock
 from bench.train.loop import Trainer, Validate
 from bench.train.origin import FilesAsFound, Made, origin_of
 from bench.train.ranks import agreed, by_first
 from bench.train.recipe import Recipe
-from bench.train.run_folder import describe, finished
+from bench.train.run_folder import describe, finished, journal_of, same_start
 from bench.train.splits import open_split
 from bench.train.trained import FINAL
 from bench.train.training_record import losses_csv, record_of
@@ -148,6 +148,7 @@ def trainer_of(prepared: Prepared, folder: Path, run_key: str, made: Made | None
         )
 
 
+@memory_named("training")
 def train(
     recipe: Recipe,
     settings: Settings,
@@ -192,7 +193,7 @@ def train(
             if record is None:
                 raise SystemExit(0)
             if trainer.state.step:  # a journal that failed before is filled now
-                _journal_of(trainer, folder, identity, settings).close()
+                journal_of(trainer, folder, identity, settings.log).close()
             network = trainer.evaluated
             fit(network, load_weights(folder / FINAL, record.values.final_weights_sha256))
             return Run(identity, folder, network, prepared.initial.statistics, record, tuple(record.notes))
@@ -200,7 +201,8 @@ def train(
         if not fabric.is_global_zero:
             _follow(prepared, trainer, validate)
         notes = run_notes(prepared)
-        trainer.journal = held.enter_context(_journal_of(trainer, folder, identity, settings))
+        same = same_start(folder, identity, log)
+        trainer.journal = held.enter_context(journal_of(trainer, folder, identity, settings.log))
         try:
             with user_code("training", prepared.method):
                 state = trainer.train(validate, functools.partial(watch, "train"))
@@ -220,17 +222,13 @@ def train(
         write_atomic(folder / "losses.csv", losses_csv(state))
         record = next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
         if record is None:
-            record = record_of(trainer, identity, notes)
+            # not in the weights' own description: what lies next to a run must not change its weights' digest
+            record = record_of(trainer, identity, (*notes, *same))
             record = record.revised(
                 values={"final_weights_sha256": weights_sha256}, provenance={"resumed_at_step": resumed_at}
             )
             record, _ = add_record(record, settings.home)
         return Run(identity, folder, network, statistics, record, notes)
-
-
-def _journal_of(trainer: Trainer, folder: Path, identity: dict[str, Any], settings: Settings) -> Journals:
-    rows = rows_of(trainer.state, trainer.recipe, trainer.epoch_steps)
-    return open_journal(folder, identity, record_id(identity), settings.log, rows)
 
 
 def _follow(prepared: Prepared, trainer: Trainer, validate: Validate | None) -> NoReturn:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic
-from bench.results.record import TrainingRecord
+from bench.results.record import TrainingRecord, record_id
+from bench.train.journals import Journals, open_journal, rows_of
 from bench.train.loop import Trainer
 from bench.train.trained import FINAL
 
@@ -30,6 +31,12 @@ def describe(folder: Path, identity: Mapping[str, Any], log: Log) -> None:
         write_atomic(path, text)
     elif path.read_bytes() != text.encode():
         raise RefusedInput(f"{path}: describes another run", then=f"remove {folder} to restart")
+
+
+def journal_of(trainer: Trainer, folder: Path, identity: Mapping[str, Any], names: Sequence[str]) -> Journals:
+    """Return the journals of a run, with the rows of the trainer's state."""
+    rows = rows_of(trainer.state, trainer.recipe, trainer.epoch_steps)
+    return open_journal(folder, identity, record_id(identity), names, rows)
 
 
 def finished(
@@ -72,19 +79,41 @@ def _require_current(record: TrainingRecord, trainer: Trainer, path: Path) -> No
         )
 
 
-def _nearest_unfinished(folder: Path, identity: Mapping[str, Any]) -> str | None:
-    """Return the unfinished run of this recipe that differs least from a new one, with what differs."""
-    name = folder.name.rpartition("-")[0]
-    found = []
-    for path in sorted(folder.parent.glob(f"{name}-*/run.json")):
+def same_start(folder: Path, identity: Mapping[str, Any], log: Log) -> tuple[str, ...]:
+    """Return a remark where another seed of this recipe began with the same weights, and log it."""
+    recipe = {**identity["recipe"], "seed": None}
+    for _, other in _runs_of(folder):
+        seed = other["recipe"].get("seed")
+        if (
+            seed != identity["recipe"]["seed"]
+            and {**other["recipe"], "seed": None} == recipe
+            and other.get("initial_weights_sha256") == identity["initial_weights_sha256"]
+        ):
+            remark = f"initial weights equal those of seed {seed}: the builder does not follow the seed"
+            log(remark)
+            return (remark,)
+    return ()
+
+
+def _runs_of(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the folders and identities of the runs of the same recipe's name, those unreadable left out."""
+    for path in sorted(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*/run.json")):
         try:
             other = json.loads(path.read_text(encoding="utf-8"))
-            same_name = other["recipe"]["name"] == identity["recipe"]["name"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             continue  # only that run itself needs it, and says so
-        if same_name and not (path.parent / FINAL).is_file() and (path.parent / "checkpoints").is_dir():
+        if isinstance(other, dict) and isinstance(other.get("recipe"), dict):
+            yield path.parent, other
+
+
+def _nearest_unfinished(folder: Path, identity: Mapping[str, Any]) -> str | None:
+    """Return the unfinished run of this recipe that differs least from a new one, with what differs."""
+    found = []
+    for place, other in _runs_of(folder):
+        same_name = other["recipe"].get("name") == identity["recipe"]["name"]
+        if same_name and not (place / FINAL).is_file() and (place / "checkpoints").is_dir():
             differences = _differences(other, identity)
-            found.append((len(differences), path.parent, differences))
+            found.append((len(differences), place, differences))
     if not found:
         return None
     _, nearest, differences = min(found)

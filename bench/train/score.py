@@ -22,12 +22,14 @@ from bench.own.guard import user_code
 from bench.results.provenance import gather
 from bench.results.record import AccuracyRecord, TrainingRecord
 from bench.results.store import add_record, read_arrays, read_takes
+from bench.train.failures import memory_named
 from bench.train.run import Settings
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights
 from bench.train.weight_file import describe_weights
 
 
+@memory_named("scoring")
 def evaluate_run(
     source: Path,
     split: str,
@@ -112,7 +114,9 @@ def evaluate_run(
         {**provenance, "parts": _made_by(trained.record)},
         reasons=[*([] if trained.record is None else trained.record.reasons), *outcome.reasons],
         smoke=recipe.smoke,
-        notes=list(dict.fromkeys([*trained.notes, *remarks])),
+        notes=list(
+            dict.fromkeys([*trained.notes, *(trained.record.notes if trained.record else ()), *remarks])
+        ),
     )
     earlier = _same_outcome(record, outcome, settings.home)
     if earlier is not None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from bench.results.record import RECORD_TYPES
 
@@ -87,10 +91,10 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "speed": {
         "median_ms": 10.0,
-        "p90_ms": 11.0,
+        "p90_ms": 10.0,
         "p99_ms": None,
         "mean_ms": 10.0,
-        "std_ms": None,
+        "std_ms": 0.0,
         "fps": 100.0,
         "samples": 3,
         "samples_ms": [10.0, 10.0, 10.0],
@@ -109,9 +113,24 @@ def make_record(
     **flags: Any,
 ) -> Any:
     """Return a record of a kind; a run's model and an evaluation's protocol follow from the rest."""
+    derived = _of_samples(values["samples_ms"]) if "samples_ms" in values else {}
     return RECORD_TYPES[kind].make(
-        completed(kind, identity), VALUES[kind] | dict(values), provenance, **flags
+        completed(kind, identity), VALUES[kind] | derived | dict(values), provenance, **flags
     )
+
+
+def _of_samples(times_ms: Sequence[float]) -> dict[str, Any]:
+    """Return the statistics of some samples."""
+    median_ms = float(np.median(times_ms))
+    return {
+        "median_ms": median_ms,
+        "p90_ms": float(np.quantile(times_ms, 0.9)),
+        "p99_ms": None,
+        "mean_ms": math.fsum(times_ms) / len(times_ms),
+        "std_ms": None if len(times_ms) == 1 else statistics.stdev(times_ms),
+        "fps": 1000.0 / median_ms,
+        "samples": len(times_ms),
+    }
 
 
 def completed(kind: str, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bench.errors import Interrupted, RefusedInput
 from bench.train import checkpoint
 from bench.train import loop as loops
 from bench.train import run as runs
+from bench.train.run_folder import same_start
 
 
 def test_a_signal_in_the_last_epochs_validation_ends_the_run_which_then_resumes_to_the_same_end(
@@ -101,3 +102,22 @@ def test_a_run_that_starts_anew_next_to_an_unfinished_one_says_what_differs(
         anew = [line for line in lines if line.startswith("starting anew")]
         assert len(anew) == len(said)
         assert all(text in line for text, line in zip(said, anew, strict=True))
+
+
+def test_equal_initial_weights_of_two_seeds_are_reported(tmp_path):
+    import json
+
+    def identity(seed, digest, rate=0.1):
+        recipe = {"name": "tiny", "seed": seed, "encoder_lr": rate}
+        return {"recipe": recipe, "initial_weights_sha256": digest}
+
+    for name, other in (("tiny-0", identity(0, "same")), ("tiny-1", identity(1, "same", 0.2))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps(other))
+    (tmp_path / "tiny-3").mkdir()
+    (tmp_path / "tiny-3" / "run.json").write_text("{")
+    said = []
+    assert "of seed 0" in same_start(tmp_path / "tiny-2", identity(2, "same"), said.append)[0]
+    assert len(said) == 1
+    assert same_start(tmp_path / "tiny-2", identity(2, "another"), said.append) == ()
+    assert same_start(tmp_path / "tiny-0", identity(0, "same"), said.append) == ()

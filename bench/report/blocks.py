@@ -1,0 +1,142 @@
+"""Numbers within hand-written pages: blocks between two comments, rebuilt from records and counts."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from baselines.registry import METHODS
+from bench.data.catalogue import entry
+from bench.errors import NotMeasured
+from bench.files import read_regular, write_atomic
+from bench.paper import TABLES, rows
+from bench.report.markdown import line
+from bench.reproduce.cost_cells import count_row
+from bench.results.record import AccuracyRecord, TrainingRecord
+from bench.results.select import newest
+from bench.results.store import read_records
+
+PAGES = ("README.md", "results/README.md")
+_BLOCK = re.compile(r"(?P<head><!-- block: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(?P<foot><!-- end -->)", re.S)
+_WIDTH = 120
+_STARTS = {
+    "camvid-quick": "ImageNet MobileNetV2, dequantised from int8",
+    "camvid-scratch": "random weights",
+}
+
+
+def with_blocks(text: str, home: Path) -> str:
+    """Return a page with each of its blocks rebuilt; one without blocks as it is.
+
+    Raises:
+        NotMeasured: The records that a block shows are missing.
+    """
+
+    def rebuilt(found: re.Match[str]) -> str:
+        make = _MADE.get(found["name"])
+        return found[0] if make is None else f"{found['head']}{make(home)}\n{found['foot']}"
+
+    return _BLOCK.sub(rebuilt, text)
+
+
+def write_blocks(home: Path) -> list[Path]:
+    """Rebuild the blocks of the pages below a home folder; return the pages that changed."""
+    changed = []
+    for path in (home / name for name in PAGES):
+        if path.is_file():
+            found = read_regular(path).decode()
+            if (text := with_blocks(found, home)) != found:
+                write_atomic(path, text)
+                changed.append(path)
+    return changed
+
+
+def _camvid(home: Path) -> str:
+    runs = [_run(name, home) for name in _STARTS]
+    first, score = runs[0]
+    recipe, identity = first.identity.recipe, first.identity
+    camvid = entry("camvid")
+    height, width = (camvid.sizes_hw or ((0, 0),))[0]
+    head = (
+        f"CARNet-Mobile (full version, lambda {recipe.scloss_weight:g}) on CamVid: {identity.num_classes} "
+        f"classes, {height}x{width}, trained on {(camvid.expected or {}).get('train')} images in crops of "
+        f"{recipe.crop[0]}x{recipe.crop[1]}, batch {recipe.batch}, one seed each; the last weights, scored "
+        f"on the {score.values.images} test images. The paper has no CamVid numbers, so no printed value to "
+        "compare with."
+    )
+    lines = [
+        *textwrap.wrap(head, _WIDTH),
+        "",
+        "| command | encoder starts from | epochs | validation mIoU | test mIoU | training time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (name, start), (run, scored) in zip(_STARTS.items(), runs, strict=True):
+        last = run.values.curve[-1]
+        fields = [
+            f"`carnet-bench train {name} --threads {run.identity.threads}`",
+            start,
+            f"{run.values.epochs}",
+            f"{last.val_miou:.3f}",
+            f"**{scored.values.miou:.3f}**",
+            f"{run.values.train_s / 60:.0f} min",
+        ]
+        lines.append(line(fields))
+    return "\n".join(lines)
+
+
+def _run(name: str, home: Path) -> tuple[TrainingRecord, AccuracyRecord]:
+    trained = newest(
+        one
+        for one in read_records(home, "training", strict=False)
+        if one.identity.recipe.name == name and one.valid
+    )
+    kept = None if trained is None else trained.values.final_weights_sha256
+    scored = newest(
+        one
+        for one in read_records(home, "accuracy", strict=False)
+        if one.identity.weights_sha256 == kept and one.valid
+    )
+    if trained is None or scored is None:
+        raise NotMeasured(f"no record of {name}", then=f"carnet-bench train {name}")
+    return trained, scored
+
+
+def _cells(home: Path) -> str:
+    del home
+    counts = [sum(cell is not None for row in rows(name) for cell in row.cells.values()) for name in TABLES]
+    named = [
+        f"Table {name.removeprefix('table')} {count}"
+        for name, count in zip(TABLES, counts, strict=True)
+        if name != "text"
+    ]
+    printed = sum(count for name, count in zip(TABLES, counts, strict=True) if name != "text")
+    text = (
+        f"{printed} cells: {', '.join(named)}. A dash in the paper is no cell; the row has its other cells. "
+        "One line per cell, UTF-8, every field is text: `135.0` keeps its zero."
+    )
+    return textwrap.fill(text, _WIDTH)
+
+
+def _thop(home: Path) -> str:
+    del home
+    found = []
+    for row in rows("table1"):
+        cell = row.cells.get("flops")
+        if row.name in ("carnet-resnet101", "carnet-resnet152") and cell is not None:
+            total = count_row(row, METHODS[row.name]).total
+            found.append((row.title, cell.printed, total.thop2019_gops, total.thop0022_gops))
+    (first, printed, ours, thops), (second, *others) = found
+    text = (
+        "thop 0.0.22 itself, run on these modules, returns the `thop2019` counts of RefineNet and LWRF, but "
+        "not CARNet's. CARNet's printed numbers follow thop's rule under two assumptions, on shared "
+        "activations and on the broadcast global feature (`bench/cost/components.py`): "
+        f"{ours:.3f} G for {first} (printed {printed}), where thop returns {thops:.3f}, and {others[1]:.3f} "
+        f"for {second} (printed {others[0]}), where it returns {others[2]:.3f}. The notes of these cells "
+        "have both counts."
+    )
+    return textwrap.fill(text, _WIDTH)
+
+
+_MADE: dict[str, Callable[[Path], str]] = {"camvid": _camvid, "cells": _cells, "thop": _thop}
