@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,11 +15,15 @@ from bench.heap import keep_heap
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STRATEGIES = ("auto", "ddp")
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Short names of precisions, and what Fabric calls them."""
+
+_SRUN = "srun --ntasks-per-node=N carnet-bench ... --devices N, or no srun"
+_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 def launch_fabric(
@@ -66,10 +74,47 @@ def launch_fabric(
 
     if devices > 1:
         strategy = "ddp"
-    fabric = Fabric(accelerator=chosen, devices=devices, precision=precision, strategy=strategy)  # type: ignore[arg-type]
-    if strategy == "ddp":
-        fabric.launch()
+    plugins = _launcher(devices)
+    try:
+        fabric = Fabric(
+            accelerator=chosen,
+            devices=devices,
+            precision=precision,  # type: ignore[arg-type]
+            strategy=strategy,
+            plugins=plugins,
+        )
+        if strategy == "ddp":
+            _end_with_parent()
+            fabric.launch()
+    except (KeyError, RuntimeError, ValueError) as error:
+        if not any(name.startswith("SLURM_") for name in os.environ):
+            raise
+        raise UsageError(f"Slurm's variables and --devices {devices}: {error}", then=_SRUN) from error
     return fabric
+
+
+def _launcher(devices: int) -> ClusterEnvironment | None:
+    """Return what starts the training processes, where Slurm's variables would mislead Fabric; else None.
+
+    A job's variables are there without ``srun`` too; then nobody but this process starts the others.
+    """
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment  # noqa: PLC0415
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment  # noqa: PLC0415
+
+    if TorchElasticEnvironment.detect() or "SLURM_NTASKS" not in os.environ:
+        return None
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
+    if tasks is None:
+        return LightningEnvironment()
+    if tasks != str(devices):
+        raise UsageError(f"srun started {tasks} tasks; expected --devices {devices} of them", then=_SRUN)
+    return None
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process, where it is one that another started, when that one is killed."""
+    if "LOCAL_RANK" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def leave(fabric: Fabric) -> None:

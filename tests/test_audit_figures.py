@@ -58,3 +58,19 @@ def test_a_figure_that_other_versions_drew_is_compared_by_digest_and_caption(
         "reports/curves-camvid.caption.md",
         "reports/curves-camvid.svg",
     ]
+
+
+def test_a_thousand_runs_are_a_figure_of_the_latest_that_can_be_told_apart() -> None:
+    runs = [
+        make_record(
+            "training",
+            {"recipe": {"name": f"r{day:03d}"}},
+            {},
+            {"started_utc": f"2026-01-01T00:00:00.{day:03d}Z"},
+        )
+        for day in range(100)
+    ]
+    caption = str(curves.draw(runs, ORIGIN)["caption.md"])
+    assert "72 earlier runs" in caption
+    assert "r072" in caption
+    assert "r071" not in caption

@@ -52,3 +52,31 @@ def test_more_gpus_than_there_are_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UsageError, match="3 cuda devices; available: 2"):
         launch_fabric("cuda", devices=3)
+
+
+SLURM_JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "job", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+
+
+@pytest.mark.parametrize("tasks", ["1", "4", "four"])
+def test_a_slurm_job_without_srun_is_one_process(monkeypatch, tasks):
+    for name, value in {**SLURM_JOB, "SLURM_NTASKS": tasks, "SLURM_NNODES": "2"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = launch_fabric("cpu")
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+
+
+@pytest.mark.parametrize(("tasks", "devices"), [("4", 1), ("1", 2)])
+def test_srun_with_another_number_of_tasks_than_devices_is_refused_with_both(monkeypatch, tasks, devices):
+    for name, value in {**SLURM_JOB, "SLURM_NTASKS": tasks, "SLURM_STEP_NUM_TASKS": tasks}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"{tasks} tasks; expected --devices {devices}") as caught:
+        launch_fabric("cpu", devices=devices)
+    assert "srun" in caught.value.then
+
+
+def test_what_fabric_says_of_srun_is_a_usage_error(monkeypatch):
+    for name, value in {**SLURM_JOB, "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SLURM_NTASKS_PER_NODE", raising=False)
+    with pytest.raises(UsageError, match="ntasks-per-node=2"):
+        launch_fabric("cpu", devices=2)

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from baselines.method import Method
 from bench.cost.count import params
 from bench.cost.counters import CounterFailed, flop_counter_macs
-from bench.cost.meta import build_on_meta
+from bench.cost.meta import build_on_meta, without_gradients
 from bench.errors import BenchError
 from bench.own.guard import user_code
 from bench.torch_settings import settings_kept
@@ -46,20 +46,19 @@ def brief(method: Method) -> Brief:
 def _brief(method: Method) -> Brief:
     try:
         network, _ = build_on_meta(method, method.num_classes)
-        with user_code("counting its parameters", method):
-            params_m = params([network]) / 1e6
     except BenchError as error:
         return Brief(None, None, str(error))
     try:
-        with user_code("counting", method), _NoBatchNorm():
+        with user_code("counting", method), _NoBatchNorm(), without_gradients(network):
             macs = flop_counter_macs(network, (torch.empty(1, 3, *method.size_hw, device="meta"),)).total()
     # a user's network may raise anything
     except Exception as error:
         known = isinstance(error, CounterFailed | BenchError)
         said = str(error) if known else f"{type(error).__name__}: {error}"
         height, width = method.size_hw
-        return Brief(params_m, None, f"{method.name}: not counted at {height}x{width}, {said}")
-    return Brief(params_m, macs / 1e9)
+        note = f"{method.name}: not counted at {height}x{width}, {said}"
+        return Brief(params([network]) / 1e6, None, note)
+    return Brief(params([network]) / 1e6, macs / 1e9)
 
 
 class _NoBatchNorm(TorchFunctionMode):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from baselines.method import Method
 from bench.cost.components import (
@@ -27,7 +28,8 @@ from bench.cost.counters import (
     ptflops_macs,
     thop2019_ops,
 )
-from bench.cost.meta import build_on_meta
+from bench.cost.meta import build_on_meta, call_hooked, sharing, without_gradients
+from bench.cost.uncounted import about_parameters, left_out, watch
 from bench.errors import BenchError, NotMeasured, RefusedInput, unknown
 from bench.own.guard import line_of, user_code
 from bench.torch_settings import settings_kept
@@ -69,9 +71,12 @@ def count_costs(
         model, notes = build_on_meta(method, num_classes)
     image = torch.empty(1, 3, *size_hw, device="meta")
     try:
-        with user_code("counting", method), settings_kept(changes, nested=True):
+        with user_code("counting", method), settings_kept(changes, nested=True), without_gradients(model):
+            if any(is_lazy(one) for one in model.parameters()):
+                call_hooked(model, (image,), ())  # which gives them their shapes
             total = _count([(model, (image,))], [model], which, calls_as(model), notes)
             cut = _components(model, image, which, total, notes) if components else {}
+            watched = watch(model, (image,)) if components and not _is_ours(method) else None
     except BenchError:
         raise
     except Exception as error:
@@ -80,7 +85,11 @@ def count_costs(
             f"{type(error).__name__}: {error}",
             then="see whether the network accepts this size, and a batch of one image",
         ) from error
-    notes.extend(_remarks(model, total))
+    idle = [one for one in training_only(model) if watched is None or id(one) not in watched.used]
+    training_only_m = sum(one.numel() for one in idle) / 1e6
+    notes.extend(_remarks(model, total, training_only_m))
+    if watched is not None:
+        notes.extend([*about_parameters(model), *left_out(watched, total)])
     if changes:
         changed = ", ".join(dict.fromkeys(f"{one} ({line_of(one, method)})" for one in changes))
         notes.append(f"it changed torch's settings, which were put back: {changed}")
@@ -93,9 +102,14 @@ def count_costs(
         size_hw=size_hw,
         components={**cut, "total": total},
         notes=tuple(dict.fromkeys(notes)),
-        training_only_m=sum(one.numel() for one in training_only(model)) / 1e6,
+        training_only_m=training_only_m,
         assumed=assumptions(model),
     )
+
+
+def _is_ours(method: Method) -> bool:
+    """Whether what its counts leave out is known: the networks of this package."""
+    return method.builder.partition(".")[0] in ("carnet", "baselines")
 
 
 def _curve(method: Method, num_classes: int, size_hw: tuple[int, int]) -> list[str]:
@@ -109,8 +123,8 @@ def _curve(method: Method, num_classes: int, size_hw: tuple[int, int]) -> list[s
 
 
 def params(modules: Collection[nn.Module]) -> int:
-    """Return the learnable numbers of some modules, as trained; a shared tensor counts once."""
-    distinct = {id(p): p.numel() for module in modules for p in module.parameters() if p.requires_grad}
+    """Return the numbers in the parameters of some modules, frozen ones too; shared memory counts once."""
+    distinct = {sharing(p): p.numel() for module in modules for p in module.parameters() if not is_lazy(p)}
     return sum(distinct.values())
 
 
@@ -202,7 +216,7 @@ def _remainder(total: Counts, counted: list[Counts]) -> Counts:
     return Counts(**rest)
 
 
-def _remarks(model: nn.Module, total: Counts) -> list[str]:
+def _remarks(model: nn.Module, total: Counts, training_only_m: float) -> list[str]:
     remarks = []
     released, gmacs, by_ptflops = total.thop0022_gops, total.gmacs, total.ptflops_gmacs
     if released is not None and total.thop2019_gops not in (None, released):
@@ -210,8 +224,8 @@ def _remarks(model: nn.Module, total: Counts) -> list[str]:
             f"thop 0.0.22 itself returns {released:.3f} G on these modules; "
             f"thop2019_gops counts as if {assumptions(model)}"
         )
-    if total.params_m is not None and (only := sum(one.numel() for one in training_only(model))):
-        remarks.append(f"params hold {only / 1e6:.3f} M that run in training only")
+    if total.params_m is not None and training_only_m:
+        remarks.append(f"params hold {training_only_m:.3f} M that run in training only")
     if by_ptflops is not None and _has_shared_modules(model):
         remarks.append("ptflops_gmacs: modules registered under two parents are counted once for each")
     if by_ptflops is not None and gmacs is not None and by_ptflops < 0.98 * gmacs:

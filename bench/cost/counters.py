@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.cost.meta import call_hooked, on_meta
 from bench.cost.rules import operations
@@ -27,9 +27,28 @@ CallsAs = Mapping[tuple[str, int], str | None]
 None makes the call a functional one, which the rule does not see.
 """
 
-_PLAIN_NAMESPACES = ("aten", "prim", "prims")
-# aten operations made of multiply-adds that have no price in either counter
-_UNPRICED_ATEN = ("aten::_trilinear",)
+_PLAIN_NAMESPACES = ("aten", "prim", "prims", "profiler")
+
+
+def _each_weight_once(_: Any, weight: Any, *__: Any, out_shape: Any = None, **___: Any) -> int:
+    """Return the FLOPs of an operation that uses each weight of an output channel once for each output."""
+    flops: int = 2 * prod(out_shape) * prod(weight[1:])
+    return flops
+
+
+# (b, in_1), (out, in_1, in_2), (b, in_2) -> (b, out), and a convolution whose input is sampled elsewhere: the
+# sampling is an interpolation, which has no multiply-adds here
+_OWN_PRICES = ("aten::_trilinear", "torchvision::deform_conv2d")
+PRICED = frozenset({*(str(operation).replace(".", "::") for operation in flop_registry), *_OWN_PRICES})
+"""Names of the operations whose multiply-adds are counted."""
+
+
+def _own_prices() -> Iterator[Any]:
+    """Yield the operations of `_OWN_PRICES` that are loaded."""
+    for name in _OWN_PRICES:
+        namespace, _, operation = name.partition("::")
+        if hasattr(getattr(torch.ops, namespace), operation):
+            yield getattr(getattr(torch.ops, namespace), operation)
 
 
 class CounterFailed(Exception):  # noqa: N818
@@ -46,6 +65,7 @@ def thop2019_ops(model: nn.Module, inputs: Sequence[Any], calls_as: CallsAs | No
         calls_as: Calls to attribute to another module than the one that made them, for a network whose
             authors shared modules where ours does not.
     """
+    _require_modules(model)
     attribution = calls_as or {}
     counted: dict[str, int] = {}
     calls: Counter[str] = Counter()
@@ -69,6 +89,20 @@ def thop2019_ops(model: nn.Module, inputs: Sequence[Any], calls_as: CallsAs | No
     return sum(counted.values())
 
 
+def _require_modules(model: nn.Module) -> None:
+    """Refuse what hides its modules.
+
+    Raises:
+        CounterFailed: Naming the first of them.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise CounterFailed(
+                f"{name or type(module).__name__} is scripted or traced: thop and ptflops count modules, and "
+                "see none in it; build the network without torch.jit"
+            )
+
+
 def flop_counter_macs(model: nn.Module, inputs: Sequence[Any]) -> Counter[str]:
     """Return the multiply-adds by operation (``aten.convolution``, ...) after torch's ``FlopCounterMode``.
 
@@ -77,7 +111,7 @@ def flop_counter_macs(model: nn.Module, inputs: Sequence[Any]) -> Counter[str]:
             knows.
     """
     foreign = _ForeignOperations()
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=dict.fromkeys(_own_prices(), _each_weight_once))
     with on_meta(), counter, foreign:
         model(*inputs)
     if foreign.names:
@@ -110,6 +144,7 @@ def aten_macs(model: nn.Module, inputs: Sequence[Any]) -> Counter[str]:
         return hook
 
     prices = {**{op: _without_bias(op, price) for op, price in ATEN_OPS_MAPPING.items()}, **_VECTOR_PRODUCTS}
+    prices |= dict.fromkeys(_own_prices(), lambda args, out: out[0].numel() * prod(args[1].shape[1:]))
     hooks = {op: recording(op, price) for op, price in prices.items()}
     # the call is wrapped without registering the model: this backend leaves hooks on registered children
     _run_ptflops(get_model_complexity_info, _Call(model, inputs, register=False), "aten", hooks)
@@ -125,6 +160,7 @@ def ptflops_macs(model: nn.Module, inputs: Sequence[Any]) -> int:
     Raises:
         CounterFailed: ptflops could not finish.
     """
+    _require_modules(model)
     from ptflops import get_model_complexity_info  # noqa: PLC0415 - as above
 
     with _OnlyCallsOfTheModel():  # type: ignore[no-untyped-call]
@@ -194,7 +230,7 @@ class _ForeignOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.name().partition(".")[0]
-        if func.namespace not in _PLAIN_NAMESPACES or name in _UNPRICED_ATEN:
+        if func.namespace not in _PLAIN_NAMESPACES and name not in _OWN_PRICES:
             self.names.add(name)
         return func(*args, **(kwargs or {}))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
@@ -19,8 +20,33 @@ from bench.own.guard import user_code
 def on_meta() -> Iterator[None]:
     """Make new tensors `meta` tensors, and build no graph of gradients."""
     # not torch.device("meta"): under it torch enters a functional layer twice, and ptflops counts both
-    with torch.no_grad(), _ShapesOnly():  # type: ignore[no-untyped-call]
+    with torch.no_grad(), _inference_mode_ignored(), _ShapesOnly():  # type: ignore[no-untyped-call]
         yield
+
+
+@contextlib.contextmanager
+def _inference_mode_ignored() -> Iterator[None]:
+    """Let a network enter inference mode to no effect: ptflops sees no operation in it."""
+    real = torch.inference_mode.__enter__, torch.inference_mode.__exit__
+    torch.inference_mode.__enter__ = lambda _: None  # type: ignore[method-assign]
+    torch.inference_mode.__exit__ = lambda *_: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.inference_mode.__enter__, torch.inference_mode.__exit__ = real  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def without_gradients(model: nn.Module) -> Iterator[None]:
+    """Make no parameter need a gradient: torch's counter looks for the history of what modules are given."""
+    learning = [one for one in model.parameters() if not is_lazy(one) and one.requires_grad]
+    for one in learning:
+        one.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for one in learning:
+            one.requires_grad_(True)
 
 
 def call_hooked(model: nn.Module, inputs: Sequence[Any], hooks: Sequence[RemovableHandle]) -> None:
@@ -48,8 +74,60 @@ def build_on_meta(method: Method, num_classes: int) -> tuple[nn.Module, list[str
     except RefusedInput as first:
         model = build_checked(method, num_classes)
         notes.append(f"built on the CPU: {type(first.__cause__ or first).__name__} on the meta device")
+    while isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        model = model.module  # they divide a batch over devices, and compute nothing
+    _refuse_quantised(model, method.name)
     with user_code("moving it to the meta device", method):
-        return model.to("meta").eval(), notes
+        try:
+            model.eval()
+        except NotImplementedError as error:  # what torch.export returns
+            raise RefusedInput(
+                f"{method.name}: a {type(model).__name__} that has no evaluation mode ({error})",
+                then="return the network itself, not what torch.export made of it",
+            ) from error
+        _move_to_meta(model)
+    return model, notes
+
+
+def sharing(weight: Tensor) -> tuple[int, int, int]:
+    """Return what two tensors have in common when they are the same numbers in memory."""
+    return weight.untyped_storage()._cdata, int(weight.storage_offset()), weight.numel()
+
+
+def _move_to_meta(model: nn.Module) -> None:
+    """Move parameters and buffers in place; what several modules share stays shared, unlike by ``to``."""
+    moved: dict[tuple[int, int, int], Tensor] = {}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            for name, each in held.items():
+                if each is None or each.is_meta or is_lazy(each):
+                    continue
+                if isinstance(module, torch.jit.ScriptModule):
+                    module.to("meta")
+                    break
+                shared = moved.get(sharing(each))
+                if shared is None or shared.shape != each.shape:
+                    there = each.detach().to("meta")
+                    is_weight = isinstance(each, nn.Parameter)
+                    shared = nn.Parameter(there, each.requires_grad) if is_weight else there
+                    moved[sharing(each)] = shared
+                held[name] = shared  # type: ignore[assignment]
+
+
+def _refuse_quantised(model: nn.Module, name: str) -> None:
+    kinds = [type(one) for one in model.modules()]
+    found = sorted(
+        {
+            one.__name__
+            for one in kinds
+            if one.__module__.startswith("torch.") and ".quantized" in one.__module__
+        }
+    )
+    if found:
+        raise RefusedInput(
+            f"{name}: quantised modules ({', '.join(found)}) cannot be counted: they need real numbers",
+            then="count the network before it is quantised",
+        )
 
 
 def build_checked(method: Method, num_classes: int) -> nn.Module:

@@ -6,11 +6,15 @@ JSON on stdout; what the tree's own code prints goes to stderr.
 Example: python -P bench/gate/worker.py measure counts golden -- carnet-mobile
 """
 
+import ctypes
 import importlib.util
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
+
+_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 def adopt_gate(folder: Path) -> None:
@@ -27,6 +31,8 @@ def adopt_gate(folder: Path) -> None:
 
 def main() -> None:
     """Do what the words of the command line ask."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it ends with the gate, however that ends
     answers, sys.stdout = sys.stdout, sys.stderr
 
     def say(document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from baselines.method import Method
 from bench.errors import NotMeasured
 from bench.files import write_atomic
 from bench.models import available
@@ -16,35 +17,54 @@ from bench.report.figure import COLOURS, render
 from bench.report.origin import Origin, origin
 from bench.results.record import TrainingRecord
 from bench.results.record_types import Recipe
-from bench.results.select import Tabulated
+from bench.results.select import Tabulated, started
 from bench.results.store import read_records
 
 _PANELS_IN, _ENTRY_IN = 2.9, 0.12
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
+_MOST = 28
+"""Most runs in one figure: as many as colour and line style tell apart."""
 
 
-def write_curves(data: str, home: Path, made_by: Origin | None = None) -> list[Path]:
+def write_curves(
+    data: str, home: Path, made_by: Origin | None = None, *, own: Sequence[Method] = ()
+) -> list[Path]:
     """Write ``reports/curves-DATA.*``: the curves of the training records of a data set, and the caption.
+
+    With networks of the user's own the files are named ``own-curves-DATA.*``.
+
+    Args:
+        data: Data set.
+        home: Project folder.
+        made_by: Origin of the figure.
+        own: Networks of the user's own, whose records are shown too.
 
     Raises:
         NotMeasured: No record of a finished run on this data set may be shown.
     """
-    records = training_records(data, home)
+    records = training_records(data, home, own)
     if not records:
+        lost = [one for one in read_records(home, "training", strict=False) if one.identity.data.name == data]
+        names = sorted({f"{one.identity.model} ({one.identity.recipe.model})" for one in lost})
+        left_out = f"; not shown, as stale or not installed: {', '.join(names)}" if names else ""
         raise NotMeasured(
-            f"no training record on {data} in {home / 'results' / 'records'}",
-            then=f"carnet-bench train {data}-quick",
+            f"no training record on {data} to show in {home / 'results' / 'records'}{left_out}",
+            then="name a network of your own with --model FILE.py:FUNCTION"
+            if names
+            else f"carnet-bench train {data}-quick",
         )
     paths = []
+    # audit redraws curves-DATA from the records and the installed networks alone
+    name = f"own-curves-{data}" if own else f"curves-{data}"
     for form, content in draw(records, made_by or origin()).items():
-        paths.append(home / "reports" / f"curves-{data}.{form}")
+        paths.append(home / "reports" / f"{name}.{form}")
         write_atomic(paths[-1], content)
     return paths
 
 
-def training_records(data: str, home: Path) -> list[TrainingRecord]:
+def training_records(data: str, home: Path, own: Sequence[Method] = ()) -> list[TrainingRecord]:
     """Return the training records of a data set that may be shown, by recipe and seed."""
-    tabulated = Tabulated(available())
+    tabulated = Tabulated({**available(), **{method.name: method for method in own}})
     found = [
         one
         for one in read_records(home, "training", strict=False)
@@ -72,12 +92,16 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
 
 def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
     """Return the two panels in every form, and their caption."""
-    groups = grouped(records)
+    every = grouped(records)
+    latest = sorted(every, key=lambda label: max(map(started, every[label])), reverse=True)[:_MOST]
+    groups = {label: runs for label, runs in every.items() if label in latest}
+    left_out = len(every) - len(groups)
+    earlier = [f"{left_out} earlier runs are not shown"] if left_out else []
     data = records[0].identity.data.name
     return render(
         _PANELS_IN + _ENTRY_IN * len(groups),
         f"Training on {data}: mIoU of the validation split, and total loss (Eq. 3), mean of an epoch",
-        [*_remarks(groups), made_by.line],
+        [*_remarks(groups), *earlier, made_by.line],
         lambda figure: _fill(figure, groups),
     )
 

@@ -235,6 +235,8 @@ def _plain(value: Any, where: str) -> Any:
     """Return the value as JSON reads it back; refuse what it cannot hold, naming where."""
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, str) and not value.isascii() and value != value.encode(errors="replace").decode():
+        raise RefusedInput(f"{where} holds half of a character (a lone surrogate); expected text")
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -244,7 +246,7 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise RefusedInput(f"{where} has the key {wrong[0]!r}; expected text keys")
-        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
+        return {_plain(key, f"key of {where}"): _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise RefusedInput(f"{where} is a {type(value).__name__}; expected a number, text, list, object or null")

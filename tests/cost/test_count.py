@@ -175,8 +175,9 @@ def test_a_users_network_has_a_total_only(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(costs.components) == ["total"]
     assert costs.gmacs == 3 * 4 * 80 / 1e9
     assert costs.thop2019_gops == 2 * 3 * 4 * 80 / 1e9  # a biased 1x1
-    assert costs.params_m == 16 / 1e6  # what is frozen is not learnable
-    assert costs.notes == ()
+    assert costs.params_m == 116 / 1e6  # of which 100 are frozen
+    (note,) = costs.notes
+    assert "1.6e-05 M of them trainable" in note
 
 
 def test_counters_more_than_two_percent_apart_give_no_number_and_name_the_operation(

@@ -82,15 +82,15 @@ def test_a_product_with_a_vector_is_seen_by_one_counter_only() -> None:
 
 
 def test_an_operation_that_no_counter_can_price_is_named() -> None:
-    from torchvision.ops import deform_conv2d
+    from torchvision.ops import roi_align
 
-    class Deformable(nn.Module):
+    class Cropping(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            weight = torch.zeros(4, 3, 3, 3)
-            return deform_conv2d(x, torch.zeros(1, 18, 6, 6), weight)
+            found: Tensor = roi_align(x, torch.zeros(1, 5), (4, 4))
+            return found
 
-    with pytest.raises(CounterFailed, match="torchvision::deform_conv2d"):
-        flop_counter_macs(Deformable(), (torch.empty(1, 3, 8, 8, device="meta"),))
+    with pytest.raises(CounterFailed, match="torchvision::roi_align"):
+        flop_counter_macs(Cropping(), (torch.empty(1, 3, 8, 8, device="meta"),))
 
 
 def test_ptflops_failing_gives_the_reason_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

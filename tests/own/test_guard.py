@@ -132,6 +132,12 @@ def test_a_changed_global_setting_is_put_back_and_named_with_its_line(write, cli
     assert exit_code == (3 if code == "torch.set_default_dtype(torch.float64)" and place == "builder" else 0)
 
 
+def test_a_hard_exit_while_a_network_runs_is_an_error(write):
+    method = resolve(f"{write(net())}:build")
+    with pytest.raises(RefusedInput, match=r"os\._exit\(0\)"), user_code("it", method):
+        os._exit(0)
+
+
 def test_a_forked_process_may_end_as_it_likes(write):
     method = resolve(f"{write(net())}:build")
     with user_code("it", method):
