@@ -106,7 +106,7 @@ SETTINGS = {
     "torch.autograd.set_detect_anomaly(True)": ("anomaly", torch.is_anomaly_enabled),
     "torch.set_grad_enabled(False)": ("gradients", torch.is_grad_enabled),
     "torch.set_default_dtype(torch.float64)": ("default dtype", torch.get_default_dtype),
-    "torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark": (
+    "torch.backends.cudnn.benchmark = True": (
         "benchmark",
         lambda: torch.backends.cudnn.benchmark,
     ),
