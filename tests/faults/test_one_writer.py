@@ -15,7 +15,10 @@ ROOT = Path(bench.__file__).parent.parent
 SOURCES = sorted(path for name in ("bench", "carnet", "baselines") for path in (ROOT / name).rglob("*.py"))
 
 # who may, and why
-WRITERS = {"bench/files.py": "holds the functions that write files"}
+WRITERS = {
+    "bench/files.py": "holds the functions that write files",
+    "bench/train/lock.py": "holds a run's lock, which is an open file",
+}
 LOADERS = {"bench/train/checkpoint.py": "holds the function that loads, and saves into memory"}
 
 LOADING = {

@@ -165,7 +165,9 @@ def test_a_wrong_export_is_refused_and_nothing_is_timed(
 
     monkeypatch.setattr("bench.speed.engines.compiled.prepare", forget_the_pool)
     monkeypatch.setattr("bench.speed.measure.time_models", lambda *_, **__: pytest.fail("it was timed"))
-    with pytest.raises(RefusedInput, match=r"tiny \(compile\): differs from eager fp32 on random inputs"):
+    with pytest.raises(
+        RefusedInput, match=r"tiny\.Tiny \(compile\): differs from eager fp32 on random inputs"
+    ):
         measure(method, Variant("compile"))
 
 
@@ -182,15 +184,19 @@ def test_a_fold_that_forgets_a_part_of_a_batch_norm_is_refused(
 
     monkeypatch.setitem(sys.modules, "wrong_fold", SimpleNamespace(deploy=fold))  # type: ignore[arg-type]
     monkeypatch.setattr("bench.speed.subjects.DEPLOY", "wrong_fold:deploy")
-    with pytest.raises(RefusedInput, match=r"tiny \(deployed\): differs from eager fp32"):
+    with pytest.raises(RefusedInput, match=r"tiny\.Tiny \(deployed\): differs from eager fp32"):
         measure(method, Variant(deploy=True))
 
 
 def test_engines_of_one_network_are_timed_in_turn_and_named_apart(method: Method) -> None:
     variants = [Variant(), Variant("nchw"), Variant("eager", "bf16")]
     records = measure(method, *variants)
-    assert [one.identity.title for one in records] == ["tiny", "tiny (eager nchw)", "tiny (bf16)"]
-    assert records[0].values.interleaved_with == ("tiny (eager nchw)", "tiny (bf16)")
+    assert [one.identity.title for one in records] == [
+        "tiny.Tiny",
+        "tiny.Tiny (eager nchw)",
+        "tiny.Tiny (bf16)",
+    ]
+    assert records[0].values.interleaved_with == ("tiny.Tiny (eager nchw)", "tiny.Tiny (bf16)")
     assert records[0].values.parity is None
     assert records[1].values.parity["random"].argmax_agreement == 1.0
     assert len({one.id for one in records}) == 3
@@ -269,7 +275,7 @@ def test_without_the_extra_an_engine_is_refused(
 
 
 def test_what_cannot_be_folded_is_refused(method: Method) -> None:
-    with pytest.raises(RefusedInput, match="tiny: cannot be deployed"):
+    with pytest.raises(RefusedInput, match=r"tiny\.Tiny: cannot be deployed"):
         measure(method, Variant(deploy=True))
 
 
