@@ -90,3 +90,24 @@ def test_the_ready_method_brings_its_options_and_sizes(mynet, carnet_bench) -> N
     assert found["counts"]["params_m"] == pytest.approx((1728 + 128 + 10944 + 19) / 1e6)
     code, _, err = carnet_bench("cost", "mynet.py:METHOD", "--size", "62x64", "--json")
     assert "multiple of 4" in err
+
+
+@pytest.mark.slow
+def test_the_examples_one_after_the_other_leave_nothing_for_audit_to_find(mynet, carnet_bench) -> None:
+    small = ["64x64" if word == "512x1024" else word for word in words_of("time")]
+    changes = ("epochs=1", "crop=[32,64]", "data_options={count=6,size_hw=[32,64]}", "smoke=true")
+    settings = [word for change in changes for word in ("--set", change)]
+    examples = (
+        ["reproduce", "table5"],
+        ["reproduce", "fig7"],
+        words_of("cost"),
+        [*small, "--samples", "3", "--budget", "6s", "--threads", "1"],
+        [*words_of("train"), *settings, "--threads", "1"],
+        words_of("reproduce"),
+        ["reproduce", "table1"],
+    )
+    for words in examples:
+        code, _, err = carnet_bench(*words)
+        assert code in (0, 4), (words, err)  # 4: timed while something else ran
+        code, out, err = carnet_bench("audit", "--json")
+        assert (code, json.loads(out)["damage"]) == (0, []), (words, err)
