@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,3 +161,11 @@ def nyudv2_root() -> Path:
 def ade20k_root() -> Path:
     """The folder of SceneParse150, or of its sample: 2 validation pairs."""
     return real_data("ade20k")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_signal_is_ignored_from_the_start() -> None:
+    """Undo what ``nohup`` and a shell's background leave ignored: commands under test inherit it."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
