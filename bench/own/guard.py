@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,25 +37,36 @@ def user_code(doing: str, *methods: Method) -> Iterator[None]:
     Raises:
         RefusedInput: Model, file, line, and what happened.
     """
-    own = {method.name: own_files(method) for method in methods if method.group == "own"}
+    own = [method for method in methods if method.group == "own"]
     if not own:
         yield
         return
-    files = [found for found in own.values() if found is not None]
-    # one that could not even be imported: whatever its import raises is its own
+
+    def loaded() -> list[OwnFiles]:
+        return [found for method in own if (found := own_files(method)) is not None]
+
+    files = loaded()
+    # one that is not imported yet, and may never be: whatever its import raises is its own
     named = None if files else Path()
-    with guarded(f"{', '.join(own)}: {doing} failed", files, named=named):
+    with guarded(f"{', '.join(one.name for one in own)}: {doing} failed", files, named=named, later=loaded):
         yield
 
 
 @contextlib.contextmanager
-def guarded(what: str, own: Sequence[OwnFiles], *, named: Path | None = None) -> Iterator[None]:
+def guarded(
+    what: str,
+    own: Sequence[OwnFiles],
+    *,
+    named: Path | None = None,
+    later: Callable[[], Sequence[OwnFiles]] = list,
+) -> Iterator[None]:
     """Guard code of the user's files; the message begins with ``what``.
 
     Args:
         what: Beginning of the message.
         own: The files; those of a single network may import what lies next to them.
         named: File that ``what`` names already. Then every error is the user's.
+        later: Returns the files of networks that are imported only while their code runs.
     """
     only = own[0] if len(own) == 1 else None
     try:
@@ -71,7 +82,7 @@ def guarded(what: str, own: Sequence[OwnFiles], *, named: Path | None = None) ->
     except BaseException as error:
         if named is None and not _is_theirs(error, own):
             raise
-        raise RefusedInput(f"{what}, {_in_words(error, own, named)}") from error
+        raise RefusedInput(f"{what}, {_in_words(error, own or later(), named)}") from error
 
 
 class _HardExit(BaseException):
