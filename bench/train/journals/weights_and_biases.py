@@ -61,6 +61,7 @@ class WandbRun:
                 settings=settings,
             )
         except (wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
+            wandb.teardown()  # it would keep the refused settings for the next run of this process
             raise UsageError(
                 f"--log wandb with WANDB_MODE={mode}: {error}", then="wandb login, or set WANDB_MODE=offline"
             ) from error
