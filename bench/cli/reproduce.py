@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     Budget,
@@ -173,6 +172,8 @@ def reproduce(
     if as_json:
         print_json(judged.as_json())
     else:
+        from rich.console import Console
+
         show_table(judged, Console())
     for path in written:
         log(f"wrote {path}")

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.cli.output import log, print_json, print_lines
 from bench.cli.progress import showing
 from bench.errors import UsageError
@@ -21,6 +19,8 @@ def refuse_options(name: str, **given: object) -> None:
 
 def print_study(name: str, home: Path, *, as_json: bool) -> None:
     """Judge a study, write its page, table and figure, and print it."""
+    from rich.console import Console
+
     from bench.report.study_terminal import show_study
     from bench.report.write import write_report
     from bench.reproduce.study import reproduce_study
@@ -37,6 +37,8 @@ def print_study(name: str, home: Path, *, as_json: bool) -> None:
 
 def print_claims(_: str, home: Path, *, as_json: bool) -> None:
     """Judge the claims ledger, write its page and table, and print what does not hold."""
+    from rich.console import Console
+
     from bench.report.claims_page import show_claims, write_claims
     from bench.reproduce.claims import judge_claims
 
@@ -55,6 +57,8 @@ def print_claims(_: str, home: Path, *, as_json: bool) -> None:
 
 def print_parts(_: str, home: Path, *, as_json: bool) -> None:
     """Count the bars of Fig. 7, write its page, table and figure, and print it."""
+    from rich.console import Console
+
     from bench.report.parts_report import show_parts, write_parts
     from bench.reproduce.parameter_parts import as_json as document
     from bench.reproduce.parameter_parts import count_parts

@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from bench.cli.options import (
     RANDOM_CLASSES,
@@ -180,6 +177,9 @@ def time_networks(
 
 
 def _print_table(records: Sequence[SpeedRecord]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
     first = records[0].identity
     height, width = first.size
