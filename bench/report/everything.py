@@ -59,13 +59,14 @@ def write_everything(
     tell("fig7")
     written += write_parts(count_parts(), home)
     tell("claims")
-    written += write_claims(judge_claims(home), home)
+    ledger = judge_claims(home)
+    written += write_claims(ledger, home)
     try:
         written.append(write_reproduced(home))
     except NotMeasured as error:
         log(f"reports/{SUMMARY} is not written: {error}")
     tell("page")
-    written.append(write_html(home))
+    written.append(write_html(home, ledger=ledger))
     progress("", len(steps), len(steps))
     return written
 

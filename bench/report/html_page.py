@@ -17,7 +17,7 @@ from bench.report.html_plots import plots_of
 from bench.report.html_tables import study_panels, table_view
 from bench.report.origin import Origin, origin
 from bench.report.reproduced import judged
-from bench.reproduce.claims import judge_claims
+from bench.reproduce.claims import JudgedLedger, judge_claims
 from bench.reproduce.parameter_parts import NAME as FIG7
 from bench.reproduce.parameter_parts import count_parts, summary
 from bench.reproduce.study import reproduce_study
@@ -46,14 +46,24 @@ _FIGURES = {
 }
 
 
-def write_html(home: Path, made_by: Origin | None = None, progress: Progress = lambda *_: None) -> Path:
+def write_html(
+    home: Path,
+    made_by: Origin | None = None,
+    progress: Progress = lambda *_: None,
+    ledger: JudgedLedger | None = None,
+) -> Path:
     """Write the page; parameters and errors as `html_page`."""
     path = home / "reports" / NAME
-    write_atomic(path, html_page(home, made_by or origin(), progress))
+    write_atomic(path, html_page(home, made_by or origin(), progress, ledger))
     return path
 
 
-def html_page(home: Path, made_by: Origin, progress: Progress = lambda *_: None) -> str:
+def html_page(
+    home: Path,
+    made_by: Origin,
+    progress: Progress = lambda *_: None,
+    ledger: JudgedLedger | None = None,
+) -> str:
     """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
 
     The same input gives the same bytes.
@@ -62,6 +72,7 @@ def html_page(home: Path, made_by: Origin, progress: Progress = lambda *_: None)
         home: Folder of ``results/`` and ``reports/``, whose figures are shown.
         made_by: Commit and machine.
         progress: Told the part in work, the parts done and the parts in all.
+        ledger: The claims, where they are judged already.
 
     Raises:
         NotMeasured: A table is missing; the message says what writes it.
@@ -76,7 +87,7 @@ def html_page(home: Path, made_by: Origin, progress: Progress = lambda *_: None)
     studies = tuple(reproduce_study(name, home) for name in STUDIES)
     parts = count_parts()
     progress("claims", steps - 2, steps)
-    ledger = judge_claims(home)
+    ledger = ledger or judge_claims(home)
     progress("page", steps - 1, steps)
     page = _render(home, made_by, JudgedPaper(tuple(tables), studies, parts, ledger))
     progress("", steps, steps)
