@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.errors import RefusedInput, unknown
+from bench.train.recipe_methods import section_of
 from bench.train.recipe_text import as_table, brief, parse_changes, require_plain, text_of
 
 __all__ = ["LATER", "Recipe", "from_table", "load", "names", "parse_changes"]
@@ -187,7 +188,8 @@ def names() -> list[str]:
 def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
 
-    A change to another model drops the recipe's ``model_options``, which are those of its own model.
+    A change to another model drops the recipe's ``model_options``, which are those of its own model; then the
+    keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both.
 
     Raises:
         UsageError: No recipe of this name; the choices are listed.
@@ -200,10 +202,13 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
         if not _NAME.fullmatch(name_or_path) or not path.is_file():
             raise unknown("recipe", name_or_path, names())
     table = as_table(text_of(path, then=f"recipes by name: {', '.join(names())}"), str(path))
+    sections = table.pop("methods", {})
     changes = _nested(table, changes or {})
-    if changes.get("model", table.get("model")) != table.get("model"):
+    model = changes.get("model", table.get("model"))
+    if model != table.get("model"):
         table.pop("model_options", None)
-    return from_table({"name": path.stem, **table, **changes}, str(path.name))
+    own = section_of(model, sections, path.name)
+    return from_table({"name": path.stem, **table, **own, **changes}, path.name)
 
 
 def _nested(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
