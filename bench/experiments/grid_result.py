@@ -12,7 +12,6 @@ from bench.evaluate.differences import Difference, compare_seeds
 from bench.evaluate.neighbours import blocks_of_split
 from bench.experiments.grid_execution import Progress
 from bench.experiments.grid_plan import S
-from bench.experiments.grid_state import State
 from bench.results.record import AccuracyRecord
 from bench.results.store import read_arrays
 
