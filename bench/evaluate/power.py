@@ -13,7 +13,7 @@ import math
 from bench.evaluate.differences import Difference
 
 POWER = 0.8
-"""Chance with which a gain is to be told, the usual one."""
+"""Chance with which a gain is to be told."""
 LEAST_SEEDS, MOST_SEEDS = 3, 1000
 """Fewer seeds get no verdict; more are not searched."""
 
@@ -51,9 +51,11 @@ def smallest_gain(difference: Difference, seeds: int, power: float = POWER) -> f
     scale = math.sqrt(_variance(difference, seeds))
     if scale == 0:
         return 0.0
-    return float(
-        brentq(lambda gain: chance(difference, gain, seeds) - power, 0, 100 * scale, xtol=1e-6 * scale)
-    )
+
+    def excess(gain: float) -> float:
+        return chance(difference, gain, seeds) - power
+
+    return float(brentq(excess, 0, 100 * scale))  # type: ignore[no-untyped-call]
 
 
 def chance(difference: Difference, gain: float, seeds: int) -> float:
