@@ -1,6 +1,6 @@
-"""How many seeds a gain takes to be told from noise, and the smallest gain that so many seeds tell.
+"""How many seeds detect a gain, and the smallest gain that a number of seeds detects.
 
-A gain counts as told when the interval of `bench.evaluate.differences.compare` lies above 0. With n seeds the
+A gain counts as detected when the interval of `bench.evaluate.differences.compare` lies above 0. With n seeds the
 variance of a difference is I + S / n: I is the images' part, which no seed makes smaller, and S the seeds'
 part of one pair. The chance that the interval lies above 0 is that of a noncentral t (Satterthwaite's degrees
 of freedom).
@@ -13,18 +13,18 @@ import math
 from bench.evaluate.differences import Difference
 
 POWER = 0.8
-"""Chance with which a gain is to be told."""
+"""Chance with which a gain is to be detected."""
 LEAST_SEEDS, MOST_SEEDS = 3, 1000
 """Fewer seeds get no verdict; more are not searched."""
 
 
 def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> int | None:
-    """Return the least number of seeds with which a gain (a fraction) is told.
+    """Return the least number of seeds that detects a gain (a fraction).
 
     Args:
         difference: Of the two variants, as measured: its spreads are taken for those of any such pair.
-        gain: True difference to be told; > 0.
-        power: Chance with which it is to be told.
+        gain: True difference to detect; > 0.
+        power: Chance with which it is to be detected.
 
     Returns:
         None where `MOST_SEEDS` are too few: the images alone leave too much in doubt. With a single seed in
@@ -43,7 +43,7 @@ def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> i
 
 
 def smallest_gain(difference: Difference, seeds: int, power: float = POWER) -> float | None:
-    """Return the smallest true gain (a fraction) that so many seeds tell; None as in `seeds_needed`."""
+    """Return the smallest true gain (a fraction) that these seeds detect; None as in `seeds_needed`."""
     if difference.seed_variance is None or seeds < LEAST_SEEDS:
         return None
     from scipy.optimize import brentq  # noqa: PLC0415 - most importers ask for no power

@@ -1,4 +1,4 @@
-"""How many seeds each gain of a study takes to be told from noise here, as a Markdown table."""
+"""How many seeds would detect each gain of a study, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _HEADS = [
     "Difference",
     "between seeds",
     "between images",
-    "smallest gain told now",
+    "smallest detectable gain",
     "printed gain",
-    "seeds that would tell it",
+    "seeds needed for it",
 ]
 
 
@@ -25,9 +25,9 @@ def power_of(panel: Panel) -> list[str]:
     if not found:
         return []
     return [
-        f"Seeds needed to tell a gain from noise with a chance of {100 * POWER:.0f} %: standard deviations "
+        f"Seeds needed to detect a gain with a chance of {100 * POWER:.0f} %: standard deviations "
         "of a pair of runs between seeds, and of their mean between images, in points of mIoU; the smallest "
-        "true gain that the seeds on record tell; and the seeds that the printed gain would take with these "
+        "true gain that the seeds on record detect; and the seeds that the printed gain would take with these "
         "spreads. More seeds do not make the part of the images smaller, and a spread from 3 seeds is rough.",
         "",
         *table(_HEADS, found),

@@ -1,4 +1,4 @@
-"""How many seeds a gain takes, against the published sample sizes of the paired t-test."""
+"""How many seeds detect a gain, against the published sample sizes of the paired t-test."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_noise_of_a_single_seed_is_unknown() -> None:
     assert smallest_gain(pair(seeds=None), 3) is None
 
 
-def test_the_smallest_gain_is_told_with_just_that_chance() -> None:
+def test_the_smallest_gain_is_detected_with_just_that_chance() -> None:
     one = pair(images=0.04, seeds=0.5)
     gain = smallest_gain(one, 5)
     assert gain is not None
@@ -64,7 +64,7 @@ def test_the_parts_of_a_difference_are_those_of_its_interval() -> None:
         assert found.high - found.mean == pytest.approx(half)
 
 
-def test_gains_are_told_as_often_as_promised() -> None:
+def test_gains_are_detected_as_often_as_promised() -> None:
     # 400 trials of 5 pairs whose seeds alone differ: standard deviation of a pair sqrt(2) * 10 of 2000 pixels
     one = pair(seeds=2.0, blocks=1000)
     gain = smallest_gain(one, 5)
