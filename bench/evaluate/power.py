@@ -1,9 +1,9 @@
 """How many seeds detect a gain, and the smallest gain that a number of seeds detects.
 
-A gain counts as detected when the interval of `bench.evaluate.differences.compare` lies above 0. With n seeds the
-variance of a difference is I + S / n: I is the images' part, which no seed makes smaller, and S the seeds'
-part of one pair. The chance that the interval lies above 0 is that of a noncentral t (Satterthwaite's degrees
-of freedom).
+A gain counts as detected when the interval of `bench.evaluate.differences.compare` lies above 0. With n seeds
+the variance of a difference is I + S / n: I is the images' part, which no seed makes smaller, and S the
+seeds' part of one pair. The chance that the interval lies above 0 is that of a noncentral t (Satterthwaite's
+degrees of freedom).
 """
 
 from __future__ import annotations
