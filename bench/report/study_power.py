@@ -25,10 +25,11 @@ def power_of(panel: Panel) -> list[str]:
     if not found:
         return []
     return [
-        f"Seeds needed to detect a gain with a chance of {100 * POWER:.0f} %: standard deviations of a pair of "
-        "runs between seeds, and of their mean between images, in points of mIoU; the smallest true gain that "
-        "the seeds on record detect; and the seeds that the printed gain would take with these spreads. More "
-        "seeds do not make the part of the images smaller, and a spread from 3 seeds is rough.",
+        f"Seeds needed to detect a gain with a chance of {100 * POWER:.0f} %: standard deviations of a "
+        "pair of runs between seeds, and of their mean between images, in points of mIoU; the smallest "
+        "true gain that the seeds on record detect; and the seeds that the printed gain would take with "
+        "these spreads. More seeds do not make the part of the images smaller, and a spread from 3 seeds "
+        "is rough.",
         "",
         *table(_HEADS, found),
     ]
