@@ -19,6 +19,7 @@ def test_labels_of_a_crowd_overlap_neither_each_other_nor_a_mark(count: int) -> 
     axes.set_ylim(0, 10)
     places = [(5 + 0.5 * index, 5 + 0.6 * index) for index in range(count)]
     write_labels(axes, [Label(at, f"method {index}", "black") for index, at in enumerate(places)], [])
+    figure.canvas.draw()  # puts the texts in place
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     words = [Text.get_window_extent(text, renderer).padded(-1) for text in axes.texts]  # without their lines
     assert len(words) == count
