@@ -19,7 +19,7 @@ from bench.errors import RefusedInput
 from bench.experiments.grid import GridRun
 from bench.fabric import launch_fabric
 from bench.results.record import AccuracyRecord, Record, TrainingRecord
-from bench.results.select import Tabulated, is_single_pass, newest
+from bench.results.select import Tabulated, is_single_pass, newest, of_runs
 from bench.results.store import read_records
 from bench.train.checkpoint import checkpoints, marker_of, step_of
 from bench.train.recipe import Recipe
@@ -87,8 +87,8 @@ class Ledger:
 
     @cached_property
     def accuracy(self) -> list[AccuracyRecord]:
-        """Every accuracy record."""
-        return read_records(self.settings.home, "accuracy", strict=False)
+        """Every accuracy record of a run."""
+        return of_runs(read_records(self.settings.home, "accuracy", strict=False))
 
     def reread(self) -> None:
         """Forget the records, so that they are read from disk when next needed."""
