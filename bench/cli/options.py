@@ -40,6 +40,15 @@ Home = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME|FILE.toml|FOLDER",
+        help="Data set: a name of `data list`, or your own by the file that `data init` writes.",
+        show_default=False,
+    ),
+]
 DataOption = Annotated[
     list[str] | None,
     typer.Option(
