@@ -72,6 +72,8 @@ class Difference:
         paired: Whether it is a difference seed by seed.
         covers: `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
         degrees: Degrees of freedom of Student's t in the interval; infinite where nothing varies.
+        image_variance: The images' part of its variance.
+        seed_variance: The seeds' part of the variance of one pair of runs; None with one seed in each.
     """
 
     mean: float
@@ -84,6 +86,8 @@ class Difference:
     paired: bool
     covers: str
     degrees: float = math.inf
+    image_variance: float = 0.0
+    seed_variance: float | None = None
 
     @property
     def sign(self) -> int:
@@ -118,13 +122,18 @@ def compare(
     """
     if paired and len(first) != len(second):
         raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")
-    before, after = replicated([first, second], blocks)
+    before, after = _replicated([first, second], blocks)
     if paired:
         change = after.less(before)
         parts = [_seed_part(change, 1 / len(first))]
+        shares = [1 / len(first)]
     else:
         change = after.averaged.less(before.averaged)
         parts = _unpaired_parts(before, after)
+        # one part stands for both sides where one of them has a single seed
+        both = 1 / len(first) + 1 / len(second)
+        shares = [both / 2] if len(parts) == 1 else [1 / len(first), 1 / len(second)]
+    lone = len(first) == len(second) == 1
     mean = float(change.whole.mean())
     half, degrees = _half_width(change, parts, level)
     return Difference(
@@ -136,8 +145,10 @@ def compare(
         before.images,
         change.blocks,
         paired,
-        IMAGES_ONLY if len(first) == len(second) == 1 else SEEDS_AND_IMAGES,
+        IMAGES_ONLY if lone else SEEDS_AND_IMAGES,
         degrees,
+        _image_variance(change),
+        None if lone else sum(part / share for (part, _), share in zip(parts, shares, strict=True)),
     )
 
 
@@ -162,7 +173,7 @@ def interval(
     seeds: Sequence[Matrices], blocks: Blocks | Sequence[int] | None = None, *, level: float = 0.95
 ) -> Interval:
     """Return the mean mIoU of the seeds of one run with its interval; parameters and errors as `compare`."""
-    (group,) = replicated([seeds], blocks)
+    (group,) = _replicated([seeds], blocks)
     mean = float(group.whole.mean())
     half, _ = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
     return Interval(
@@ -179,7 +190,7 @@ def interval(
 
 
 @dataclass(frozen=True)
-class Replicates:
+class _Replicates:
     """A score of each seed: on all images, (seeds,), and without one block each, (seeds, blocks)."""
 
     whole: Array
@@ -188,27 +199,19 @@ class Replicates:
 
     @property
     def seeds(self) -> int:
-        """Number of seeds."""
         return len(self.whole)
 
     @property
-    def averaged(self) -> Replicates:
-        """The mean over the seeds, as of one seed."""
-        return Replicates(
+    def averaged(self) -> _Replicates:
+        return _Replicates(
             self.whole.mean(keepdims=True), self.left_out.mean(axis=0, keepdims=True), self.images
         )
 
-    def of(self, places: Sequence[int]) -> Replicates:
-        """Return the replicates of some seeds, by their places."""
-        return Replicates(self.whole[list(places)], self.left_out[list(places)], self.images)
-
-    def less(self, other: Replicates) -> Replicates:
-        """Return the differences, seed by seed."""
-        return Replicates(self.whole - other.whole, self.left_out - other.left_out, self.images)
+    def less(self, other: _Replicates) -> _Replicates:
+        return _Replicates(self.whole - other.whole, self.left_out - other.left_out, self.images)
 
     @property
     def blocks(self) -> int:
-        """Number of blocks of images."""
         return int(self.left_out.shape[1])
 
 
@@ -216,15 +219,15 @@ _Part = tuple[float, int]
 """A variance and its degrees of freedom."""
 
 
-def _seed_part(group: Replicates, share: float) -> _Part:
+def _seed_part(group: _Replicates, share: float) -> _Part:
     """Return what the seeds vary more than their images make them, times ``share``."""
     if group.seeds < 2:
         return 0.0, 1
-    own = variance_by_images(group)
+    own = _jackknife(group.left_out - group.left_out.mean(axis=0)).sum() / (group.seeds - 1)
     return share * max(0.0, float(group.whole.var(ddof=1) - own)), group.seeds - 1
 
 
-def _unpaired_parts(before: Replicates, after: Replicates) -> list[_Part]:
+def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_Part]:
     """Return the seeds' part of each side; a side of one seed is taken to vary as the other does."""
     share = 1 / before.seeds + 1 / after.seeds
     if before.seeds == 1 or after.seeds == 1:
@@ -232,9 +235,9 @@ def _unpaired_parts(before: Replicates, after: Replicates) -> list[_Part]:
     return [_seed_part(group, 1 / group.seeds) for group in (before, after)]
 
 
-def _half_width(group: Replicates, seed_parts: Sequence[_Part], level: float) -> tuple[float, float]:
+def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> tuple[float, float]:
     """Return half the interval of the mean over the seeds, and its degrees of freedom (Satterthwaite)."""
-    images = float(jackknife(group.left_out.mean(axis=0)))
+    images = _image_variance(group)
     parts = [(images, group.blocks - 1), *seed_parts]
     variance = sum(part for part, _ in parts)
     if variance == 0:
@@ -245,21 +248,19 @@ def _half_width(group: Replicates, seed_parts: Sequence[_Part], level: float) ->
     return float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(variance), degrees
 
 
-def variance_by_images(group: Replicates) -> float:
-    """Return the part of the variance between the seeds that their images make."""
-    own = jackknife(group.left_out - group.left_out.mean(axis=0))
-    return float(own.sum()) / (group.seeds - 1)
+def _image_variance(group: _Replicates) -> float:
+    return float(_jackknife(group.left_out.mean(axis=0)))
 
 
-def jackknife(left_out: Array) -> Array:
+def _jackknife(left_out: Array) -> Array:
     """Return the variance of a score from its values without one block each, along the last axis."""
     blocks = left_out.shape[-1]
     return np.asarray((blocks - 1) * left_out.var(axis=-1))
 
 
-def replicated(
+def _replicated(
     groups: Sequence[Sequence[Matrices]], blocks: Blocks | Sequence[int] | None
-) -> list[Replicates]:
+) -> list[_Replicates]:
     """Return each group's scores, after it is certain that all are of the same images."""
     counts = [[counts_of(seed) for seed in group] for group in groups]
     if not all(counts):
@@ -285,9 +286,9 @@ def replicated(
     return [_scored(group, numbers, count) for group in counts]
 
 
-def _scored(group: Sequence[Array], numbers: Array, count: int) -> Replicates:
+def _scored(group: Sequence[Array], numbers: Array, count: int) -> _Replicates:
     by_block = np.zeros((len(group), count, *group[0].shape[1:]), np.int64)
     for seed, counts in enumerate(group):
         np.add.at(by_block[seed], numbers, counts)
     total = by_block.sum(axis=1)
-    return Replicates(miou_of(total), miou_of(total[:, None] - by_block), len(numbers))
+    return _Replicates(miou_of(total), miou_of(total[:, None] - by_block), len(numbers))

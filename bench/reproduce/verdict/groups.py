@@ -5,10 +5,10 @@ seeds a pair alone has 2 degrees of freedom for the noise of the seeds, so that 
 pairs, as in a two-way analysis of variance of k methods and n seeds, and never taken to be less than the
 pair's own:
 
-    variance = I + max(0, max(S^2, mean S^2) - J n) / n
+    variance = I + max(E, mean E) / n
 
-with S^2 the variance between the seeds of a pair's difference, I the images' variance of its mean and J the
-part of S^2 / n that the images make. The degrees of freedom of Student's t are the fewer of (k - 1)(n - 1)
+with E the excess of the variance between the seeds of a pair's difference over what their images make of it,
+and I the images' variance of its mean. The degrees of freedom of Student's t are the fewer of (k - 1)(n - 1)
 and the number of blocks of images less 1. With Satterthwaite's, which the intervals of single differences
 have, two equal methods would be called different in 10.7 % of 2,000 trials (3 seeds, a noise of the seeds
 twice that of the images); with these in 2.4 % of 500.
@@ -26,13 +26,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.evaluate.differences import (
-    Replicates,
-    compare_seeds,
-    jackknife,
-    replicated,
-    variance_by_images,
-)
+from bench.evaluate.differences import Difference, compare_seeds
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
@@ -89,39 +83,31 @@ def accuracy_pairs(
     Raises:
         RefusedInput, NotMeasured: As `compare`.
     """
-    every = replicated([list(seeds.values()) for seeds in scores.values()], blocks)
-    found = dict(zip(scores, every, strict=True))
-    changes: dict[tuple[str, str], Replicates] = {}
+    judged: dict[tuple[str, str], Difference] = {}
     others: list[Pair] = []
     for first, second in itertools.combinations(scores, 2):
-        shared = [seed for seed in scores[first] if seed in scores[second]]
-        if len(shared) >= FEWEST_SEEDS:
-            before, after = (
-                found[name].of([list(scores[name]).index(seed) for seed in shared])
-                for name in (first, second)
-            )
-            changes[first, second] = after.less(before)
+        found, _ = compare_seeds(scores[first], scores[second], blocks)
+        if found.paired and min(found.seeds) >= FEWEST_SEEDS:
+            judged[first, second] = found
         else:
-            plain, _ = compare_seeds(scores[first], scores[second], blocks)
-            others.append(Pair(first, second, plain.mean, plain.low, plain.high, None))
-    return [*holm(_judged(changes)), *others]
+            others.append(Pair(first, second, found.mean, found.low, found.high, None))
+    return [*holm(_with_pooled_seeds(judged)), *others]
 
 
-def _judged(changes: Mapping[tuple[str, str], Replicates]) -> list[Pair]:
-    if not changes:
+def _with_pooled_seeds(judged: Mapping[tuple[str, str], Difference]) -> list[Pair]:
+    if not judged:
         return []
-    methods = {name for names in changes for name in names}
-    of_seeds = [float(change.whole.var(ddof=1)) for change in changes.values()]
-    pooled = statistics.fmean(of_seeds)
-    least = min(change.seeds for change in changes.values())
+    methods = {name for names in judged for name in names}
+    pooled = statistics.fmean(found.seed_variance or 0.0 for found in judged.values())
+    least = min(min(found.seeds) for found in judged.values())
     pairs = []
-    for ((first, second), change), own in zip(changes.items(), of_seeds, strict=True):
-        degrees = min((len(methods) - 1) * (least - 1), change.blocks - 1)
-        by_images = float(jackknife(change.left_out.mean(axis=0)))
-        by_seeds = max(0.0, max(own, pooled) - variance_by_images(change)) / change.seeds
-        mean, error = float(change.whole.mean()), math.sqrt(by_images + by_seeds)
+    for (first, second), found in judged.items():
+        degrees = min((len(methods) - 1) * (least - 1), found.blocks - 1)
+        by_seeds = max(found.seed_variance or 0.0, pooled) / min(found.seeds)
+        error = math.sqrt(found.image_variance + by_seeds)
         half = _quantile(degrees) * error
-        pairs.append(Pair(first, second, mean, mean - half, mean + half, _two_sided(mean, error, degrees)))
+        p = _two_sided(found.mean, error, degrees)
+        pairs.append(Pair(first, second, found.mean, found.mean - half, found.mean + half, p))
     return pairs
 
 
