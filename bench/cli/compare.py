@@ -11,6 +11,7 @@ import typer
 
 from bench.cli.options import (
     Budget,
+    Data,
     DataRoot,
     Deploy,
     Device,
@@ -44,12 +45,7 @@ _TIMED_SHARE = 0.2
 
 def compare(
     models: Models,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="DATA", help="Data set; default: camvid, or scenes where it is missing."
-        ),
-    ] = None,
+    data: Data = None,
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else default."),
@@ -93,6 +89,7 @@ def compare(
 ) -> None:
     """Train, score, count and time methods under one protocol, and say which differences are real.
 
+    Without --data and --recipe the data is CamVid where it is found, else synthetic scenes.
     Images seen, crops, augmentation, schedule and evaluation are the recipe's; what a method needs of its own
     stands in the recipe's [methods.NAME]. A method that the recipe's ImageNet weights do not fit starts from
     scratch, and the column of starting weights says so. All methods are timed first, in one interleaved run;

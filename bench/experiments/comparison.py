@@ -49,7 +49,7 @@ def comparison_of(
     Args:
         models: Names of ``carnet-bench models``, or ``path/to/file.py:build``.
         name_or_path: Recipe name or ``.toml`` file; None: ``DATA-compare``, else the generic recipe.
-        data: Data set.
+        data: Data set, as `bench.data.catalogue.entry` takes it.
         seeds: Number of seeds: 0, 1, ...
 
     Raises:
@@ -61,9 +61,9 @@ def comparison_of(
     names = [entrant.name for entrant in entrants]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"'{twice[0]}': two networks of this name; give each once, in files of their own")
-    entry(data)
+    data = entry(data).name
     chosen = name_or_path or _default_recipe(data)
-    base = recipes.load(chosen)
+    base = recipes.load(chosen, {"data": data} if chosen == GENERIC else None)
     if base.data != data:
         raise UsageError(f"recipe {base.name} trains on {base.data}, not on {data}; drop --recipe or --data")
     grid = Grid(tuple(Point(entrant.name, entrant) for entrant in entrants))
@@ -91,7 +91,7 @@ def _recipe_of(name_or_path: str, base: Recipe, entrant: Entrant, seed: int) -> 
     and the column of starting weights say so. One that has no such encoder learns at the decoder's rate
     throughout. What ``[methods.NAME]`` says of either stays as it is.
     """
-    found = recipes.load(name_or_path, {"model": entrant.model, "seed": seed})
+    found = recipes.load(name_or_path, {"model": entrant.model, "data": base.data, "seed": seed})
     encoder = entrant.method.encoder
     if found.weights == base.weights != "none" and find(found.weights).architecture != encoder:
         found = replace(found, weights="none")

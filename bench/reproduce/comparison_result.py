@@ -171,7 +171,7 @@ class Comparison:
             timed = None if one.entry.speed is None else one.entry.speed.identity.size
             pair, found = one.to_best, one.interval
             behind = None if pair is None else (pair.mean, pair.low, pair.high)
-            if behind is not None and pair is not None and pair.second == one.name:
+            if behind is not None and pair is not None and pair.first == one.name:
                 behind = (-pair.mean, -pair.high, -pair.low)
             yield {
                 "method": one.name,

@@ -29,7 +29,7 @@ IMAGES = 20
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Callable[..., Entry]:
-    """A method whose seeds call so many of 1,000 pixels of an image by the other of two classes."""
+    """A method whose seeds give this number of 1,000 pixels of each image the other of two classes."""
 
     def make(
         name: str,

@@ -1,4 +1,4 @@
-"""All pairs at once: what is told apart, the group of the best, the front."""
+"""All pairs at once: which differ, the group of the best, the front."""
 
 from __future__ import annotations
 
