@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import NotMeasured
+from bench.report.blocks import write_blocks
 from bench.report.claims_page import write_claims
 from bench.report.html_page import STUDIES, write_html
 from bench.report.parts_report import write_parts
@@ -27,7 +28,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 7 to 10, the claims and the summary, and the page that holds them all.
+    """Write Tables 1 to 5, Figs. 7 to 10, the claims, the summary and the blocks, and the page of them all.
 
     Args:
         home: Folder of ``results/`` and ``reports/``.
@@ -63,8 +64,11 @@ def write_everything(
     written += write_claims(ledger, home)
     try:
         written.append(write_reproduced(home))
+        written += write_blocks(home)
     except NotMeasured as error:
-        log(f"reports/{SUMMARY} is not written: {error}")
+        log(
+            f"reports/{SUMMARY} and the blocks of numbers in README.md and docs/ are not all written: {error}"
+        )
     tell("page")
     written.append(write_html(home, ledger=ledger))
     progress("", len(steps), len(steps))
