@@ -107,6 +107,13 @@ class Tabulated:
         """Return why a record may not enter a table, or None when it may."""
         return why_not_tabulated(record, self.sources(record))
 
+    def is_stale(self, record: Record) -> bool:
+        """Say whether code that had a known part in a record has changed since, or is gone."""
+        known = [
+            one.source for one in (record.provenance, *record.provenance.parts) if one.source is not None
+        ]
+        return any(source != self.sources(record) for source in known)
+
     def sort(self, records: Iterable[R]) -> tuple[list[R], tuple[str, ...]]:
         """Return the records that may enter a table, and the reasons of the others."""
         reasons = [(one, self.why_not(one)) for one in records]
