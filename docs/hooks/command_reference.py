@@ -18,10 +18,9 @@ def commands() -> Iterator[tuple[str, Any, typer.Context]]:
     """Yield every command that does something: its words, itself and its context."""
 
     def walk(command: Any, context: typer.Context, words: str) -> Iterator[tuple[str, Any, typer.Context]]:
-        inner = getattr(command, "commands", None)
-        if inner is None:
+        inner = getattr(command, "commands", {})
+        if not inner or getattr(command, "invoke_without_command", False):
             yield words, command, context
-            return
         for name, child in inner.items():
             yield from walk(child, typer.Context(child, parent=context, info_name=name), f"{words} {name}")
 
