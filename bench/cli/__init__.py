@@ -26,6 +26,7 @@ from bench.cli import (
     records,
     report,
     reproduce,
+    score,
     submit,
     time,
     train,
@@ -87,6 +88,7 @@ app.command("audit")(audit.audit_home)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("curves")(curves.curves)
 app.command("report")(report.report)
 app.add_typer(records.group)

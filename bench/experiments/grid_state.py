@@ -21,7 +21,7 @@ from bench.experiments.grid_plan import GridRun
 from bench.fabric import launch_fabric
 from bench.results.provenance import without_folders
 from bench.results.record import AccuracyRecord, TrainingRecord
-from bench.results.select import Tabulated, is_single_pass, newest
+from bench.results.select import Tabulated, is_single_pass, newest, of_runs
 from bench.results.store import read_records
 from bench.train.checkpoint import checkpoints, marker_of, step_of
 from bench.train.recipe import Recipe
@@ -90,8 +90,8 @@ class Ledger:
 
     @cached_property
     def accuracy(self) -> list[AccuracyRecord]:
-        """Every accuracy record."""
-        return read_records(self.settings.home, "accuracy", strict=False)
+        """Every accuracy record of a run."""
+        return of_runs(read_records(self.settings.home, "accuracy", strict=False))
 
     def reread(self) -> None:
         """Forget the records, so that they are read from disk when next needed."""
