@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from bench.data.dataset import MissingSplit, Sample, require_labels
-from bench.data.images import id_table, map_ids, read_ids, read_image, require_equal_size
+from bench.data.images import id_table, map_ids, read_ids, read_image
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 
@@ -159,6 +159,22 @@ class PairFolder:
                 continue
             present += torch.bincount(stored.flatten(), minlength=256)
         return present
+
+
+def require_equal_size(
+    image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
+) -> None:
+    """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
+
+    Raises:
+        RefusedInput: The sizes differ.
+    """
+    if image.shape[1:] != label.shape:
+        raise RefusedInput(
+            f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
+            f"{label.shape[0]}x{label.shape[1]} (height x width); expected equal",
+            then="run carnet-bench data check to list every bad file; nothing is skipped",
+        )
 
 
 def files_ending(folder: Path, end: str, *, depth: int = 1) -> dict[str, Path]:

@@ -113,15 +113,14 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     return torch.from_numpy(np.array(picture))
 
 
-def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
-    """Read a PNG whose colours are classes, as stored: never turned; and map them to train ids.
+def read_packed(path: Path) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Read an RGB or palette PNG whose colours are classes, as stored: never turned.
 
-    Args:
-        path: RGB or palette PNG.
-        colours: {(red, green, blue): train id or ``IGNORE``}.
+    Returns:
+        ``red << 16 | green << 8 | blue``, (h, w).
 
     Raises:
-        RefusedInput: As for an image; any colour that is not in the table, and an index beyond the palette.
+        RefusedInput: As for an image; and an index beyond the palette.
     """
     picture, content, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
@@ -135,7 +134,20 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
                 f"{path}: palette index {largest}, its palette has {entries} colours", then=_THEN
             )
     pixels = np.array(picture.convert("RGB")).astype(np.int32)
-    packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+    return (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+
+
+def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
+    """Read a PNG whose colours are classes (`read_packed`) and map them to train ids.
+
+    Args:
+        path: RGB or palette PNG.
+        colours: {(red, green, blue): train id or ``IGNORE``}.
+
+    Raises:
+        RefusedInput: As for `read_packed`; and any colour that is not in the table.
+    """
+    packed = read_packed(path)
     table = dict(
         sorted(((red << 16) | (green << 8) | blue, to) for (red, green, blue), to in colours.items())
     )
@@ -182,22 +194,6 @@ def map_ids(
             then=_THEN,
         )
     return mapped
-
-
-def require_equal_size(
-    image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
-) -> None:
-    """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
-
-    Raises:
-        RefusedInput: The sizes differ.
-    """
-    if image.shape[1:] != label.shape:
-        raise RefusedInput(
-            f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
-            f"{label.shape[0]}x{label.shape[1]} (height x width); expected equal",
-            then=_THEN,
-        )
 
 
 def _decode(
