@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bench.data.dataset import IGNORE
@@ -51,6 +50,8 @@ def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
     Args:
         mapping: Stored value (0..255) to train id, or to ``IGNORE``.
     """
+    import torch  # noqa: PLC0415 - a table names data sets and reads none
+
     table = torch.full((256,), NO_ID, dtype=torch.uint8)
     for stored, train_id in mapping.items():
         table[stored] = train_id
@@ -69,6 +70,8 @@ def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
         RefusedInput: Missing, truncated, damaged, another format, above the pixel limit, another mode than
             RGB or grey, or more bits than allowed.
     """
+    import torch  # noqa: PLC0415 - as above
+
     picture, content, orientation = _decode(path, ("PNG", "JPEG"))
     if picture.mode not in _IMAGE_MODES:
         raise RefusedInput(f"{path}: image mode {picture.mode}, expected 8-bit RGB and grey", then=_THEN)
@@ -102,6 +105,8 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     Raises:
         RefusedInput: As for an image; and any mode but L and P, any other format (JPEG invents ids).
     """
+    import torch  # noqa: PLC0415 - as above
+
     picture, content, _ = _decode(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
         raise RefusedInput(
@@ -123,6 +128,8 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
     Raises:
         RefusedInput: As for an image; any colour that is not in the table, and an index beyond the palette.
     """
+    import torch  # noqa: PLC0415 - as above
+
     picture, content, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
         raise RefusedInput(f"{path}: colour label mode {picture.mode}, expected RGB and palette", then=_THEN)
@@ -174,6 +181,8 @@ def map_ids(
     mapped = table[stored.long().clamp(0, 255)]
     bad = outside | ((mapped >= num_classes) & (mapped != IGNORE))
     if bool(bad.any()):
+        import torch  # noqa: PLC0415 - as above
+
         values = torch.unique(stored[bad]).tolist()
         listed = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
         raise RefusedInput(
