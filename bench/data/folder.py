@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from bench.data.dataset import MissingSplit, Sample, require_labels
 from bench.data.images import id_table, map_ids, read_ids, read_image
 from bench.errors import RefusedInput
@@ -104,6 +102,8 @@ class PairFolder:
         """Return the train ids of a label file."""
         stored = read_ids(path)
         if self.tally is not None:
+            import torch  # noqa: PLC0415 - a table names data sets and reads none
+
             self.tally += torch.bincount(stored.flatten(), minlength=256)
         self.check_stored(stored, path)
         return map_ids(stored, self._table, len(self.classes), path.name)
@@ -149,6 +149,8 @@ class PairFolder:
 
         Labels that cannot be read are left out: whoever reads them later says what is wrong.
         """
+        import torch  # noqa: PLC0415 - as above
+
         present = torch.zeros(256, dtype=torch.int64)
         labels = [pair.label for pair in self.pairs if pair.label is not None]
         count = min(count, len(labels))

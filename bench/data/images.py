@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bench.data.dataset import IGNORE
@@ -51,10 +50,16 @@ def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
     Args:
         mapping: Stored value (0..255) to train id, or to ``IGNORE``.
     """
-    table = torch.full((256,), NO_ID, dtype=torch.uint8)
+    table = _tensor(np.full(256, NO_ID, np.uint8))
     for stored, train_id in mapping.items():
         table[stored] = train_id
     return table
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
+    import torch  # noqa: PLC0415 - a table names data sets and reads none
+
+    return torch.from_numpy(array)
 
 
 def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
@@ -76,7 +81,7 @@ def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
         raise RefusedInput(f"{path}: {_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
     if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
-    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
+    return _tensor(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int) -> UInt8[Tensor, "h w"]:
@@ -110,7 +115,7 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     # Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
     if picture.mode == "L" and _bits(content) != 8:
         raise RefusedInput(f"{path}: grey label of {_bits(content)} bits, expected 8", then=_THEN)
-    return torch.from_numpy(np.array(picture))
+    return _tensor(np.array(picture))
 
 
 def read_packed(path: Path) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -161,7 +166,7 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
             f"({int(bad.sum())} of {bad.size} pixels), expected the {len(known)} colours of the table",
             then=_THEN,
         )
-    return torch.from_numpy(np.array(list(table.values()), dtype=np.uint8)[place])
+    return _tensor(np.array(list(table.values()), dtype=np.uint8)[place])
 
 
 def exif_orientation(path: Path) -> int:
@@ -186,7 +191,7 @@ def map_ids(
     mapped = table[stored.long().clamp(0, 255)]
     bad = outside | ((mapped >= num_classes) & (mapped != IGNORE))
     if bool(bad.any()):
-        values = torch.unique(stored[bad]).tolist()
+        values = stored[bad].unique().tolist()
         listed = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
         raise RefusedInput(
             f"{name}: label {listed}, classes are {_allowed(table, num_classes)} "
