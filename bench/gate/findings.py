@@ -123,7 +123,7 @@ class Report:
             return "stop other programs and rerun; --no-speed leaves the times out"
         if self.rewrite is None:
             return "compare with a revision that has these methods and runs here"
-        return f"`{self.rewrite}` writes a baseline of this machine"
+        return f"`{self.rewrite}` writes a baseline of this machine; run it when nothing else does"
 
 
 def verdict_of(low: float, high: float, most: float) -> str:

@@ -63,7 +63,7 @@ def network_call(name: str, classes: int, size_hw: tuple[int, int]) -> Call:
 
 def _built(name: str, classes: int) -> torch.nn.Module:
     if ".py:" in name:
-        # only the tree under test is given files of the user, so no older tree is asked for these
+        # only the tree under test is given files of the user, so no older tree needs these modules
         from bench.models import resolve  # noqa: PLC0415
         from bench.own.guard import user_code  # noqa: PLC0415
 
