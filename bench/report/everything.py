@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import NotMeasured
+from bench.report.blocks import write_blocks
 from bench.report.claims_page import write_claims
 from bench.report.cost_figure import NAME as FIG4
 from bench.report.cost_figure import write_fig4
@@ -29,7 +30,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 4 and 7 to 10, the claims and the summary, and the page that holds them all.
+    """Write the tables, figures, claims, summary and blocks, and the page that holds them all.
 
     Args:
         home: Folder of ``results/`` and ``reports/``.
@@ -70,8 +71,11 @@ def write_everything(
     written += write_claims(ledger, home)
     try:
         written.append(write_reproduced(home))
+        written += write_blocks(home)
     except NotMeasured as error:
-        log(f"reports/{SUMMARY} is not written: {error}")
+        log(
+            f"reports/{SUMMARY} and the blocks of numbers in README.md and docs/ are not all written: {error}"
+        )
     tell("page")
     written.append(write_html(home, ledger=ledger))
     progress("", len(steps), len(steps))
