@@ -268,7 +268,7 @@ def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tm
     written = write_report(judged, tmp_path, ORIGIN)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "reports/table1.md",
-        "reports/table1.tex",
+        "reports/tex/table1.tex",
         "results/tables/table1.csv",
         *(f"reports/pareto.{end}" for end in ("caption.md", "png", "svg", "pdf")),
     ]
