@@ -26,6 +26,7 @@ from bench.cli import (
     records,
     report,
     reproduce,
+    score,
     submit,
     time,
     train,
@@ -87,9 +88,10 @@ app.command("audit")(audit.audit_home)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("curves")(curves.curves)
 app.command("report")(report.report)
-app.command("records")(records.records)
+app.add_typer(records.group)
 app.command("publish")(publish.publish)
 app.command("predict")(predict.predict)
 app.command("submit")(submit.submit)

@@ -145,9 +145,9 @@ def ablate(
         return
     found = outcomes(progress, home)
     judged = {
-        one.variant: judge_grid_difference(found[0].variant, one.variant, one.difference) for one in found[1:]
+        one.subject: judge_grid_difference(found[0].subject, one.subject, one.difference) for one in found[1:]
     }
-    variants = [{**one.as_json(), **difference_as_json(judged.get(one.variant))} for one in found]
+    variants = [{**one.as_json(), **difference_as_json(judged.get(one.subject))} for one in found]
     remarks = {variant: one.line for variant, one in judged.items() if one is not None}
     document = {**document_of(progress), "variants": variants}
     _print(document if as_json else result_lines(progress, found, remarks))

@@ -28,7 +28,7 @@ _MOST_STEP_PIXELS = 2**30
 _RANGES: dict[str, tuple[float, str, float]] = {
     **dict.fromkeys(("batch", "accumulate"), (1, "<=", 4096)),
     **dict.fromkeys(("epochs", "lr_every_epochs"), (1, "<=", 1_000_000)),
-    **dict.fromkeys(("validate_every", "stop_after"), (0, "<=", 1_000_000)),
+    **dict.fromkeys(("validate_every", "stop_after", "probe_every"), (0, "<=", 1_000_000)),
     **dict.fromkeys(("momentum", "ema_decay", "ohem_threshold"), (0, "<", 1)),
     **dict.fromkeys(("flip", "lr_factor", "weight_decay"), (0, "<=", 1)),
     **dict.fromkeys(("encoder_lr", "decoder_lr", "clip_norm", "checkpoint_every_s"), (0, "<", math.inf)),
@@ -46,7 +46,7 @@ _RANGES: dict[str, tuple[float, str, float]] = {
 
 LATER = frozenset(
     {"sync_bn", "accumulate", "ema_decay", "ohem_threshold", "ohem_min_kept", "stop_after", "selection"}
-    | {"short_side_least", "deterministic"}
+    | {"short_side_least", "deterministic", "probe_every"}
 )
 """The recipe's keys that came after the first published records."""
 
@@ -89,6 +89,8 @@ class Recipe:
         selection: Epoch whose weights are kept: the ``last``, or that of the ``best`` validation (the first
             of equals).
         short_side_least: Least length of an image's shorter side after the random scale, in pixels.
+        probe_every: Epochs between probes of SCLoss, which cost about four steps each and change nothing
+            (``bench.train.scloss_probe``); 0 never probes.
         deterministic: Refuses operations whose result may differ from run to run on the same machine.
         checkpoint_every_s: Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
         precision: As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
@@ -134,6 +136,7 @@ class Recipe:
     selection: Literal["last", "best"] = "last"
     short_side_least: int = 0
     deterministic: bool = False
+    probe_every: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges that types cannot say."""

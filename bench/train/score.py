@@ -118,7 +118,7 @@ def evaluate_run(
             dict.fromkeys([*trained.notes, *(trained.record.notes if trained.record else ()), *remarks])
         ),
     )
-    earlier = _same_outcome(record, outcome, settings.home)
+    earlier = same_outcome(record, outcome, settings.home)
     if earlier is not None:
         return earlier, True
     return add_record(record, settings.home, outcome.arrays())[0], False
@@ -154,7 +154,7 @@ def _made_by(record: TrainingRecord | None) -> list[dict[str, Any]]:
     return [*provenance.pop("parts", []), provenance]
 
 
-def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
+def same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
     identity = {key: value for key, value in record.stored["identity"].items() if key != "take"}
