@@ -13,9 +13,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.files import write_atomic
+from bench.report.html_compare import COMMAND as COMPARE
+from bench.report.html_compare import comparisons, figures_of
 from bench.report.html_findings import JudgedPaper, findings, not_measured
 from bench.report.html_plots import plots_of
-from bench.report.html_tables import study_panels, table_view
+from bench.report.html_tables import study_panels, table_view, text_number
 from bench.report.markdown import sentence
 from bench.report.origin import Origin, origin, sealed
 from bench.report.reproduced import judged
@@ -148,8 +150,10 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         **{view.id: view.short for view in views},
         "plots": "Fig. 4",
         "figures": "Figures",
-        "ablations": "Ablations",
+        "ablations": "Table 5, ablations",
+        "comparison": "Comparison",
         "claims": "Claims",
+        "text": "Text",
         "machines": "Machines",
         "missing": "Not measured",
     }
@@ -166,7 +170,10 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         tables=views,
         figures=_figures(home),
         panels=study_panels(paper.studies),
+        comparisons=comparisons(home),
+        compare_command=COMPARE,
         ledger=paper.ledger,
+        text_numbers=[text_number(one) for one in paper.ledger.text],
         machines=_machines(records.values()),
         missing=not_measured(paper),
         made_by=sentence(made_by.line),
@@ -188,7 +195,8 @@ def _safe_json(value: Any) -> str:
 
 def _figures(home: Path) -> list[dict[str, str]]:
     found = []
-    for name, alt in _FIGURES.items():
+    compared = {name: f"Comparison {name.removeprefix('compare-')}" for name in figures_of(home)}
+    for name, alt in (_FIGURES | compared).items():
         svg, caption = home / "reports" / f"{name}.svg", home / "reports" / f"{name}.caption.md"
         if svg.is_file():
             text = caption.read_text(encoding="utf-8") if caption.is_file() else alt
