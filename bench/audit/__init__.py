@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from baselines.method import Method
-from bench.audit.findings import Audit, Damage
-from bench.audit.pages import difference, differing_files, origin_in, published, without_other_plotly
+from bench.audit.findings import Audit, Findings, Progress
+from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
 from bench.errors import BenchError, RefusedInput
@@ -20,6 +20,8 @@ from bench.paper.studies import STUDIES
 from bench.report import claims_page, curves
 from bench.report.blocks import PAGES, with_blocks
 from bench.report.claims_page import claims_files
+from bench.report.cost_figure import NAME as FIG4
+from bench.report.cost_figure import fig4_files
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS
 from bench.report.html_findings import JudgedPaper
 from bench.report.html_page import NAME as HTML
@@ -29,7 +31,7 @@ from bench.report.latex_numbers import numbers_tex
 from bench.report.origin import Origin
 from bench.report.parts_report import parts_files
 from bench.report.reproduced import NAME as SUMMARY
-from bench.report.reproduced import reproduced_page
+from bench.report.reproduced import judged, reproduced_page
 from bench.report.write import report_files
 from bench.reproduce import parameter_parts
 from bench.reproduce.claims import JudgedLedger, judge_claims
@@ -42,8 +44,6 @@ from bench.results.record import KINDS, Record, SpeedRecord, TrainingRecord
 from bench.results.store import APPENDIX, read_arrays, read_record, record_files, records_folder
 from bench.train.publish import readme
 
-Progress = Callable[[str], None]
-
 _FORMS = [pattern for name in REPRODUCIBLE for pattern in (name, f"{name}-*")]  # of the times
 _CURVES = "curves-"
 _COUNTED = (parameter_parts.NAME, claims_page.NAME)
@@ -51,26 +51,17 @@ _SUMMARISE = "carnet-bench reproduce summary"
 _REPORT = "carnet-bench report"
 
 
-class _Auditor:
-    """What was found so far below one home folder."""
+class _Auditor(Findings):
+    """What was found so far below one home folder, and what was judged on the way."""
 
     def __init__(self, home: Path, progress: Progress) -> None:
-        self.home, self.progress = home, progress
-        self.damage: list[Damage] = []
-        self.notes: list[str] = []
+        super().__init__(home, progress)
         self.records: dict[str, Record] = {}
         self.looked_at = 0
         self.tables: dict[str, Reproduction] = {}
         self.studies: dict[str, JudgedStudy] = {}
         self.parts: tuple[Part, ...] | None = None
         self.ledger: JudgedLedger | None = None
-
-    def add(self, file: Path | str, *faults: str) -> None:
-        name = file if isinstance(file, str) else file.relative_to(self.home).as_posix()
-        self.damage += [
-            Damage(name, fault.removeprefix(f"{self.home / name}: ").removeprefix(f"{name}: "))
-            for fault in faults
-        ]
 
     def records_of(self, kind: str) -> None:
         folder = records_folder(self.home, kind)
@@ -174,34 +165,17 @@ class _Auditor:
 
     def curves(self, caption: Path) -> None:
         """Redraw the curves of a data set and compare the files that are there."""
-        self.progress(caption.name)
         data = caption.name.removeprefix(_CURVES).partition(".")[0]
-        try:
-            made_by = origin_in(read_regular(caption).decode(errors="replace"))
+
+        def redrawn(found: bytes) -> dict[str, str | bytes]:
+            made_by = origin_in(found.decode(errors="replace"))
             records = curves.training_records(data, self.home)
             if not records:
                 raise RefusedInput(f"no training record on {data}")
             drawn = curves.draw(records, made_by)
-        except BenchError as error:
-            self.add(caption, str(error))
-            return
-        files = {f"reports/{_CURVES}{data}.{form}": content for form, content in drawn.items()}
-        for file, fault in differing_files(files, self.home, f"carnet-bench curves --data {data}"):
-            self.add(file, fault)
+            return {f"reports/{_CURVES}{data}.{form}": content for form, content in drawn.items()}
 
-    def page(self, path: Path, make: Callable[[str], str], command: str) -> None:
-        """Compare a page, if it is there, with what is made of it."""
-        if not path.exists():
-            return
-        self.progress(path.name)
-        try:
-            found = read_regular(path)
-            expected = make(found.decode()).encode()
-        except (BenchError, UnicodeDecodeError) as error:
-            self.add(path, str(error))
-            return
-        if found != expected:
-            self.add(path, f"{difference(found, expected)}; rebuild it with {command}")
+        self.figures(caption, redrawn, f"carnet-bench curves --data {data}")
 
     def counted(self, name: str) -> None:
         """Rebuild a table that takes no line from its file, its page and figure, and compare them."""
@@ -234,6 +208,10 @@ class _Auditor:
                 home, tables=self.tables, studies=self.studies, parts=self.parts, ledger=self.ledger
             )
 
+        def costs(found: bytes) -> dict[str, str | bytes]:
+            table1 = self.tables.get("table1") or judged("table1", home)
+            return fig4_files(table1, origin_in(found.decode(errors="replace")))
+
         def index(found: str) -> str:
             expected, note = without_other_plotly(found, html_page(home, origin_in(found), paper=paper()))
             self.notes += [f"reports/{HTML}: {note}"] if note else []
@@ -242,6 +220,7 @@ class _Auditor:
         def summary(_: str) -> str:
             return reproduced_page(home, self.tables, self.studies.get("table5"))
 
+        self.figures(reports / f"{FIG4}.md", costs, f"carnet-bench reproduce {FIG4}")
         self.page(reports / SUMMARY, summary, _SUMMARISE)
         self.page(home / NUMBERS, lambda found: numbers_tex(paper(), origin_in(found)), _REPORT)
         self.page(reports / HTML, index, _REPORT)

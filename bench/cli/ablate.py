@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import Budget, DataRoot, Device, Home, Json, Threads, WeightsFile
+from bench.cli.options import Budget, Data, DataRoot, Device, Home, Json, Threads, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration, whole_number
 from bench.cli.progress import watching
@@ -53,12 +53,7 @@ def ablate(
             help="Encoder; default: the recipe's.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="DATA", help="Data set; default: camvid, or scenes where it is missing."
-        ),
-    ] = None,
+    data: Data = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,

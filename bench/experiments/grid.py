@@ -37,8 +37,7 @@ def experiment_of(
         UsageError: No such recipe or data set, a recipe of other data, no CARNet, or no possible combination.
         RefusedInput: A recipe that is not valid, or that selects weights on the images that are scored.
     """
-    if data is not None:
-        entry(data)
+    data = None if data is None else entry(data).name
     recipe = recipes.load(name_or_path or _default_recipe(data or "camvid"))
     if data is not None and recipe.data != data:
         raise UsageError(

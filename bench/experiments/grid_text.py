@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from bench.data.catalogue import entry
+from bench.data.catalogue import is_synthetic
 from bench.experiments.duration import about
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import Progress
@@ -133,7 +133,7 @@ def _head(progress: Progress[Any]) -> list[str]:
 
 
 def _synthetic(data: str) -> str:
-    return " (synthetic images)" if entry(data).open_folder is None else ""
+    return " (synthetic images)" if is_synthetic(data) else ""
 
 
 def _shared_and_skipped(progress: Progress[Any]) -> list[str]:

@@ -9,6 +9,8 @@ from bench.errors import NotMeasured
 from bench.models import available
 from bench.report.blocks import write_blocks
 from bench.report.claims_page import write_claims
+from bench.report.cost_figure import NAME as FIG4
+from bench.report.cost_figure import write_fig4
 from bench.report.curves import write_curves
 from bench.report.html_findings import JudgedPaper
 from bench.report.html_page import STUDIES, write_html
@@ -35,7 +37,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 7 to 10, curves, claims and summary, and the page that holds them all.
+    """Write Tables 1 to 5, Figs. 4 and 7 to 10, curves, claims, summary, and the page that holds all.
 
     Each table and study is judged once. What was there before decides nothing, except that a table with
     times of another form is rebuilt even where some of its rows have no such time.
@@ -57,14 +59,14 @@ def write_everything(
     made_by = origin()
     forms, sets = _other_forms(home), _trained_on(home)
     curves = [f"curves {data}" for data in sets]
-    steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES, "fig7", *curves]
-    steps += ["claims", "summary", "page"]
+    steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES]
+    steps += [FIG4, "fig7", *curves, "claims", "summary", "page"]
     written: list[Path] = []
+    tables: dict[str, Reproduction] = {}
 
     def tell(part: str) -> None:
         progress(part, steps.index(part), len(steps))
 
-    tables: dict[str, Reproduction] = {}
     for name, form in [*((name, "") for name in REPRODUCIBLE), *forms]:
         tell(f"{name} {form}".strip())
         judged = _judge(name, home, None if form else machine, form)
@@ -75,6 +77,8 @@ def write_everything(
         tell(name)
         studies.append(reproduce_study(name, home))
         written += write_report(studies[-1], home, made_by)
+    tell(FIG4)
+    written += write_fig4(tables["table1"], home, made_by)
     tell("fig7")
     parts = count_parts()
     written += write_parts(parts, home, made_by)

@@ -13,9 +13,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from bench.data.catalogue import entry
+from bench.data.own.folder import own_file
 from bench.errors import RefusedInput, unknown
+from bench.toml_text import as_table, brief, text_of
 from bench.train.recipe_methods import section_of
-from bench.train.recipe_text import as_table, brief, parse_changes, require_plain, text_of
+from bench.train.recipe_text import parse_changes, require_plain
 
 __all__ = ["LATER", "Recipe", "from_table", "load", "names", "parse_changes"]
 
@@ -192,7 +195,9 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
 
     A change to another model drops the recipe's ``model_options``, which are those of its own model; then the
-    keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both.
+    keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both. Likewise a change to
+    other data drops the ``data_options``. ``data`` may be a data set of the user's own, as
+    `bench.data.catalogue.entry` takes it, in a recipe file relative to that file; the recipe keeps its name.
 
     Raises:
         UsageError: No recipe of this name; the choices are listed.
@@ -206,11 +211,17 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
             raise unknown("recipe", name_or_path, names())
     table = as_table(text_of(path, then=f"recipes by name: {', '.join(names())}"), str(path))
     sections = table.pop("methods", {})
+    if (changes or {}).get("data", table.get("data")) != table.get("data"):
+        table.pop("data_options", None)
     changes = _nested(table, changes or {})
     model = changes.get("model", table.get("model"))
     if model != table.get("model"):
         table.pop("model_options", None)
     own = section_of(model, sections, path.name)
+    for place, base in ((table, path.parent), (changes, Path())):
+        # whoever opens the data refuses an unknown name
+        if isinstance(data := place.get("data"), str) and own_file(data, base) is not None:
+            place["data"] = entry(data, base).name
     return from_table({"name": path.stem, **table, **own, **changes}, path.name)
 
 

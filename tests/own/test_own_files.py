@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from bench import models
+from bench.data.catalogue import ENTRIES
 from bench.errors import RefusedInput, UsageError
 from bench.models import resolve
 from bench.own.guard import user_code
@@ -194,7 +195,9 @@ def trained(model, name):
 
     rest = {"data": "scenes", "crop": 64, "epochs": 1, "encoder_lr": 0.1, "decoder_lr": 0.1}
     recipe = from_table({"name": "tiny", "model": model, **rest}, "tiny")
-    return TrainedWeights(Path("w.safetensors"), "", {"model": name}, recipe, IMAGENET, (), None)
+    return TrainedWeights(
+        Path("w.safetensors"), "", {"model": name}, recipe, IMAGENET, (), None, ENTRIES["scenes"]
+    )
 
 
 def test_a_run_of_one_builder_is_not_read_with_another_of_the_same_file(write):

@@ -86,11 +86,8 @@ def test_one_digit_changed_by_hand_is_found_in_every_file_of_the_reports(
         copytree(home, copy)
     # the page shows the figures, so it is damaged where nothing else is
     damaged = [files_of(copies[0], "reports") - SUMMARIES, SUMMARIES]
-    changes = [
-        change_a_digit(copy / name)
-        for copy, names in zip(copies, damaged, strict=True)
-        for name in sorted(names)
-    ]
+    paths = [copy / name for copy, names in zip(copies, damaged, strict=True) for name in sorted(names)]
+    changes = [change_a_digit(path) for path in paths]
     audits = run_in(copies, [["-m", "bench", "audit", "--json", "--home", str(copy)] for copy in copies])
     found = [{one["file"] for one in json.loads(text)["damage"]} for text in audits]
     assert damaged[0] - found[0] == set(), changes
@@ -101,10 +98,8 @@ def change_a_digit(path: Path) -> str:
     """Change one digit of a file, anywhere; return what was done."""
     content = bytearray(path.read_bytes())
     at = random.choice([place for place, byte in enumerate(content) if byte in b"0123456789"])
-    before, content[at] = (
-        content[at],
-        random.choice([digit for digit in b"0123456789" if digit != content[at]]),
-    )
+    before = content[at]
+    content[at] = random.choice([digit for digit in b"0123456789" if digit != before])
     path.write_bytes(content)
     return f"{path.name}, byte {at}: {chr(before)} to {chr(content[at])}"
 
