@@ -103,7 +103,7 @@ def test_the_latex_table_is_booktabs_with_every_row_and_no_bare_sign_of_tex(judg
     # one place for the method, a pair for each of five columns
     assert {line.replace("\\&", "").count("&") for line in body[1:]} == {10}
     assert "E\\_Net \\& 100 \\% $\\pm$ \\# \\textdagger{}" in text
-    order = ["\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"]
+    order = ["\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}}%"]
     assert [lines.index(one) for one in order] == sorted(lines.index(one) for one in order)
     assert text.count("$") % 2 == 0
     assert text.count("{") == text.count("}")
