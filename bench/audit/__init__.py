@@ -13,6 +13,7 @@ from bench.audit.findings import Audit, Findings, Progress
 from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
+from bench.cost.kept import counted_anew
 from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
 from bench.models import available
@@ -236,6 +237,7 @@ class _Auditor(Findings):
                         self.add(path, "its table in results/tables is missing")
 
 
+@counted_anew()
 def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     """Recompute every record below a home folder and rebuild every published table, page and figure.
 
