@@ -18,6 +18,7 @@ from bench.report.latex_numbers import write_numbers
 from bench.report.origin import origin
 from bench.report.parts_report import write_parts
 from bench.report.reproduced import GRAPHS, write_reproduced
+from bench.report.reproduced import NAME as SUMMARY
 from bench.report.write import write_report
 from bench.reproduce.claims import judge_claims
 from bench.reproduce.parameter_parts import count_parts
@@ -93,9 +94,11 @@ def write_everything(
         if GRAPHS not in tables:
             raise NotMeasured(f"no times for {GRAPHS}")
         written.append(write_reproduced(home, tables, studies[0]))
+        written += write_blocks(home)
     except NotMeasured as error:
-        log(f"reports/reproduced.md is not written: {error}")
-    written += write_blocks(home)
+        log(
+            f"reports/{SUMMARY} and the blocks of numbers in README.md and docs/ are not all written: {error}"
+        )
     tell("page")
     paper = JudgedPaper(tuple(tables[name] for name in REPRODUCIBLE), tuple(studies), parts, ledger)
     written += [write_numbers(paper, home, made_by), write_html(home, made_by, paper=paper)]
