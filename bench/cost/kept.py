@@ -101,9 +101,8 @@ def _code() -> str | None:
         states = [(path, path.stat()) for path in sorted(sources, key=_name)]
         if max(time for _, one in states for time in (one.st_mtime, one.st_ctime)) >= _began_s():
             return None
-        return _digest_of(
-            tuple((path, one.st_mtime_ns, one.st_ctime_ns, one.st_size) for path, one in states)
-        )
+        seen = tuple((path, one.st_mtime_ns, one.st_ctime_ns, one.st_size) for path, one in states)
+        return _digest_of(seen, _versions())
     except OSError:
         return None
 
@@ -113,8 +112,8 @@ def _name(path: Path) -> tuple[str, str]:
 
 
 @functools.lru_cache(1)
-def _digest_of(states: tuple[tuple[Path, int, int], ...]) -> str:
-    digest = hashlib.sha256(json.dumps([_FORMAT, platform.python_version(), *_versions()]).encode())
+def _digest_of(states: tuple[tuple[Path, int, int, int], ...], versions: tuple[str | None, ...]) -> str:
+    digest = hashlib.sha256(json.dumps([_FORMAT, platform.python_version(), *versions]).encode())
     for path, *_ in states:
         digest.update("/".join(_name(path)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
