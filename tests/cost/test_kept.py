@@ -39,7 +39,7 @@ def counts(user_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return count_costs(method, *given, **named)
 
     monkeypatch.setattr("bench.cost.count.count_costs", counting)
-    monkeypatch.setattr(kept, "_began_s", lambda: time.time() + 60)
+    monkeypatch.setattr("bench.cache._began_s", lambda: time.time() + 60)
     return counted
 
 
@@ -96,7 +96,7 @@ def test_other_code_is_counted(
 def test_code_that_changed_since_the_process_began_leaves_no_count(
     counts: list[str], user_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "_began_s", lambda: 0.0)
+    monkeypatch.setattr("bench.cache._began_s", lambda: 0.0)
     kept_costs(ENET, **SMALL)
     kept_costs(ENET, **SMALL)
     assert counts == ["enet", "enet"]
