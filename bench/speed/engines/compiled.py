@@ -45,7 +45,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
 def may_freeze(network: nn.Module) -> bool:
     """Return whether the compiler folds a network's batch norms rightly where it freezes the weights.
 
-    It scales the first axis of a convolution's weight, which are the output channels, but the input channels of
+    It scales the first axis of the weight: the output channels of a convolution, but the input channels of
     a transposed one; it notices only where their numbers differ (torch 2.14,
     ``_inductor/fx_passes/binary_folding.py``).
     """
