@@ -13,6 +13,7 @@ from baselines.method import Method
 from bench.audit.pages import difference, differing_files, published
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
+from bench.cost.kept import counted_anew
 from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
 from bench.models import available
@@ -261,6 +262,7 @@ class _Auditor:
                     self.add(path, "its table in results/tables is missing")
 
 
+@counted_anew()
 def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
     """Recompute every record below a home folder and rebuild every published table, page and figure.
 

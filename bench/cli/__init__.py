@@ -15,6 +15,7 @@ from bench.cli import (
     ablate,
     audit,
     check,
+    compare,
     cost,
     curves,
     data,
@@ -26,6 +27,7 @@ from bench.cli import (
     records,
     report,
     reproduce,
+    score,
     submit,
     time,
     train,
@@ -83,13 +85,15 @@ def _options(
 
 app.command("reproduce")(reproduce.reproduce)
 app.command("ablate", cls=SpreadCommand)(ablate.ablate)
+app.command("compare")(compare.compare)
 app.command("audit")(audit.audit_home)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("curves")(curves.curves)
 app.command("report")(report.report)
-app.command("records")(records.records)
+app.add_typer(records.group)
 app.command("publish")(publish.publish)
 app.command("predict")(predict.predict)
 app.command("submit")(submit.submit)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import Budget, DataRoot, Device, Home, Json, Threads, WeightsFile
+from bench.cli.options import Budget, Data, DataRoot, Device, Home, Json, Threads, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration, whole_number
 from bench.cli.progress import watching
@@ -53,12 +53,7 @@ def ablate(
             help="Encoder; default: the recipe's.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="DATA", help="Data set; default: camvid, or scenes where it is missing."
-        ),
-    ] = None,
+    data: Data = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,
@@ -145,9 +140,9 @@ def ablate(
         return
     found = outcomes(progress, home)
     judged = {
-        one.variant: judge_grid_difference(found[0].variant, one.variant, one.difference) for one in found[1:]
+        one.subject: judge_grid_difference(found[0].subject, one.subject, one.difference) for one in found[1:]
     }
-    variants = [{**one.as_json(), **difference_as_json(judged.get(one.variant))} for one in found]
+    variants = [{**one.as_json(), **difference_as_json(judged.get(one.subject))} for one in found]
     remarks = {variant: one.line for variant, one in judged.items() if one is not None}
     document = {**document_of(progress), "variants": variants}
     _print(document if as_json else result_lines(progress, found, remarks))

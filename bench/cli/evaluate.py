@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, Msc, OwnModel, Threads
+from bench.cli.options import Data, DataRoot, Device, Home, Json, Msc, OwnModel, Threads
 from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
 from bench.cli.parsing import parse_scales, parse_size
 from bench.cli.progress import watching
@@ -23,6 +23,7 @@ def evaluate(
         Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")
     ] = "test",
     model: OwnModel = None,
+    data: Data = None,
     scales: Annotated[
         list[str] | None, typer.Option("--scales", metavar="FACTORS", help="Input scales, e.g. 0.5,1,1.5.")
     ] = None,
@@ -51,6 +52,7 @@ def evaluate(
     Example:
       carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
       carnet-bench evaluate runs/camvid-quick-0123456789ab --msc
+      carnet-bench evaluate runs/default-0123456789ab --data photos/data.toml --split val
       carnet-bench evaluate runs/cityscapes-paper-0123456789ab --split val --window 768x768 --stride 512x512
     """  # noqa: D301
     from bench.train.run import Settings
@@ -60,7 +62,13 @@ def evaluate(
     settings = Settings(home, data_root, None, device, threads, command_line())
     with watching() as watch:
         record, same = evaluate_run(
-            source, split, settings, lambda done, n: watch(split, done, n, 0), model, views=views
+            source,
+            split,
+            settings,
+            lambda done, n: watch(split, done, n, 0),
+            model,
+            views=views,
+            data_set=data,
         )
     if same:
         log(f"every image's confusion matrix equals that of record {record.id}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
 TableName = Literal[
-    "table1", "table2", "table3", "table4", "table5", "fig7", "fig8", "fig9", "fig10",
+    "table1", "table2", "table3", "table4", "table5", "fig4", "fig7", "fig8", "fig9", "fig10",
     "claims", "summary", "all",
 ]  # fmt: skip
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -39,6 +39,15 @@ Home = Annotated[
 ]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME|FILE.toml|FOLDER",
+        help="Data set: a name of `data list`, or your own by the file that `data init` writes.",
+        show_default=False,
+    ),
 ]
 DataOption = Annotated[
     list[str] | None,

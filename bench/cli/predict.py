@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import Device, Json, Overwrite, OwnModel, Threads
+from bench.cli.options import Data, Device, Json, Overwrite, OwnModel, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 
@@ -19,6 +19,7 @@ def predict(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     overwrite: Overwrite = False,
     model: OwnModel = None,
+    data: Data = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -34,7 +35,6 @@ def predict(
     Example:
       carnet-bench predict results/weights/carnet-mobile-0123456789ab.safetensors photos --out segmented
     """  # noqa: D301
-    from bench.data import catalogue
     from bench.data.unlabelled import ImageFiles, find_images
     from bench.own.guard import user_code
     from bench.predict.overlay import percent
@@ -44,7 +44,8 @@ def predict(
     found = find_images(source)
     require_free(found.images, out, overwrite)
     trained = open_weights(weights)
-    files = ImageFiles(catalogue.entry(trained.recipe.data), found.images)
+    trained.require_data(data)
+    files = ImageFiles(trained.data, found.images)
     where = _device(device, threads)
     method = trained.method(model)
     network = trained.network(method, files, where)

@@ -47,7 +47,7 @@ _TIMED_SHARE = 0.2
 def reproduce(
     table: Annotated[
         TableName,
-        typer.Argument(metavar="TABLE", help="table1-5, fig7-10, claims, summary or all."),
+        typer.Argument(metavar="TABLE", help="table1-5, fig4, fig7-10, claims, summary or all."),
     ],
     own: Annotated[
         list[str] | None,
@@ -99,11 +99,11 @@ def reproduce(
     carnet_bench.models) and --peers are listed below the table, measured at its input size and classes.
 
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
-    `ablate`): each difference with its interval, and the paper's claim. fig7 counts the parameters of
-    CARNet's components. claims judges every checkable sentence of the paper, by its own numbers and by what
-    is measured here. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and the
-    blocks of numbers in HOME/README.md and HOME/results/README.md. all writes everything, and the whole paper
-    on one page, HOME/reports/index.html.
+    `ablate`): each difference with its interval, and the paper's claim. fig4 draws accuracy against each cost
+    of Table 1. fig7 counts the parameters of CARNet's components. claims judges every checkable sentence of
+    the paper, by its own numbers and by what is measured here. summary rebuilds HOME/reports/reproduced.md
+    from the tables that are there, and the blocks of numbers in HOME/README.md, HOME/results/README.md and
+    HOME/docs. all writes everything, and the whole paper on one page, HOME/reports/index.html.
 
     \b
     Example:

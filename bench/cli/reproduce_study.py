@@ -1,4 +1,4 @@
-"""``carnet-bench reproduce`` of what takes counts and records alone: ablations, Fig. 7 and the claims."""
+"""``carnet-bench reproduce`` of what takes counts and records alone: ablations, Figs. 4 and 7, the claims."""
 
 from pathlib import Path
 
@@ -55,6 +55,24 @@ def print_claims(_: str, home: Path, *, as_json: bool) -> None:
         log(f"wrote {path}")
 
 
+def print_fig4(_: str, home: Path, *, as_json: bool) -> None:
+    """Draw accuracy against each cost from Table 1, and print which methods are on the front."""
+    from bench.report.cost_figure import as_json as document
+    from bench.report.cost_figure import front_lines, write_fig4
+    from bench.report.reproduced import judged
+
+    with showing() as tell:
+        tell("counting operations", 0, 1, note="Table 1")
+        table1 = judged("table1", home)
+    written = write_fig4(table1, home)
+    if as_json:
+        print_json(document(table1))
+    else:
+        print_lines(front_lines(table1))
+    for path in written:
+        log(f"wrote {path}")
+
+
 def print_parts(_: str, home: Path, *, as_json: bool) -> None:
     """Count the bars of Fig. 7, write its page, table and figure, and print it."""
     from rich.console import Console
@@ -92,6 +110,7 @@ def write_all(home: Path, machine: str | None, *, as_json: bool) -> None:
 
 FROM_RECORDS = {
     **dict.fromkeys(("table5", "fig8", "fig9", "fig10"), print_study),
+    "fig4": print_fig4,
     "fig7": print_parts,
     "claims": print_claims,
 }

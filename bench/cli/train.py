@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, Threads, TrainingPrecision, WeightsFile
+from bench.cli.options import Data, DataRoot, Device, Home, Json, Threads, TrainingPrecision, WeightsFile
 from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
 from bench.cli.parsing import number, whole_number
 from bench.cli.progress import watching
@@ -29,6 +29,7 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", help="A name of `models`, or FILE.py:FUNCTION.")
     ] = None,
+    data: Data = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", **whole_number(0, 2**63 - 1), help="Seed of weights, order and augmentation."),
@@ -77,7 +78,7 @@ def train(
       carnet-bench train camvid-quick --seed 1
       carnet-bench train scenes-quick --set epochs=2 batch=4 ema_decay=0.999 --lambda 0
       carnet-bench train camvid-quick --precision bf16 --workers 2 --log mlflow
-      carnet-bench train camvid-scratch --model nets/mine.py:build
+      carnet-bench train camvid-scratch --model nets/mine.py:build --data photos/data.toml
     """  # noqa: D301
     from bench.fabric import PRECISIONS
     from bench.train import recipe as recipes
@@ -90,6 +91,7 @@ def train(
         [*(setting or []), *(more or [])],
         scloss_weight=lambda_,
         model=model,
+        data=data,
         seed=seed,
         precision=None if precision is None else PRECISIONS[precision],
     )

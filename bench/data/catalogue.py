@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.data import ade20k, camvid, camvid_full, cityscapes, nyudv2
 from bench.data.dataset import MissingSplit
 from bench.data.entry import SPLITS, Entry
+from bench.data.own.folder import entry_of_file, own_file
 from bench.data.scenes import classes as scenes
 from bench.errors import RefusedInput, UsageError, unknown
 
@@ -34,20 +35,53 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
+_own: dict[str, Entry] = {}
+"""Data sets of the user's own that this process was given, by the names in their files."""
+
+
 def names() -> list[str]:
     """Return the names of the data sets."""
     return list(ENTRIES)
 
 
-def entry(name: str) -> Entry:
-    """Return the data set's entry.
+def known(name: str) -> Entry | None:
+    """Return the entry of a name, as in a record: it never leads to a file.
+
+    Returns:
+        None for a name that is neither built in nor that of a data set which `entry` has read.
+    """
+    return ENTRIES.get(name) or _own.get(name)
+
+
+def is_synthetic(name: str) -> bool:
+    """Return whether a data set is drawn and not photographed, by its name as in a record."""
+    return name in ENTRIES and ENTRIES[name].open_folder is None
+
+
+def entry(name: str, base: Path = Path()) -> Entry:
+    """Return the entry of a data set as the user names it.
+
+    Args:
+        name: Of ``names()``; or ``FILE.toml`` of one's own, or a folder that holds ``data.toml``. The file is
+            read, and its data set is known by its name from then on. So no name out of a record may come
+            here: see `known`.
+        base: Folder to which a file or folder is relative.
 
     Raises:
         UsageError: No such name; the message lists the names.
+        RefusedInput: A file that does not describe a data set, or that takes a built-in name.
     """
-    if name not in ENTRIES:
-        raise unknown("data set", name, names())
-    return ENTRIES[name]
+    found = known(name)
+    if found is not None:
+        return found
+    path = own_file(name, base)
+    if path is None:
+        raise unknown("data set", name, [*names(), "FILE.toml of your own (carnet-bench data init FOLDER)"])
+    own = entry_of_file(path)
+    if own.name in ENTRIES:
+        raise RefusedInput(f"{path}: name = '{own.name}' is a built-in data set; expected another name")
+    _own[own.name] = own
+    return own
 
 
 def open_data(
@@ -56,7 +90,7 @@ def open_data(
     """Open one split of a data set.
 
     Args:
-        name: Of ``names()``.
+        name: As for `entry`.
         split: ``train``, ``val`` or ``test``.
         root: The set's own folder (``--data-root``); beats every other place.
         home: The home folder, whose ``data/`` is the last place looked in.
@@ -69,14 +103,14 @@ def open_data(
     """
     wanted = entry(name)
     if split not in SPLITS:
-        raise unknown(f"{name} split", split, list(SPLITS))
+        raise unknown(f"{wanted.name} split", split, list(SPLITS))
     if wanted.open_folder is None:
         return _open_scenes(split, root, options)
     strange = sorted(set(options) - set(wanted.options))
     if strange:
         have = ", ".join(wanted.options) or "none"
-        raise UsageError(f"data set {name} has no option {', '.join(strange)}; it has {have}")
-    return wanted.open_folder(split, locate(name, root, home=home), **options)
+        raise UsageError(f"data set {wanted.name} has no option {', '.join(strange)}; it has {have}")
+    return wanted.open_folder(split, locate(wanted.name, root, home=home), **options)
 
 
 def splits_here(
@@ -101,8 +135,15 @@ def places(name: str, home: Path | None = None) -> list[Path]:
     """Return the folders in which a data set is looked for, in order.
 
     ``NAME`` and ``NAME_sample`` in the folder that the environment variable CARNET_DATA names, then in
-    ``data/`` of the home folder (default: of CARNET_BENCH_HOME, else of the working folder).
+    ``data/`` of the home folder (default: of CARNET_BENCH_HOME, else of the working folder). A data set of
+    one's own lies where its TOML file does.
+
+    Raises:
+        UsageError, RefusedInput: As for `entry`.
     """
+    own = entry(name).folder
+    if own is not None:
+        return [own]
     parents = [Path(os.environ[PARENT_VARIABLE])] if os.environ.get(PARENT_VARIABLE) else []
     parents.append((home or Path(os.environ.get(HOME_VARIABLE) or ".")) / "data")
     return [parent / folder for parent in parents for folder in (name, f"{name}_sample")]

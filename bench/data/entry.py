@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from bench.data.dataset import SegmentationData
     from bench.data.fetch import Source
@@ -42,6 +43,7 @@ class Entry:
             on another.
         sequences: {split: images of each sequence, in the order of the list}; a record holds no names.
         caveat: What must be known of a score on images with this manifest digest, or None.
+        folder: Folder of a data set of one's own, that of its TOML file; None is looked for by name.
     """
 
     name: str
@@ -65,3 +67,4 @@ class Entry:
     block_images: int = 1
     sequences: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     caveat: Callable[[str], str | None] = lambda manifest_sha256: None
+    folder: Path | None = None

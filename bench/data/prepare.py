@@ -51,7 +51,8 @@ def prepare(
     """
     place = catalogue.entry(name).place
     if place is None:
-        raise UsageError(f"data set {name} is synthetic; there is nothing to prepare")
+        kind = "synthetic" if catalogue.is_synthetic(name) else "read as it is"
+        raise UsageError(f"data set {name} is {kind}; there is nothing to prepare")
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise RefusedInput(f"{missing}: no such file", catalogue.entry(name).how_to_get)

@@ -72,6 +72,8 @@ class Difference:
         paired: Whether it is a difference seed by seed.
         covers: `SEEDS_AND_IMAGES`, or `IMAGES_ONLY` with one seed in each, whose noise nobody knows.
         degrees: Degrees of freedom of Student's t in the interval; infinite where nothing varies.
+        image_variance: The images' part of its variance.
+        seed_variance: The seeds' part of the variance of one pair of runs; None with one seed in each.
     """
 
     mean: float
@@ -84,6 +86,8 @@ class Difference:
     paired: bool
     covers: str
     degrees: float = math.inf
+    image_variance: float = 0.0
+    seed_variance: float | None = None
 
     @property
     def sign(self) -> int:
@@ -122,9 +126,14 @@ def compare(
     if paired:
         change = after.less(before)
         parts = [_seed_part(change, 1 / len(first))]
+        shares = [1 / len(first)]
     else:
         change = after.averaged.less(before.averaged)
         parts = _unpaired_parts(before, after)
+        # one part stands for both sides where one of them has a single seed
+        both = 1 / len(first) + 1 / len(second)
+        shares = [both / 2] if len(parts) == 1 else [1 / len(first), 1 / len(second)]
+    lone = len(first) == len(second) == 1
     mean = float(change.whole.mean())
     half, degrees = _half_width(change, parts, level)
     return Difference(
@@ -136,8 +145,10 @@ def compare(
         before.images,
         change.blocks,
         paired,
-        IMAGES_ONLY if len(first) == len(second) == 1 else SEEDS_AND_IMAGES,
+        IMAGES_ONLY if lone else SEEDS_AND_IMAGES,
         degrees,
+        _image_variance(change),
+        None if lone else sum(part / share for (part, _), share in zip(parts, shares, strict=True)),
     )
 
 
@@ -226,7 +237,7 @@ def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_Part]:
 
 def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -> tuple[float, float]:
     """Return half the interval of the mean over the seeds, and its degrees of freedom (Satterthwaite)."""
-    images = float(_jackknife(group.left_out.mean(axis=0)))
+    images = _image_variance(group)
     parts = [(images, group.blocks - 1), *seed_parts]
     variance = sum(part for part, _ in parts)
     if variance == 0:
@@ -235,6 +246,10 @@ def _half_width(group: _Replicates, seed_parts: Sequence[_Part], level: float) -
     from scipy.special import stdtrit  # noqa: PLC0415 - Student's t; most importers compare nothing
 
     return float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(variance), degrees
+
+
+def _image_variance(group: _Replicates) -> float:
+    return float(_jackknife(group.left_out.mean(axis=0)))
 
 
 def _jackknife(left_out: Array) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.catalogue import ENTRIES
+from bench.data.catalogue import known
 from bench.errors import RefusedInput
 
 Blocks = np.ndarray[Any, np.dtype[np.int64]]
@@ -30,11 +30,11 @@ def blocks_of_split(data: str, split: str, images: int) -> Blocks:
         data, split: As a record names them.
         images: Number of images.
     """
-    entry = ENTRIES.get(data)
+    entry = known(data)
     if entry is None or entry.block_images == 1:
         return np.arange(images)
-    known = entry.sequences.get(split, ())
-    return blocks_of_sequences(known if sum(known) == images else (images,), entry.block_images)
+    lengths = entry.sequences.get(split, ())
+    return blocks_of_sequences(lengths if sum(lengths) == images else (images,), entry.block_images)
 
 
 def blocks_of_sequences(lengths: Sequence[int], block_images: int) -> Blocks:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from bench.errors import UsageError
+from bench.experiments.grid_plan import Grid, Point
 from bench.paper.studies import COMPONENTS, component_variant
 from bench.paper.variant import BACKBONES, Impossible, Variant, exactly
 
@@ -33,41 +34,6 @@ class Axes:
     lambdas: tuple[float, ...] = ()
     forms: tuple[str, ...] = ()
     between_convs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Point:
-    """One place in the grid.
-
-    Attributes:
-        place: The requested values, e.g. ``lambda 0.4``.
-        variant: The canonical variant to train for it.
-    """
-
-    place: str
-    variant: Variant
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The places of a grid.
-
-    Attributes:
-        points: The possible combinations.
-        skipped: The impossible ones, each with the reason.
-    """
-
-    points: tuple[Point, ...]
-    skipped: tuple[tuple[str, str], ...]
-
-    @property
-    def variants(self) -> tuple[Variant, ...]:
-        """Each variant to train once, in the order of its first place."""
-        return tuple(dict.fromkeys(point.variant for point in self.points))
-
-    def places(self, variant: Variant) -> tuple[str, ...]:
-        """Return the places that a variant stands for."""
-        return tuple(point.place for point in self.points if point.variant == variant)
 
 
 def axes_of(
@@ -103,7 +69,7 @@ def axes_of(
     return axes
 
 
-def grid_of(axes: Axes, backbone: str) -> Grid:
+def grid_of(axes: Axes, backbone: str) -> Grid[Variant]:
     """Return every combination of the axes' values.
 
     ``--modules`` without ``--components``, ``--scloss``, ``--lambda`` and ``--scloss-form`` varies
@@ -119,7 +85,7 @@ def grid_of(axes: Axes, backbone: str) -> Grid:
     """
     full_network = axes.components or axes.scloss or axes.lambdas or axes.forms
     lone_modules = bool(axes.modules) and not full_network
-    points: list[Point] = []
+    points: list[Point[Variant]] = []
     skipped: list[tuple[str, str]] = []
     for asked in _all_asked(axes, backbone):
         place = _place(asked, backbone_typed=bool(axes.backbones))

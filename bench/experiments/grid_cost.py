@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.data.catalogue import entry
 from bench.errors import BenchError
-from bench.experiments.grid import GridRun
+from bench.experiments.grid_plan import GridRun
 from bench.experiments.grid_state import PARTLY, TO_DO, TRAINED, Ledger, State
 from bench.experiments.train_budget import StepCost, measure_step
-from bench.paper.variant import TrainsVariant, Variant, variant_of
-from bench.results.provenance import machine
+from bench.paper.variant import TrainsVariant, variant_of
+from bench.results.provenance import machine, without_folders
 from bench.results.record import AccuracyRecord, Record, TrainingRecord
 from bench.results.record_types import Machine, Run
 from bench.results.select import is_single_pass, started
@@ -30,14 +31,14 @@ _DECIDES_STEP = (
     "freeze_encoder_bn",
     "ohem_threshold",
 )
-"""Keys of a recipe that change the cost of a step, besides the variant."""
+"""Keys of a recipe that change the cost of a step, besides the network."""
 
 MEASURED, SYNTHETIC, RECORDED = "measured now", "measured now on synthetic images", "on record here"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of a training step and of an evaluated image of a variant on this machine.
+    """Cost of a training step and of an evaluated image of a network on this machine.
 
     Attributes:
         step_s, image_s: Seconds; None where they are not on record and could not be measured.
@@ -50,7 +51,7 @@ class Cost:
 
 
 class Estimates:
-    """Costs of the variants of a grid, each found once.
+    """Costs of the subjects of a grid, each found once.
 
     Args:
         ledger: The records, and the settings of the training.
@@ -59,31 +60,31 @@ class Estimates:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._settings = ledger.settings
-        self._measured: dict[Variant, Cost] = {}
+        self._measured: dict[Hashable, Cost] = {}
 
     def measure(
-        self, runs: Iterable[GridRun], progress: Callable[[int, int], None] = lambda *_: None
+        self, runs: Iterable[GridRun[Any]], progress: Callable[[int, int], None] = lambda *_: None
     ) -> None:
-        """Measure a few steps of each variant that has no step time on record here; nothing is written.
+        """Measure a few steps of each network that has no step time on record here; nothing is written.
 
         Args:
             runs: Runs to do.
-            progress: Called with the variants done and their number.
+            progress: Called with the networks done and their number.
         """
-        wanted = {_alike(run.variant): run.recipe for run in runs if self._recorded(run.recipe) is None}
-        for count, (variant, recipe) in enumerate(wanted.items(), start=1):
-            if variant not in self._measured:
-                self._measured[variant] = self._measure(recipe)
+        wanted = {_network(run.recipe): run.recipe for run in runs if self._recorded(run.recipe) is None}
+        for count, (network, recipe) in enumerate(wanted.items(), start=1):
+            if network not in self._measured:
+                self._measured[network] = self._measure(recipe)
             progress(count, len(wanted))
 
-    def cost(self, run: GridRun) -> Cost:
-        """Return what a variant costs here."""
+    def cost(self, run: GridRun[Any]) -> Cost:
+        """Return what a network costs here."""
         recorded = self._recorded(run.recipe)
         if recorded is not None:
             return recorded
-        return self._measured.get(_alike(run.variant), Cost(None, None, "not measured"))
+        return self._measured.get(_network(run.recipe), Cost(None, None, "not measured"))
 
-    def left_s(self, run: GridRun, state: State) -> float | None:
+    def left_s(self, run: GridRun[Any], state: State) -> float | None:
         """Return the seconds that a run still needs; None where its cost is unknown."""
         if state.status not in (TO_DO, PARTLY, TRAINED):
             return 0.0
@@ -127,7 +128,7 @@ class Estimates:
         return record.values.wall_s / record.values.images
 
     def _costs_alike(self, record: Record, run: Run, recipe: Recipe) -> bool:
-        """Whether a record is of the same variant, size and batch on this very machine."""
+        """Whether a record is of the same network, size and batch on this very machine."""
         identity = record.stored["identity"]
         there, here = identity.get("run", identity)["recipe"], recipe.identity()
         if there["data"] != here["data"]:
@@ -138,7 +139,7 @@ class Estimates:
             and run.device == self._ledger.device
             and run.threads == self._ledger.threads
             and record.provenance.machine == Machine(**machine())
-            and _variant_alike(run.recipe) == _variant_alike(recipe)
+            and _network(run.recipe) == _network(recipe)
         )
 
     def _images(self, recipe: Recipe, split: str) -> int:
@@ -151,14 +152,12 @@ def total_s(left: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(left) else None
 
 
-def _alike(variant: Variant) -> Variant:
-    """Return one variant for all whose steps cost the same: weight and form of SCLoss have no effect."""
-    return replace(variant, scloss_weight=0.2, scloss_form="paper") if variant.scloss else variant
-
-
-def _variant_alike(recipe: TrainsVariant) -> Variant | None:
+def _network(recipe: TrainsVariant) -> Hashable:
+    """Return what all networks share whose steps cost the same: SCLoss's weight and form have no effect."""
     variant = variant_of(recipe)
-    return None if variant is None else _alike(variant)
+    if variant is None:
+        return without_folders(recipe.model), json.dumps(recipe.model_options, sort_keys=True)
+    return replace(variant, scloss_weight=0.2, scloss_form="paper") if variant.scloss else variant
 
 
 def _validations(recipe: Recipe) -> int:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Generic
 
 from bench.errors import Interrupted, NotMeasured
 from bench.experiments.duration import about
-from bench.experiments.grid import Experiment, GridRun
 from bench.experiments.grid_cost import Estimates, total_s
+from bench.experiments.grid_plan import Experiment, GridRun, S
 from bench.experiments.grid_state import DONE, FAILED, LOCKED, TRAINED, Ledger, State
 from bench.train.lock import RunLockedError
 from bench.train.run import Watch, train
@@ -22,7 +23,7 @@ _NEXT = "rerun the same command to resume this run at this step; finished runs a
 
 
 @dataclass
-class Progress:
+class Progress(Generic[S]):
     """Progress of a grid.
 
     Attributes:
@@ -31,11 +32,11 @@ class Progress:
         unfit: Why the next run was not started within the budget; None when no run was left out.
     """
 
-    experiment: Experiment
-    states: dict[GridRun, State] = field(default_factory=dict)
+    experiment: Experiment[S]
+    states: dict[GridRun[S], State] = field(default_factory=dict)
     unfit: str | None = None
 
-    def of(self, *statuses: str) -> list[GridRun]:
+    def of(self, *statuses: str) -> list[GridRun[S]]:
         """Return the runs in one of these states, in the order in which they are trained."""
         return [run for run, state in self.states.items() if state.status in statuses]
 
@@ -45,19 +46,19 @@ class Progress:
         return len(self.of(DONE, FAILED)) == len(self.states)
 
 
-def look(experiment: Experiment, ledger: Ledger) -> Progress:
+def look(experiment: Experiment[S], ledger: Ledger) -> Progress[S]:
     """Return the progress of a grid; nothing is trained."""
     return Progress(experiment, {run: ledger.state(run) for run in experiment.runs})
 
 
-def measure_left(progress: Progress, estimates: Estimates, watch: Watch = lambda *_: None) -> None:
-    """Measure a few steps of each variant to do that has no step time on record here."""
+def measure_left(progress: Progress[Any], estimates: Estimates, watch: Watch = lambda *_: None) -> None:
+    """Measure a few steps of each subject to do that has no step time on record here."""
     to_do = [run for run, state in progress.states.items() if state.status not in (DONE, FAILED)]
     estimates.measure(to_do, lambda done, count: watch("measuring steps", done, count, 0.0))
 
 
 def execute(
-    progress: Progress,
+    progress: Progress[Any],
     ledger: Ledger,
     *,
     budget_s: float | None = None,
@@ -65,7 +66,7 @@ def execute(
     log: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Do what is left: all variants of a seed before the next seed.
+    """Do what is left: all subjects of a seed before the next seed.
 
     The expected time of all runs is logged first, from records or a few measured steps. A run that diverges,
     or does not fit into memory, is noted and the grid continues; so it does when another process works on a
@@ -75,7 +76,7 @@ def execute(
         progress: As returned by `look`; kept up to date.
         ledger: The records, and the settings of the training.
         budget_s: Seconds from now, measured steps included. A run that does not fit into what is left is not
-            started, nor any after it, so that the finished runs stay balanced over the variants. None is no
+            started, nor any after it, so that the finished runs stay balanced over the subjects. None is no
             limit.
         watch: Called with ``runs`` done and their number, and as training calls it.
         log: Called with the total, and each run's start and end.
@@ -117,7 +118,9 @@ def execute(
     watch("runs", count, count, 0.0)
 
 
-def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch, log: Callable[[str], None]) -> str | None:
+def _do(
+    run: GridRun[Any], state: State, ledger: Ledger, watch: Watch, log: Callable[[str], None]
+) -> str | None:
     """Train and score one run; return why it failed, or None."""
     settings, scored = ledger.settings, ledger.scored
     source: Path | None = None
@@ -127,7 +130,13 @@ def _do(run: GridRun, state: State, ledger: Ledger, watch: Watch, log: Callable[
         if source is None:
             source = train(run.recipe, settings, watch, log).folder
         with stop_requests() as request:
-            evaluate_run(source, scored, settings, lambda done, n: _shown(watch, scored, (done, n), request))
+            evaluate_run(
+                source,
+                scored,
+                settings,
+                lambda done, n: _shown(watch, scored, (done, n), request),
+                run.recipe.model,
+            )
     except Interrupted as error:
         number = error.exit_code - 128
         raise Interrupted(f"{run.title}: {error}", number, then=_NEXT) from error
@@ -144,7 +153,7 @@ def _shown(watch: Watch, scored: str, images: tuple[int, int], request: StopRequ
         raise Interrupted(f"stopped by {name} while scoring {scored}; the weights are saved", request.number)
 
 
-def _unfit(run: GridRun, need_s: float | None, left_s: float) -> str | None:
+def _unfit(run: GridRun[Any], need_s: float | None, left_s: float) -> str | None:
     if need_s is None:
         return f"not started: {run.title}; its duration is unknown"
     if need_s > left_s:

@@ -1,37 +1,35 @@
-"""Results of a grid: mean and spread over the seeds, and each variant's difference from the first."""
+"""Results of a grid: mean and spread over the seeds, and each subject's difference from the first."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from bench.errors import NotMeasured
 from bench.evaluate.differences import Difference, compare_seeds
 from bench.evaluate.neighbours import blocks_of_split
-from bench.experiments.grid import name_of
 from bench.experiments.grid_execution import Progress
-from bench.experiments.grid_state import State
-from bench.paper.variant import Variant
+from bench.experiments.grid_plan import S
 from bench.results.record import AccuracyRecord
 from bench.results.store import read_arrays
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One variant of a grid.
+class Outcome(Generic[S]):
+    """One subject of a grid.
 
     Attributes:
-        variant: The canonical variant.
+        subject: What was trained.
         places: Places of the grid that it stands for.
         accuracy: {seed: accuracy record} of the finished seeds.
-        difference: Difference from the first variant; None for the first itself, or where nothing can be
+        difference: Difference from the first subject; None for the first itself, or where nothing can be
             compared.
         note: Why there is no difference, or None.
     """
 
-    variant: Variant
+    subject: S
     places: tuple[str, ...]
     accuracy: dict[int, AccuracyRecord]
     difference: Difference | None = None
@@ -53,10 +51,10 @@ class Outcome:
         return statistics.stdev(self.mious) if len(self.accuracy) > 1 else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the variant as ``ablate --json`` prints it; mIoU as fractions."""
+        """Return the subject as ``ablate --json`` prints it; mIoU as fractions."""
         found, shown = self.difference, ("mean", "low", "high", "level", "covers", "paired")
         return {
-            "name": name_of(self.variant),
+            "name": self.subject.name,
             "places": list(self.places),
             "seeds": list(self.accuracy),
             "records": [record.id for record in self.accuracy.values()],
@@ -67,25 +65,25 @@ class Outcome:
         }
 
 
-def outcomes(progress: Progress, home: Path) -> list[Outcome]:
-    """Return the results so far; every variant is compared with the first."""
+def outcomes(progress: Progress[S], home: Path) -> list[Outcome[S]]:
+    """Return the results so far; every subject is compared with the first."""
     grid = progress.experiment.grid
     found = [
-        Outcome(variant, grid.places(variant), _accuracy(variant, progress.states))
-        for variant in grid.variants
+        Outcome(subject, grid.places(subject), scores_of(progress, subject)) for subject in grid.subjects
     ]
     return [found[0], *(_compared(found[0], other, home) for other in found[1:])]
 
 
-def _accuracy(variant: Variant, states: dict[Any, State]) -> dict[int, AccuracyRecord]:
+def scores_of(progress: Progress[S], subject: S) -> dict[int, AccuracyRecord]:
+    """Return the accuracy record of each finished seed of a subject."""
     return {
         run.seed: state.accuracy
-        for run, state in states.items()
-        if run.variant == variant and state.accuracy is not None
+        for run, state in progress.states.items()
+        if run.subject == subject and state.accuracy is not None
     }
 
 
-def _compared(first: Outcome, other: Outcome, home: Path) -> Outcome:
+def _compared(first: Outcome[S], other: Outcome[S], home: Path) -> Outcome[S]:
     if not first.accuracy or not other.accuracy:
         return replace(other, note="nothing to compare yet")
     try:
@@ -94,7 +92,7 @@ def _compared(first: Outcome, other: Outcome, home: Path) -> Outcome:
         return replace(other, note=str(error))
 
 
-def _difference(first: Outcome, other: Outcome, home: Path) -> Difference:
+def _difference(first: Outcome[S], other: Outcome[S], home: Path) -> Difference:
     """Return the difference, seed by seed where two seeds or more are done in both."""
     record = next(iter(first.accuracy.values()))
     data = record.identity.data

@@ -11,15 +11,17 @@ from typing import Any
 
 import torch
 
+from baselines.method import Method
 from baselines.registry import METHODS
 from bench.data.catalogue import entry
 from bench.data.dataset import manifest_digest
 from bench.data.loader import steps_per_epoch
 from bench.errors import RefusedInput
-from bench.experiments.grid import GridRun
+from bench.experiments.grid_plan import GridRun
 from bench.fabric import launch_fabric
-from bench.results.record import AccuracyRecord, Record, TrainingRecord
-from bench.results.select import Tabulated, is_single_pass, newest
+from bench.results.provenance import without_folders
+from bench.results.record import AccuracyRecord, TrainingRecord
+from bench.results.select import Tabulated, is_single_pass, newest, of_runs
 from bench.results.store import read_records
 from bench.train.checkpoint import checkpoints, marker_of, step_of
 from bench.train.recipe import Recipe
@@ -69,14 +71,15 @@ class Ledger:
     Args:
         settings: Home, data root, device and threads.
         scored: Split whose accuracy records count.
+        methods: By name; with a user's own ones where the grid has any.
     """
 
-    def __init__(self, settings: Settings, scored: str) -> None:
+    def __init__(self, settings: Settings, scored: str, methods: Mapping[str, Method] = METHODS) -> None:
         self.settings = settings
         self.scored = scored
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
-        self._tabulated = Tabulated(METHODS)
+        self.tabulated = Tabulated(methods)
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[tuple[str, str], int | None] = {}
 
@@ -87,24 +90,24 @@ class Ledger:
 
     @cached_property
     def accuracy(self) -> list[AccuracyRecord]:
-        """Every accuracy record."""
-        return read_records(self.settings.home, "accuracy", strict=False)
+        """Every accuracy record of a run."""
+        return of_runs(read_records(self.settings.home, "accuracy", strict=False))
 
     def reread(self) -> None:
         """Forget the records, so that they are read from disk when next needed."""
         for name in ("training", "accuracy"):
             self.__dict__.pop(name, None)
 
-    def state(self, run: GridRun) -> State:
+    def state(self, run: GridRun[Any]) -> State:
         """Return the state of a run."""
         trained = [one for one in self.training if self._is_of(one.stored["identity"], run.recipe)]
         scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
-        stale = [one for one in [*scored, *trained] if self._is_stale(one)]
+        stale = [one for one in [*scored, *trained] if self.tabulated.is_stale(one)]
         training = newest([one for one in trained if one.valid and one not in stale])
         accuracy = newest([one for one in scored if one.valid and one not in stale])
         steps = self.steps(run.recipe)
         if accuracy is not None:
-            remark = self._tabulated.why_not(accuracy)
+            remark = self.tabulated.why_not(accuracy)
             return State(DONE, steps, steps, training, accuracy, remark)
         if training is not None and self.weights(run, training) is not None:
             return State(TRAINED, steps, steps, training)
@@ -118,7 +121,7 @@ class Ledger:
             return State(PARTLY, step, steps, remark=remark)
         return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
 
-    def weights(self, run: GridRun, training: TrainingRecord) -> Path | None:
+    def weights(self, run: GridRun[Any], training: TrainingRecord) -> Path | None:
         """Return the file of a run's final weights, in its folder or published; None when it is missing."""
         folder = self.folder(run.recipe)
         published = f"{training.identity.model}-{training.id[:12]}.safetensors"
@@ -161,11 +164,6 @@ class Ledger:
         """Return whether the training images are found here."""
         return self._manifest(recipe) is not None
 
-    def _is_stale(self, record: Record) -> bool:
-        made = (record.provenance, *record.provenance.parts)
-        known = [part.source for part in made if part.source is not None]
-        return any(source != self._tabulated.sources(record) for source in known)
-
     def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has
         split = recipe.smoke or record.identity.data.split == self.scored
@@ -183,7 +181,8 @@ class Ledger:
 
     @staticmethod
     def _is_of_recipe(identity: Mapping[str, Any], recipe: Recipe) -> bool:
-        return bool(identity.get("recipe") == recipe.identity())
+        # a network of the user's own is named by its file, never by where that lies
+        return bool(identity.get("recipe") == {**recipe.identity(), "model": without_folders(recipe.model)})
 
     def _manifest(self, recipe: Recipe) -> str | None:
         if recipe.data not in self._manifests:

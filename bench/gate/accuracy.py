@@ -24,7 +24,7 @@ from bench.evaluate.neighbours import blocks_of_split
 from bench.gate.findings import Finding, verdict_of
 from bench.paper.variant import Variant, variant_of
 from bench.results.record import AccuracyRecord, record_id
-from bench.results.select import newest_first
+from bench.results.select import newest_first, of_runs
 from bench.results.store import read_arrays, read_records
 
 PRIOR_SEED_STD = 0.015
@@ -112,7 +112,7 @@ def scores(home: Path) -> list[Score]:
     Raises:
         RefusedInput: One of them is damaged.
     """
-    records = newest_first(read_records(home, "accuracy", strict=False))
+    records = newest_first(of_runs(read_records(home, "accuracy", strict=False)))
     # of one run's evaluations the latest counts
     return [Score(one, home) for one in reversed(records) if one.valid and not one.smoke]
 

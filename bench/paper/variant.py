@@ -104,6 +104,11 @@ class Variant:
         }
 
     @property
+    def name(self) -> str:
+        """Return the title with the backbone, e.g. ``mobile BS+CARModule``."""
+        return f"{self.backbone} {self.title}"
+
+    @property
     def title(self) -> str:
         """Return the name in the manner of Table 5, e.g. ``BS+CARModule+SCLoss+CRP``."""
         one = self.canonical()

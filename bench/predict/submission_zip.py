@@ -15,9 +15,9 @@ from bench.predict.submission_format import FORMATS, SubmissionFormat
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST_MEMBERS = 100_000
+MOST_FILES = 100_000
 _LISTED = 5  # problems of one kind that are named
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")  # meant as labels, whatever they are
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")  # meant as labels, whatever they are
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -60,8 +60,8 @@ def members_of(archive: Path) -> list[zipfile.ZipInfo]:
         raise RefusedInput(f"{archive}: not a whole zip archive ({error})") from error
     if not all(info.filename for info in members):
         raise RefusedInput(f"{archive}: a file without a name")
-    if len(members) > _MOST_MEMBERS:
-        raise RefusedInput(f"{archive}: {len(members)} files, expected at most {_MOST_MEMBERS}")
+    if len(members) > MOST_FILES:
+        raise RefusedInput(f"{archive}: {len(members)} files, expected at most {MOST_FILES}")
     return members
 
 
@@ -98,7 +98,7 @@ def label_members(
         elif info.is_dir():
             continue
         elif (
-            name.startswith("__MACOSX/") or not base.lower().endswith(_PICTURES) or base.startswith(COMPANION)
+            name.startswith("__MACOSX/") or not base.lower().endswith(PICTURES) or base.startswith(COMPANION)
         ):
             left_out.append(name)
         elif "\\" in name:

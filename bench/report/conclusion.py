@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.data.catalogue import entry
+from bench.data.catalogue import is_synthetic
 from bench.reproduce.table_result import Reproduction, Result
 from bench.results.record import AccuracyRecord
 
@@ -57,7 +57,7 @@ def _listed(invalid: Mapping[str, str]) -> str:
 
 def _trained(record: AccuracyRecord) -> str:
     recipe, data = record.identity.run.recipe, record.identity.data
-    synthetic = "synthetic " if entry(data.name).open_folder is None else ""
+    synthetic = "synthetic " if is_synthetic(data.name) else ""
     return (
         f"Learnt: {recipe.model}, trained for {recipe.epochs} epochs, reaches "
         f"{100 * record.values.miou:.1f} % mIoU on {record.values.images} {synthetic}images of "

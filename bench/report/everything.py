@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import NotMeasured
+from bench.report.blocks import write_blocks
 from bench.report.claims_page import write_claims
+from bench.report.cost_figure import NAME as FIG4
+from bench.report.cost_figure import write_fig4
 from bench.report.html_page import STUDIES, write_html
 from bench.report.parts_report import write_parts
 from bench.report.reproduced import NAME as SUMMARY
@@ -27,7 +30,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 7 to 10, the claims and the summary, and the page that holds them all.
+    """Write the tables, figures, claims, summary and blocks, and the page that holds them all.
 
     Args:
         home: Folder of ``results/`` and ``reports/``.
@@ -41,21 +44,26 @@ def write_everything(
         RefusedInput: A damaged record or ledger, or a disk that refuses.
     """
     forms = _other_forms(home)
-    steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES, "fig7", "claims", "page"]
+    steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES]
+    steps += [FIG4, "fig7", "claims", "page"]
     written: list[Path] = []
+    tables: dict[str, Reproduction] = {}
 
     def tell(part: str) -> None:
         progress(part, steps.index(part), len(steps))
 
     for name in REPRODUCIBLE:
         tell(name)
-        written += write_report(_judge(name, home, machine), home)
+        tables[name] = _judge(name, home, machine)
+        written += write_report(tables[name], home)
     for name, form in forms:
         tell(f"{name} {form}")
         written += write_report(judged(name, home, form), home)
     for name in STUDIES:
         tell(name)
         written += write_report(reproduce_study(name, home), home)
+    tell(FIG4)
+    written += write_fig4(tables["table1"], home)
     tell("fig7")
     written += write_parts(count_parts(), home)
     tell("claims")
@@ -63,8 +71,11 @@ def write_everything(
     written += write_claims(ledger, home)
     try:
         written.append(write_reproduced(home))
+        written += write_blocks(home)
     except NotMeasured as error:
-        log(f"reports/{SUMMARY} is not written: {error}")
+        log(
+            f"reports/{SUMMARY} and the blocks of numbers in README.md and docs/ are not all written: {error}"
+        )
     tell("page")
     written.append(write_html(home, ledger=ledger))
     progress("", len(steps), len(steps))

@@ -1,4 +1,4 @@
-"""Figures for print: one column wide, letters of 6 points or more, the remarks in a caption file.
+"""Figures for print: as wide as they are printed, letters of 6 points or more, the remarks in a caption file.
 
 The same input gives the same bytes. Colours are those of Okabe and Ito, told apart with any colour vision;
 markers and line styles differ too.
@@ -17,6 +17,9 @@ from bench.report.markdown import sentence
 
 WIDTH_IN = 3.15
 """Width of a single column, 8 cm."""
+
+COLUMN_IN, PAGE_IN = 8.8 / 2.54, 18 / 2.54
+"""Widths of one and of two columns of IEEE Access."""
 
 SMALL_PT = 6.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -57,15 +60,21 @@ _NAMELESS: dict[str, dict[str, None]] = {
 
 
 def render(
-    height_in: float, title: str, remarks: Iterable[str], fill: Callable[[Any], None]
+    height_in: float,
+    title: str,
+    remarks: Iterable[str],
+    fill: Callable[[Any], None],
+    *,
+    width_in: float = WIDTH_IN,
 ) -> dict[str, str | bytes]:
     """Return a figure as ``png``, ``svg`` and ``pdf``, and its caption as ``caption.md``.
 
     Args:
-        height_in: Height in inches; the width is that of a column.
+        height_in: Height in inches.
         title: First words of the caption, stored in the files too.
         remarks: Sentences of the caption, without a full stop.
         fill: Draws into the figure.
+        width_in: Width in inches: a column's, or `PAGE_IN` for both.
     """
     import matplotlib as mpl  # noqa: PLC0415 - costs a second that a table does not need
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
@@ -73,7 +82,7 @@ def render(
 
     files: dict[str, bytes] = {}
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=(width_in, height_in), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
         fill(figure)
         for form, nameless in _NAMELESS.items():

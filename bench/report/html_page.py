@@ -37,6 +37,7 @@ _SIGNS = {"good": "✓", "bad": "✗", "near": "≈", "none": "○"}
 _CLAIM_TONES = {InPrint.CONSISTENT: "good", InPrint.INCONSISTENT: "bad", InPrint.NOT_CHECKABLE: "none"}
 _FIGURES = {
     "pareto": "Table 1: parameters and mIoU",
+    "fig4": "Fig. 4: accuracy against each cost",
     "fig7": "Fig. 7: parameters of CARNet's components",
     "table5": "Table 5: what each component adds",
     "fig8": "Fig. 8: number of CARModules",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.report.figure import SMALL_PT
 
@@ -20,10 +20,13 @@ _DIRECTIONS = [
     for right, up in itertools.product((0, 1, -1, 2, -2), (1, -1, 2, -2))
     if abs(right) != 2 or abs(up) != 2
 ]
-_AWAY = [(right * away, up * away) for away in (8, 12, 16, 20, 26, 32) for right, up in _DIRECTIONS]
+_AWAY = [(right * away, up * away) for away in (8, 12, 16, 20, 26, 32, 40, 50) for right, up in _DIRECTIONS]
 _OVER_WORDS = 100
 """What it counts to cover another label, where covering a piece of a line counts 1."""
+_OVER_MARK = 30
 _OUTSIDE = 1000
+_ATTEMPTS = 6
+"""Most orders in which labels are placed; those without a free place come first in the next one."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,60 @@ class Label:
 def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point, Point]]) -> None:
     """Write each label in the first place where it covers no point, no other label and no line.
 
-    The longest is placed first. One that stands away from its point is joined to it. Where no place is free,
-    the one that covers least is taken.
+    The longest is placed first, unless another order leaves less covered. One that stands away from its point
+    is joined to it. Where no place is free, the one that covers least is taken. Once one axes of a figure has
+    labels, nothing else of the figure moves.
 
     Args:
         axes: Axes of matplotlib, with limits set and the points drawn.
         labels: Texts and their points.
         lines: Pieces of lines to leave free, in data coordinates.
     """
-    axes.figure.canvas.draw()
-    axes.figure.set_layout_engine("none")  # the labels may not move what they are placed by
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine  # noqa: PLC0415 - with the rest of matplotlib
+
+    if not isinstance(axes.figure.get_layout_engine(), PlaceHolderLayoutEngine):
+        axes.figure.canvas.draw()
+        axes.figure.set_layout_engine("none")  # the labels may not move what they are placed by
     renderer = axes.figure.canvas.get_renderer()
     frame = axes.get_window_extent(renderer)
     pixel = axes.figure.dpi / 72  # offsets are in points
     points = axes.transData.transform([label.at for label in labels])
     sizes = [_size(axes, label, renderer) for label in labels]
-    obstacles = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
+    pieces: list[Any] = []  # of lines
     for ends in lines:
         start, end = axes.transData.transform(ends)
-        obstacles += _along(start, end, pixel)
+        pieces += _along(start, end, pixel)
+    order = sorted(range(len(labels)), key=lambda one: -sizes[one][0])
+    plot = _Plot(frame, pixel, points, sizes, pieces)
+    found = []
+    for _ in range(_ATTEMPTS):
+        found.append(_placed_in(order, plot))
+        stuck = [index for index, (covered, _) in found[-1].items() if covered]
+        if not stuck:
+            break
+        order = [*stuck, *(index for index in order if index not in stuck)]
+    for index, (_, place) in min(found, key=lambda one: sum(covered for covered, _ in one.values())).items():
+        _write(axes, labels[index], place)
 
+
+class _Plot(NamedTuple):
+    """Where labels may stand, in pixels: the axes, their points, the texts' sizes and the lines' pieces."""
+
+    frame: Any
+    pixel: float  # per point of type
+    points: Any
+    sizes: Sequence[Point]
+    pieces: Sequence[Any]
+
+
+def _placed_in(order: Sequence[int], plot: _Plot) -> dict[int, tuple[float, Place]]:
+    """Return what each label covers and where it stands, placed one after the other in an order."""
+    frame, pixel, points, sizes, pieces = plot
+    marks = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
+    obstacles: list[Any] = [*marks, *pieces]
     written: list[Any] = []
-    for index in sorted(range(len(labels)), key=lambda one: -sizes[one][0]):
+    found: dict[int, tuple[float, Place]] = {}
+    for index in order:
         tried = []
         for place in (*_BESIDE, *_AWAY):
             anchor = points[index] + [offset * pixel for offset in place]
@@ -72,15 +107,17 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
             join = _along(points[index], anchor, pixel) if place in _AWAY else []
             over_words = box.count_overlaps(written) + any(one.count_overlaps(written) for one in join)
             covered = box.count_overlaps(obstacles) + _OVER_WORDS * over_words
+            covered += _OVER_MARK * box.count_overlaps(marks)
             covered += sum(one.count_overlaps(obstacles) for one in join[3:])  # beyond its own mark
             covered += 0 if frame.contains(*box.min) and frame.contains(*box.max) else _OUTSIDE
             tried.append((covered, place, box, join))
             if covered == 0:
                 break
-        _, place, box, join = min(tried, key=lambda one: one[0])
-        _write(axes, labels[index], place)
+        covered, place, box, join = min(tried, key=lambda one: one[0])
+        found[index] = covered, place
         written.append(box)
         obstacles += join
+    return found
 
 
 def _size(axes: Any, label: Label, renderer: Any) -> Point:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from baselines.registry import METHODS
@@ -28,8 +28,8 @@ class Mark:
     """One point of the plot.
 
     Attributes:
-        x_params_m, y_miou_percent: Place; the printed "Params (M)" for a printed point, even where it is no
-            count.
+        x, y_miou_percent: Place. Of parameters, x is the printed "Params (M)" for a printed point, even where
+            that is no count.
         label: Text next to it.
         kind: ``carnet``, ``other`` (printed), ``measured``, or ``context``: measured and not in the paper's
             table.
@@ -37,7 +37,7 @@ class Mark:
         true_params_m: The counted parameters where the printed number is no count; else None.
     """
 
-    x_params_m: float
+    x: float
     y_miou_percent: float
     label: str
     kind: str
@@ -49,15 +49,26 @@ def marks(reproduction: Reproduction) -> list[Mark]:
     """Return the points of Table 1: the printed rows that have both numbers, then the measured ones."""
     found = [_printed(row, reproduction) for row in reproduction.rows]
     return [mark for mark in found if mark is not None] + [
-        Mark(
-            point.params_m,
-            point.miou_percent,
-            f"{_title(point, reproduction)}, {point.data}{' (synthetic)' if point.synthetic else ''}",
-            "measured" if point.in_table else "context",
-            hollow=point.synthetic,
-        )
-        for point in reproduction.points
+        measured_mark(point, point.params_m, reproduction) for point in reproduction.points
     ]
+
+
+def measured_mark(point: Point, x: float, reproduction: Reproduction) -> Mark:
+    """Return what was measured here as a point at a cost."""
+    return Mark(
+        x,
+        point.miou_percent,
+        f"{_title(point, reproduction)}, {point.data}{' (synthetic)' if point.synthetic else ''}",
+        "measured" if point.in_table else "context",
+        hollow=point.synthetic,
+    )
+
+
+def printed_mark(row: Row, x: float, y_miou_percent: float, reproduction: Reproduction) -> Mark:
+    """Return a row of the table as a point at a cost."""
+    miou = row.cells["miou"]
+    label = title(row, reproduction) + (" (msc)" if miou is not None and "msc" in miou.marks else "")
+    return Mark(x, y_miou_percent, label, METHODS[row.name].family)
 
 
 def without_both(reproduction: Reproduction) -> list[str]:
@@ -87,11 +98,8 @@ def _printed(row: Row, reproduction: Reproduction) -> Mark | None:
     if params is None or miou is None:
         return None
     no_count = params.unit == "MiB" or reproduction.results[row.name, "params"].verdict == OFF
-    return Mark(
-        float(params.value),
-        float(miou.value),
-        title(row, reproduction) + (" (msc)" if "msc" in miou.marks else ""),
-        METHODS[row.name].family,
+    return replace(
+        printed_mark(row, float(params.value), float(miou.value), reproduction),
         hollow=no_count,
         true_params_m=reproduction.params_m.get(row.name) if no_count else None,
     )
@@ -114,7 +122,7 @@ def _remarks(reproduction: Reproduction) -> Iterator[str]:
 def _fill(figure: Any, points: list[Mark]) -> None:
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    xs, ys = [point.x_params_m for point in points], [point.y_miou_percent for point in points]
+    xs, ys = [point.x for point in points], [point.y_miou_percent for point in points]
     xs += [point.true_params_m for point in points if point.true_params_m is not None]
     left, right = min(xs) / 1.6, max(xs) * 1.6
     margin = 0.06 * (max(ys) - min(ys))
@@ -125,33 +133,36 @@ def _fill(figure: Any, points: list[Mark]) -> None:
     axes.minorticks_off()
     axes.set_xlabel("parameters (M), logarithmic")
     axes.set_ylabel("mIoU (%)")
-    line = sorted((p.x_params_m, p.y_miou_percent) for p in points if p.kind == "carnet")
+    line = sorted((p.x, p.y_miou_percent) for p in points if p.kind == "carnet")
     axes.plot(*zip(*line, strict=True), color=_CARNET, linewidth=0.7, linestyle="--", zorder=1)
     for point in points:
-        _point(axes, point)
+        draw_mark(axes, point)
     figure.legend(handles=_legend(points), loc="outside lower left")
-    bars = [((p.x_params_m, p.y_miou_percent), _end(p)) for p in points if p.true_params_m is not None]
-    labels = [
-        Label(
-            (point.x_params_m, point.y_miou_percent),
-            point.label.removeprefix("CARNet-") if point.kind == "carnet" else point.label,
-            "#333333" if point.kind == "other" else _COLOUR[point.kind],
-        )
-        for point in points
-    ]
-    write_labels(axes, labels, [*itertools.pairwise(line), *bars])
+    bars = [((p.x, p.y_miou_percent), _end(p)) for p in points if p.true_params_m is not None]
+    write_labels(axes, [label_of(point) for point in points], [*itertools.pairwise(line), *bars])
 
 
-def _point(axes: Any, point: Mark) -> None:
+def label_of(point: Mark) -> Label:
+    """Return a point's label; a CARNet of the paper is named by its encoder alone."""
+    return Label(
+        (point.x, point.y_miou_percent),
+        point.label.removeprefix("CARNet-") if point.kind == "carnet" else point.label,
+        "#333333" if point.kind == "other" else _COLOUR[point.kind],
+    )
+
+
+def draw_mark(axes: Any, point: Mark) -> None:
+    """Draw a point, and the bar to the count where the printed number is none."""
     colour = _COLOUR[point.kind]
     if point.true_params_m is not None:
-        ends = (point.x_params_m, point.true_params_m)
+        ends = (point.x, point.true_params_m)
         axes.plot(ends, (point.y_miou_percent,) * 2, color=colour, linewidth=0.6, zorder=1)
         axes.plot(*_end(point), marker="|", color=colour, zorder=2)
-    axes.plot(point.x_params_m, point.y_miou_percent, **_style(point.kind, hollow=point.hollow), zorder=3)
+    axes.plot(point.x, point.y_miou_percent, **style(point.kind, hollow=point.hollow), zorder=3)
 
 
-def _style(kind: str, *, hollow: bool) -> dict[str, Any]:
+def style(kind: str, *, hollow: bool = False) -> dict[str, Any]:
+    """Return how matplotlib draws the points of a kind."""
     colour = _COLOUR[kind]
     face = "white" if hollow else colour
     return {"marker": _SHAPE[kind], "color": colour, "markerfacecolor": face, "linestyle": "none"}
@@ -159,7 +170,7 @@ def _style(kind: str, *, hollow: bool) -> dict[str, Any]:
 
 def _end(point: Mark) -> tuple[float, float]:
     """Return where the line from a printed number that is no count to the count ends."""
-    true = point.x_params_m if point.true_params_m is None else point.true_params_m
+    true = point.x if point.true_params_m is None else point.true_params_m
     return true, point.y_miou_percent
 
 
@@ -178,7 +189,7 @@ def _legend(points: list[Mark]) -> list[Any]:
         ("context", True): "not in the paper, for context; synthetic images",
     }
     return [
-        Line2D([], [], label=labels[kind, hollow], **_style(kind, hollow=hollow))
+        Line2D([], [], label=labels[kind, hollow], **style(kind, hollow=hollow))
         for kind, hollow in _kinds(points)
     ]
 

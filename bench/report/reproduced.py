@@ -14,7 +14,7 @@ from bench.reproduce.study import reproduce_study
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction
 from bench.reproduce.verdict import words as v
-from bench.results.record import AccuracyRecord
+from bench.results.select import of_runs
 from bench.results.store import read_records
 
 NAME = "reproduced.md"
@@ -45,8 +45,8 @@ def reproduced_page(home: Path) -> str:
         raise NotMeasured("Table 5: not every variant has a run", then="carnet-bench ablate --help")
     longer = [
         one
-        for one in read_records(home, "accuracy", strict=False)
-        if isinstance(one, AccuracyRecord) and one.identity.run.recipe.name == "camvid-quick"
+        for one in of_runs(read_records(home, "accuracy", strict=False))
+        if one.identity.run.recipe.name == "camvid-quick"
     ]
     summaries = {name: table.summary for name, table in tables.items()} | {study.name: study.summary}
     pages = Environment(

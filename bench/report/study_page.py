@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.report.markdown import Footnotes, escaped, sentence, table
 from bench.report.origin import Origin
+from bench.report.study_power import power_of
 from bench.report.study_rows import (
     INTERVALS,
     NO_NUMBERS,
@@ -70,6 +71,7 @@ def _panel(study: JudgedStudy, panel: Panel, rows: list[StudyRow], notes: Footno
         *table(heads, [_fields(row, notes, printed=printed) for row in rows]),
         f"**{escaped(sentence(statement_line(panel)))}**{remarks}",
         "",
+        *power_of(panel),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.catalogue import entry
+from bench.data.catalogue import known
 from bench.evaluate.differences import Interval
 from bench.evaluate.neighbours import blocks_of_split
 from bench.paper import Cell, Table
@@ -163,7 +163,8 @@ def own_notes(records: Sequence[AccuracyRecord]) -> list[str]:
 def caveat_on(record: AccuracyRecord) -> str | None:
     """Return what must be known of the images that a record was scored on, or None."""
     data = record.identity.data
-    return entry(data.name).caveat(data.manifest_sha256)
+    of = known(data.name)  # one's own has none
+    return None if of is None else of.caveat(data.manifest_sha256)
 
 
 def _nothing(choice: Choice[AccuracyRecord]) -> str:

@@ -12,7 +12,7 @@ from baselines.method import Method
 from bench.paper import Table
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.results.record import AccuracyRecord, Record
-from bench.results.select import Tabulated, is_single_pass, is_synthetic, started
+from bench.results.select import Tabulated, is_single_pass, is_synthetic, of_runs, started
 from bench.results.store import read_records
 
 R = TypeVar("R", bound=Record)
@@ -80,7 +80,7 @@ class Records:
     def __init__(self, home: Path, methods: Mapping[str, Method], prefer: Collection[str] = ()) -> None:
         self._tabulated = Tabulated(methods)
         self._prefer = frozenset(prefer)
-        self._accuracy = read_records(home, "accuracy", strict=False)
+        self._accuracy = of_runs(read_records(home, "accuracy", strict=False))
 
     def accuracy(self, row: str, table: Table) -> Choice[AccuracyRecord]:
         """Return the preferred run, else the one nearest to the paper's protocol, with all its seeds."""

@@ -17,7 +17,7 @@ from bench.paper.variant import Variant, variant_of
 from bench.reproduce.record_choice import nearness
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.results.record import AccuracyRecord
-from bench.results.select import Tabulated, is_single_pass, started
+from bench.results.select import Tabulated, is_single_pass, of_runs, started
 from bench.results.store import read_arrays, read_records
 
 _COMPONENTS = ("modules", "crp", "scloss", "between_convs")
@@ -83,7 +83,7 @@ class AblationRecords:
         self._alike: dict[str, list[MeasuredRun]] = {}
         self._refused: list[tuple[Variant, str]] = []
         tabulated = Tabulated(methods)
-        for record in read_records(home, "accuracy", strict=False):
+        for record in of_runs(read_records(home, "accuracy", strict=False)):
             run = _run(record)
             if run is None:
                 continue

@@ -66,13 +66,13 @@ def records_frame(
 
 def _row(record: Record, tabulated: Tabulated) -> dict[str, Any]:
     why_not = tabulated.why_not(record)
-    own = (
-        _of_time(record)
-        if isinstance(record, SpeedRecord)
-        else _of_run(record)
-        if isinstance(record, AccuracyRecord | TrainingRecord)
-        else {}
-    )
+    own: dict[str, Any] = {}
+    if isinstance(record, SpeedRecord):
+        own = _of_time(record)
+    elif isinstance(record, AccuracyRecord) and record.identity.predictions is not None:
+        own = _of_predictions(record)
+    elif isinstance(record, AccuracyRecord | TrainingRecord):
+        own = _of_run(record)
     return {
         "id": record.id,
         "kind": record.kind,
@@ -103,6 +103,17 @@ def _of_run(record: AccuracyRecord | TrainingRecord) -> dict[str, Any]:
         "unit": unit,
         "detail": ", ".join(filter(None, (recipe.name, degraded, length))),
         "where": (machine.cpu if device == "cpu" else machine.gpu) or device,
+    }
+
+
+def _of_predictions(record: AccuracyRecord) -> dict[str, Any]:
+    data = record.identity.data
+    return {
+        "data": f"{data.name} {data.split}",
+        "value": 100 * record.values.miou,
+        "unit": "% mIoU",
+        "detail": "predictions from outside",
+        "where": "not known",
     }
 
 

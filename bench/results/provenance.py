@@ -40,13 +40,13 @@ PACKAGES = (
 
 
 def gather(
-    command: Sequence[str], method: Method, started: datetime | None = None, *, deployed: bool = False
+    command: Sequence[str], method: Method | None, started: datetime | None = None, *, deployed: bool = False
 ) -> dict[str, Any]:
     """Return the provenance of a measurement that starts now.
 
     Args:
         command: The command line; folders are cut from it, so that data is named by name.
-        method: What is measured.
+        method: What is measured; None for predictions from outside, whose code is not known.
         started: When it started, with its time zone; None means now.
         deployed: Whether the network is folded for inference: then ``carnet.fast`` decides too.
 
@@ -65,7 +65,7 @@ def gather(
         "commit": state.commit,
         "dirty": state.dirty,
         **({} if state.unknown is None else {"unknown": state.unknown}),
-        "source": current_sources(method, deployed=deployed),
+        "source": None if method is None else current_sources(method, deployed=deployed),
         "machine": machine(),
         "versions": versions(),
         "threads": torch.get_num_threads(),
@@ -276,11 +276,21 @@ def _cpu_model() -> str | None:
 
 
 def _gpu_model() -> str | None:
+    if "torch" not in sys.modules and _without_accelerator():
+        return None
     try:
         import torch  # noqa: PLC0415 - a machine is described without torch too
     except ImportError:
         return None
     return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+
+
+def _without_accelerator() -> bool:
+    """Whether no driver has made a device that torch could compute on, so that torch need not be asked."""
+    if not sys.platform.startswith("linux"):
+        return False
+    devices = [*Path("/dev").glob("nv*"), Path("/dev/kfd"), Path("/dev/dxg")]  # CUDA, ROCm, Windows below
+    return not any(device.exists() for device in devices if not device.name.startswith("nvme"))
 
 
 def _usable_cores() -> int | None:

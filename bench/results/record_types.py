@@ -7,9 +7,9 @@ and provenance may hold more than is declared here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.models import NAME
 
@@ -116,23 +116,55 @@ class Protocol(_Identity):
     data_options: dict[str, Any] | None = None
 
 
+class Outside(_Identity):
+    """Predictions from outside, see `bench.predict.score`: their digest (SHA-256), and what their ids are."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    ids: Literal["train", "label"]
+
+
+_OF_A_RUN = ("weights_sha256", "engine", "device", "precision", "batch", "size", "threads")
+
+
 class AccuracyIdentity(_Identity):
-    """What defines an evaluation, see `bench.train.score.evaluation_identity`."""
+    """What defines an evaluation: of a run (`bench.train.score`) or of predictions from outside.
+
+    How the latter were computed is not known, so an identity has either ``predictions`` or all the rest.
+    """
 
     model: Name
     num_classes: int
-    run: Run
+    trained: Run | None = Field(None, alias="run")
+    predictions: Outside | None = None
     selection: str = "last"
-    weights_sha256: str
+    weights_sha256: str | None = None
     data: Data
     protocol: Protocol
-    engine: str
-    device: str
-    precision: str
-    batch: int
-    size: str
-    threads: int
+    engine: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    batch: int | None = None
+    size: str | None = None
+    threads: int | None = None
     take: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        known = [name for name in _OF_A_RUN if getattr(self, name) is not None]
+        if self.predictions is None and self.trained is None:
+            raise ValueError("run is missing")
+        if self.predictions is None and len(known) < len(_OF_A_RUN):
+            raise ValueError(f"{next(name for name in _OF_A_RUN if name not in known)} is missing")
+        if self.predictions is not None and (self.trained is not None or known):
+            raise ValueError(f"{[*known, 'run'][0]} of predictions from outside; expected none")
+        return self
+
+    @property
+    def run(self) -> Run:
+        """The training run; a LookupError for predictions from outside, which `of_runs` leaves out."""
+        if self.trained is None:
+            raise LookupError(f"{self.model}: predictions from outside have no run")
+        return self.trained
 
 
 class Images(_Identity):

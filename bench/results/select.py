@@ -43,9 +43,17 @@ def newest(records: Iterable[R]) -> R | None:
 
 
 def is_single_pass(record: AccuracyRecord) -> bool:
-    """Say whether each image was shown once, whole and as it is: no scales, mirror images or windows."""
+    """Say whether each image was shown once, whole and as it is: no scales, mirror images or windows.
+
+    Of predictions from outside that is not known, so it is said of none of them.
+    """
     protocol = record.identity.protocol
     return protocol.scales == (1.0,) and not protocol.flip and protocol.window is None
+
+
+def of_runs(records: Iterable[AccuracyRecord]) -> list[AccuracyRecord]:
+    """Return the scores of networks that were trained here, without those of predictions from outside."""
+    return [one for one in records if one.identity.predictions is None]
 
 
 def is_synthetic(record: AccuracyRecord) -> bool:
@@ -107,6 +115,13 @@ class Tabulated:
         """Return why a record may not enter a table, or None when it may."""
         return why_not_tabulated(record, self.sources(record))
 
+    def is_stale(self, record: Record) -> bool:
+        """Say whether code that had a known part in a record has changed since, or is gone."""
+        known = [
+            one.source for one in (record.provenance, *record.provenance.parts) if one.source is not None
+        ]
+        return any(source != self.sources(record) for source in known)
+
     def sort(self, records: Iterable[R]) -> tuple[list[R], tuple[str, ...]]:
         """Return the records that may enter a table, and the reasons of the others."""
         reasons = [(one, self.why_not(one)) for one in records]
@@ -135,6 +150,8 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         return "smoke run"
     if not record.valid:
         return f"not valid: {'; '.join(record.reasons)}"
+    if isinstance(record, AccuracyRecord) and record.identity.predictions is not None:
+        return "predictions from outside: how they were computed is not known"
     parts = (record.provenance, *record.provenance.parts)
     return next((reason for part in parts if (reason := _why_not_made_by(part, sources))), None)
 

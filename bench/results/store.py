@@ -96,6 +96,25 @@ def add_record(record: R, home: Path, arrays: Arrays | None = None) -> tuple[R, 
             return written, path
 
 
+def copy_record(path: Path, home: Path) -> Path | None:
+    """Copy a record of another home, and its arrays, byte for byte.
+
+    Returns:
+        The path of the JSON file written; None where this home has the record already.
+
+    Raises:
+        TakenError: This home has another measurement under this id.
+        RefusedInput: The record is damaged, or the disk refuses.
+    """
+    record = read_record(path)
+    folder = records_folder(home, record.kind)
+    had = (folder / path.name).exists()
+    if record.sidecar is not None:
+        _write_once(folder / record.sidecar.file, _sidecar_bytes(record, path.parent))
+    _write_once(folder / path.name, read_regular(path))
+    return None if had else folder / path.name
+
+
 def read_record(path: Path) -> Record:
     """Read one record and check its name, its content and its sidecar's digest.
 

@@ -24,6 +24,27 @@ class AccuracyValues(Part):
     peak_measured: str | None = None
 
 
+class SclossProbe(Part):
+    """What SCLoss has learnt at an epoch's end (`bench.train.scloss_probe`); lists have one entry per module.
+
+    Attributes:
+        semantic_loss: Eq. 5 of each module, before lambda.
+        present, absent: Mean predicted presence (0..1) of the classes that occur in the crop, and of those
+            that do not; None where there are none.
+        pixel_gradient_norm, scloss_gradient_norm: Norms of the gradients of Eq. 4 and of lambda times Eq. 5.
+        scloss_share: Projection of the second gradient on the total one, over the length of the total.
+        clip_factor: Factor by which ``clip_norm`` shortens the total gradient; 1 where it does not.
+    """
+
+    semantic_loss: list[float]
+    present: list[float | None]
+    absent: list[float | None]
+    pixel_gradient_norm: float
+    scloss_gradient_norm: float
+    scloss_share: float | None
+    clip_factor: float
+
+
 class CurvePoint(Part):
     """State of a run at the end of an epoch; the loss is the epoch's mean."""
 
@@ -32,6 +53,7 @@ class CurvePoint(Part):
     loss: float
     encoder_lr: float
     val_miou: float | None = None
+    scloss: SclossProbe | None = None
 
 
 class Kept(Part):

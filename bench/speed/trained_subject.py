@@ -132,7 +132,7 @@ def open_subject(
     recipe = weights.recipe
     if weights.identity["model"] != method.name:
         raise UsageError(f"{source}: weights of {weights.identity['model']}, not of {method.name}")
-    of_the_run = ImageFiles(catalogue.entry(recipe.data))
+    of_the_run = ImageFiles(weights.data)
     if classes not in (None, len(of_the_run.classes)):
         raise UsageError(
             f"--classes {classes}: the weights are of {recipe.data}, {len(of_the_run.classes)} classes"
@@ -145,8 +145,9 @@ def open_subject(
     calibrate = None if wanted.calibrate is None else _calibrate(wanted.calibrate)
     scored = wanted.data if wanted.data is not None or calibrate is None else calibrate[0]
     for option, name in (("--calibrate", calibrate[0] if calibrate else None), ("--data", scored)):
-        if name is not None and name.partition(":")[0] != recipe.data:
+        if name is not None and catalogue.entry(name.partition(":")[0]).name != recipe.data:
             raise UsageError(f"{option} {name}: expected {recipe.data}, the data set of the weights")
+        weights.require_data(None if name is None else name.partition(":")[0])
     judge = calibration = None
     if scored is not None:
         split = scored.partition(":")[2] or _SCORED_SPLIT

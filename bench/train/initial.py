@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from baselines.method import Method, import_named
-from bench.data.catalogue import ENTRIES
+from bench.data.catalogue import ENTRIES, known
 from bench.data.dataset import SegmentationData
 from bench.data.statistics import Statistics, normalise, statistics_by_name
 from bench.errors import RefusedInput, UsageError
@@ -139,7 +139,7 @@ def _require_types(method: Method, recipe: Recipe) -> None:
 
 def _from_data(method: Method, data: SegmentationData, wanted: list[str]) -> dict[str, Any]:
     """Return what the builder needs of the data set, by name, from the catalogue."""
-    entry = ENTRIES.get(data.name)
+    entry = known(data.name)
     found = {name: getattr(entry, name, None) for name in wanted}
     for name, value in found.items():
         if value is None:

@@ -30,6 +30,7 @@ from bench.train.ranks import agreed
 from bench.train.recipe import Recipe
 from bench.train.saving import Saved, Weights
 from bench.train.schedule import build_optimiser, lr_scale, set_rates
+from bench.train.scloss_probe import probe_scloss
 from bench.train.state import State, best_entry, has_stopped_gaining
 from bench.train.stopping import StopRequest, stop_requests
 from bench.train.update import Update
@@ -276,6 +277,9 @@ class Trainer:
             "encoder_lr": self.optimiser.param_groups[0]["lr"],
             "val_miou": miou,
         }
+        if recipe.probe_every and epoch % recipe.probe_every == 0:
+            probe = probe_scloss(self)
+            entry |= {} if probe is None else {"scloss": probe}
         state.curve.append(entry)
         if recipe.selection == "best" and best_entry(state.curve) is entry:
             weights = self.evaluated.state_dict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.data.catalogue import entry
+from bench.data.catalogue import known
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic, write_new
 from bench.results.store import read_records
@@ -54,6 +54,7 @@ def readme(folder: Path) -> str:
         description = describe_weights(path)
         identity = description.whole_identity(path)
         recipe, data = identity.recipe, identity.data
+        of = known(data.name)
         lines += [
             f"## {path.name}",
             "",
@@ -61,7 +62,7 @@ def readme(folder: Path) -> str:
             f"* {identity.model}, {identity.num_classes} classes, recipe `{recipe.name}`, seed "
             f"{recipe.seed}, {recipe.epochs} epochs of {data.name} ({data.split} split)",
             *(f"* {note}" for note in description.notes),
-            f"* terms of the data: {entry(data.name).terms}",
+            f"* terms of the data: {of.terms if of else 'not known here, data of the publisher'}",
             "",
         ]
     return _HEAD + "\n".join(lines)

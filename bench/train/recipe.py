@@ -13,9 +13,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from bench.data.catalogue import entry
+from bench.data.own.folder import own_file
 from bench.errors import RefusedInput, unknown
+from bench.toml_text import as_table, brief, text_of
 from bench.train.recipe_methods import section_of
-from bench.train.recipe_text import as_table, brief, parse_changes, require_plain, text_of
+from bench.train.recipe_text import parse_changes, require_plain
 
 __all__ = ["LATER", "Recipe", "from_table", "load", "names", "parse_changes"]
 
@@ -28,7 +31,7 @@ _MOST_STEP_PIXELS = 2**30
 _RANGES: dict[str, tuple[float, str, float]] = {
     **dict.fromkeys(("batch", "accumulate"), (1, "<=", 4096)),
     **dict.fromkeys(("epochs", "lr_every_epochs"), (1, "<=", 1_000_000)),
-    **dict.fromkeys(("validate_every", "stop_after"), (0, "<=", 1_000_000)),
+    **dict.fromkeys(("validate_every", "stop_after", "probe_every"), (0, "<=", 1_000_000)),
     **dict.fromkeys(("momentum", "ema_decay", "ohem_threshold"), (0, "<", 1)),
     **dict.fromkeys(("flip", "lr_factor", "weight_decay"), (0, "<=", 1)),
     **dict.fromkeys(("encoder_lr", "decoder_lr", "clip_norm", "checkpoint_every_s"), (0, "<", math.inf)),
@@ -46,7 +49,7 @@ _RANGES: dict[str, tuple[float, str, float]] = {
 
 LATER = frozenset(
     {"sync_bn", "accumulate", "ema_decay", "ohem_threshold", "ohem_min_kept", "stop_after", "selection"}
-    | {"short_side_least", "deterministic"}
+    | {"short_side_least", "deterministic", "probe_every"}
 )
 """The recipe's keys that came after the first published records."""
 
@@ -89,6 +92,8 @@ class Recipe:
         selection: Epoch whose weights are kept: the ``last``, or that of the ``best`` validation (the first
             of equals).
         short_side_least: Least length of an image's shorter side after the random scale, in pixels.
+        probe_every: Epochs between probes of SCLoss, which cost about four steps each and change nothing
+            (``bench.train.scloss_probe``); 0 never probes.
         deterministic: Refuses operations whose result may differ from run to run on the same machine.
         checkpoint_every_s: Seconds between checkpoints inside an epoch; each epoch's end has one anyway.
         precision: As Lightning Fabric names it: ``32-true``, ``bf16-mixed``, ``16-mixed``.
@@ -134,6 +139,7 @@ class Recipe:
     selection: Literal["last", "best"] = "last"
     short_side_least: int = 0
     deterministic: bool = False
+    probe_every: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges that types cannot say."""
@@ -189,7 +195,9 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
     """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
 
     A change to another model drops the recipe's ``model_options``, which are those of its own model; then the
-    keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both.
+    keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both. Likewise a change to
+    other data drops the ``data_options``. ``data`` may be a data set of the user's own, as
+    `bench.data.catalogue.entry` takes it, in a recipe file relative to that file; the recipe keeps its name.
 
     Raises:
         UsageError: No recipe of this name; the choices are listed.
@@ -203,11 +211,17 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
             raise unknown("recipe", name_or_path, names())
     table = as_table(text_of(path, then=f"recipes by name: {', '.join(names())}"), str(path))
     sections = table.pop("methods", {})
+    if (changes or {}).get("data", table.get("data")) != table.get("data"):
+        table.pop("data_options", None)
     changes = _nested(table, changes or {})
     model = changes.get("model", table.get("model"))
     if model != table.get("model"):
         table.pop("model_options", None)
     own = section_of(model, sections, path.name)
+    for place, base in ((table, path.parent), (changes, Path())):
+        # whoever opens the data refuses an unknown name
+        if isinstance(data := place.get("data"), str) and own_file(data, base) is not None:
+            place["data"] = entry(data, base).name
     return from_table({"name": path.stem, **table, **own, **changes}, path.name)
 
 

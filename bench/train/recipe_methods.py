@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.errors import RefusedInput, unknown
 from bench.models import available
-from bench.train.recipe_text import brief
+from bench.toml_text import brief
 
 OF_A_METHOD = (
     *("weights", "model_options", "encoder_lr", "decoder_lr", "weight_decay", "clip_norm", "warmup_steps"),

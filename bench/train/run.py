@@ -37,7 +37,7 @@ from bench.train.ranks import agreed, by_first
 from bench.train.recipe import Recipe
 from bench.train.run_folder import describe, finished, journal_of, same_start
 from bench.train.splits import open_split
-from bench.train.trained import FINAL
+from bench.train.trained import FINAL, own_classes
 from bench.train.training_record import losses_csv, record_of
 from bench.train.validation import validation_on
 from bench.train.weight_file import fit, load_weights, save_weights
@@ -217,6 +217,7 @@ def train(
             "identity": identity,
             "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
             "notes": list(notes),
+            **own_classes(prepared.data),
         }
         weights_sha256 = save_weights(folder / FINAL, network.state_dict(), metadata)
         write_atomic(folder / "losses.csv", losses_csv(state))

@@ -38,6 +38,7 @@ def evaluate_run(
     model: str | None = None,
     *,
     views: Views = SINGLE,
+    data_set: str | None = None,
 ) -> tuple[AccuracyRecord, bool]:
     """Evaluate a run's final weights and write the accuracy record.
 
@@ -49,6 +50,7 @@ def evaluate_run(
         model: ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not
             where it lies. None takes the name on record.
         views: Views of an image: windows, scales, mirror images.
+        data_set: The weights' data set as the user names it: one of their own is in no catalogue.
 
     Returns:
         The record, and whether an earlier record of the same evaluation had the same matrix for every image:
@@ -57,9 +59,10 @@ def evaluate_run(
     Raises:
         RefusedInput: Not a run's weights; training images in the split; a split without labels; data that
             cannot be read.
-        UsageError: A window size that the method does not take.
+        UsageError: A window size that the method does not take, or another data set.
     """
     trained = open_weights(source, settings.home)
+    trained.require_data(data_set)
     recipe = trained.recipe
     describe_weights(trained.path).whole_identity(trained.path)
     fabric = launch_fabric(settings.device, "32-true")
@@ -118,7 +121,7 @@ def evaluate_run(
             dict.fromkeys([*trained.notes, *(trained.record.notes if trained.record else ()), *remarks])
         ),
     )
-    earlier = _same_outcome(record, outcome, settings.home)
+    earlier = same_outcome(record, outcome, settings.home)
     if earlier is not None:
         return earlier, True
     return add_record(record, settings.home, outcome.arrays())[0], False
@@ -154,7 +157,7 @@ def _made_by(record: TrainingRecord | None) -> list[dict[str, Any]]:
     return [*provenance.pop("parts", []), provenance]
 
 
-def _same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
+def same_outcome(record: AccuracyRecord, outcome: Evaluation, home: Path) -> AccuracyRecord | None:
     """Return the earlier record of this very evaluation, if each image's matrix is the same as now."""
     new = outcome.arrays()
     identity = {key: value for key, value in record.stored["identity"].items() if key != "take"}

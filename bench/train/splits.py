@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.data.catalogue import entry, open_data, splits_here
+from bench.data.catalogue import known, names, open_data, splits_here
 from bench.data.dataset import MissingSplit, SegmentationData, is_labelled
+from bench.data.entry import Entry
+from bench.errors import unknown
 from bench.train.recipe import Recipe
 
 
@@ -18,6 +20,7 @@ def open_split(recipe: Recipe, split: str, root: Path | None, home: Path) -> Seg
     Raises:
         UsageError, RefusedInput: As ``open_data``; without ``smoke`` also a split that the folder lacks.
     """
+    data_of(recipe)
     try:
         return open_data(recipe.data, split, root, home=home, **recipe.data_options)
     except MissingSplit:
@@ -35,5 +38,22 @@ def scored_split(recipe: Recipe) -> str:
 
     The catalogue alone decides, so that a study is known without its data.
     """
-    known = entry(recipe.data)
-    return "test" if "test" in known.splits and "test" not in known.unlabelled else "val"
+    found = data_of(recipe)
+    return "test" if "test" in found.splits and "test" not in found.unlabelled else "val"
+
+
+def data_of(recipe: Recipe) -> Entry:
+    """Return the entry of a recipe's data set: built in, or of the user's own and given to this command.
+
+    Recipes come out of weights and records, too, so their data is a name here and never a path
+    (`bench.train.recipe.load` has read a path that the user gave).
+
+    Raises:
+        UsageError: Neither of them.
+    """
+    found = known(recipe.data)
+    if found is None:
+        error = unknown("data set", recipe.data, names())
+        error.then = "for data of your own give its file: --data FILE.toml, or its folder with a data.toml"
+        raise error
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from torch import nn
 
 from baselines.method import Method
 from baselines.registry import METHODS
-from bench.data.catalogue import entry
+from bench.data.catalogue import ENTRIES, entry, known, names
 from bench.data.dataset import SegmentationData
+from bench.data.entry import Entry
 from bench.data.statistics import Statistics
-from bench.errors import RefusedInput, UsageError
+from bench.errors import RefusedInput, UsageError, unknown
 from bench.files import sha256_of_file
 from bench.models import recorded
 from bench.own.guard import user_code
@@ -23,7 +25,7 @@ from bench.results.record import TrainingRecord
 from bench.results.store import read_takes
 from bench.train.initial import build_seeded
 from bench.train.recipe import Recipe, from_table
-from bench.train.weight_file import describe_weights, fit, load_weights
+from bench.train.weight_file import OwnClasses, describe_weights, fit, load_weights
 
 FINAL = "final.safetensors"
 """Name of a run's final weights, in its folder."""
@@ -40,6 +42,8 @@ class TrainedWeights:
         statistics: Statistics that normalise the network's input.
         notes: Remarks that every record of the run repeats.
         record: The training record of these weights; None where they lie without their records.
+        data: Entry of the data set, of which name, classes and colours are certain: of a data set of the
+            user's own the file knows no more.
     """
 
     path: Path
@@ -49,6 +53,29 @@ class TrainedWeights:
     statistics: Statistics
     notes: tuple[str, ...]
     record: TrainingRecord | None
+    data: Entry
+
+    def require_data(self, text: str | None) -> None:
+        """Refuse another data set than that of the weights.
+
+        Args:
+            text: As the user names it, see `bench.data.catalogue.entry`; None is not given.
+
+        Raises:
+            UsageError: Another one, or none.
+            RefusedInput: Other classes.
+        """
+        if text is None:
+            return
+        given = entry(text)
+        if given.name != self.data.name:
+            raise UsageError(f"{self.path}: weights of {self.data.name}, not of {given.name}")
+        for place, (now, then) in enumerate(zip_longest(given.classes, self.data.classes)):
+            if now != then:
+                raise RefusedInput(
+                    f"{text}: class {place} is {now!a}, that of {self.path} is {then!a}; expected the "
+                    "same classes"
+                )
 
     def method(self, model: str | None = None) -> Method:
         """Return the run's method: by its name, or as the user names it.
@@ -102,10 +129,8 @@ def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     found = describe_weights(path)
     identity = found.stored_identity
     recipe = from_table(dict(identity["recipe"]), path.name)
-    try:
-        classes = len(entry(recipe.data).classes)
-    except UsageError as error:
-        raise RefusedInput(f"{path}: {error}") from error
+    data = _data_of(path, recipe.data, found.own_classes)
+    classes = len(data.classes)
     if found.identity.num_classes not in (None, classes):
         raise RefusedInput(f"{path}: of {found.identity.num_classes} classes; {recipe.data} has {classes}")
     if recipe.model != found.identity.model and {recipe.model, found.identity.model} & METHODS.keys():
@@ -113,7 +138,25 @@ def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     statistics = Statistics(found.statistics.mean, found.statistics.std)
     sha256 = sha256_of_file(path)
     record = _record_of(path, sha256, identity, home)
-    return TrainedWeights(path, sha256, identity, recipe, statistics, found.notes, record)
+    return TrainedWeights(path, sha256, identity, recipe, statistics, found.notes, record, data)
+
+
+def own_classes(data: SegmentationData) -> dict[str, Any]:
+    """Return what weights say of a data set that no other machine knows; nothing of a built-in one."""
+    if data.name in ENTRIES:
+        return {}
+    return {"own_classes": {"classes": list(data.classes), "palette": [list(one) for one in data.palette]}}
+
+
+def _data_of(path: Path, name: str, own: OwnClasses | None) -> Entry:
+    """Return the entry of the data set of a weights file; no path is followed because the file names one."""
+    if own is not None and name not in ENTRIES:
+        how = "your own data: name its file with --data FILE.toml"
+        return Entry(name, name, how, own.classes, own.palette, {}, None)
+    found = known(name)
+    if found is None:
+        raise RefusedInput(f"{path}: {unknown('data set', name, names())}")
+    return found
 
 
 def _record_of(path: Path, sha256: str, identity: dict[str, Any], home: Path | None) -> TrainingRecord | None:

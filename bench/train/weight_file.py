@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -30,6 +30,8 @@ def _positive(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Triple = Annotated[tuple[float, float, float], Field(strict=False)]
+_Byte = Annotated[int, Field(ge=0, le=255)]
+Rgb = Annotated[tuple[_Byte, _Byte, _Byte], Field(strict=False)]
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str:
@@ -86,6 +88,19 @@ class _Named(Part):
     recipe: dict[str, Any]
 
 
+class OwnClasses(Part):
+    """Names and RGB colours of the classes of a data set that is not built in."""
+
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1, max_length=254)]
+    palette: Annotated[tuple[Rgb, ...], Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _one_colour_per_class(self) -> Self:
+        if len(self.palette) != len(self.classes):
+            raise ValueError(f"{len(self.palette)} colours for {len(self.classes)} classes")
+        return self
+
+
 class Description(Part):
     """What a weights file says it is of; nothing in it is trusted further than its types.
 
@@ -93,11 +108,13 @@ class Description(Part):
         identity: Model, classes and recipe of the run.
         statistics: Mean and standard deviation of the channels that the network expects of its input.
         notes: Remarks that every record of the run repeats.
+        own_classes: Classes of a data set of the user's own; None for a built-in one.
     """
 
     identity: _Named
     statistics: _Statistics
     notes: Texts
+    own_classes: OwnClasses | None = None
     _identity: dict[str, Any] = PrivateAttr()
 
     @property

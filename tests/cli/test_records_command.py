@@ -29,7 +29,7 @@ def home(tmp_path):
 def run(home, *arguments):
     app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
-    app.command("records")(command.records)
+    app.add_typer(command.group)
     return CliRunner().invoke(app, ["records", "--home", str(home), *arguments])
 
 

@@ -30,7 +30,7 @@ def statuses(study, settings):
 
 def test_all_variants_of_a_seed_come_before_the_next_seed(grids):
     runs = grids.experiment("camvid-ablation", 2, components=["bs", "car"]).runs
-    assert [(run.variant.title, run.seed) for run in runs] == [
+    assert [(run.subject.title, run.seed) for run in runs] == [
         ("BS", 0),
         ("BS+CARModule", 0),
         ("BS", 1),

@@ -93,7 +93,7 @@ def only_records(grids, home, other):
     assert first.mean is not None
     assert second.difference is not None
     assert second.difference.mean == pytest.approx(second.mean - first.mean)
-    judged = judge_grid_difference(first.variant, second.variant, second.difference)
+    judged = judge_grid_difference(first.subject, second.subject, second.difference)
     assert judged is not None
     assert (judged.verdict, judged.note) == ("not distinguishable", "1 seed, at least 3 needed")
     assert not (other / "runs").exists()

@@ -9,8 +9,8 @@ import pytest
 
 from bench.errors import NotMeasured
 from bench.report.html_page import html_page
-from bench.report.html_plots import front
 from bench.report.origin import Origin
+from bench.report.trade_off import front
 from bench.reproduce.verdict.words import ALL
 
 ROOT = Path(__file__).parents[2]

@@ -40,12 +40,14 @@ def check(
     \b
     Example:
       carnet-bench data check camvid --data-root CamVid --sheet sheet.png
+      carnet-bench data check photos/data.toml
     """  # noqa: D301
     from bench.data import catalogue
 
     if sheet is not None:
         require_png("--sheet", sheet)
-    if catalogue.entry(name).open_folder is not None:
+    name = catalogue.entry(name).name
+    if not catalogue.is_synthetic(name):
         data_root = catalogue.locate(name, data_root, home=home)
     options = data_options(setting)
     report = check_folder(name, data_root, home, partial, options)

@@ -22,7 +22,7 @@ def list_data(home: Home = Path(), as_json: Json = False) -> None:
     rows: list[dict[str, Any]] = []
     for name in catalogue.names():
         entry = catalogue.entry(name)
-        synthetic = entry.open_folder is None
+        synthetic = catalogue.is_synthetic(name)
         folder, problem = None, None
         try:
             folder = None if synthetic else catalogue.find(name, home)

@@ -20,7 +20,11 @@ def _data_names() -> list[str]:
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="Data set, e.g. camvid (`data list`).", autocompletion=_data_names),
+    typer.Argument(
+        metavar="DATA",
+        help="Data set, e.g. camvid (`data list`), or the .toml file of your own.",
+        autocompletion=_data_names,
+    ),
 ]
 
 

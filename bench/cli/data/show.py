@@ -34,4 +34,4 @@ def show(
     data = open_data(name, split, data_root, home=home, **data_options(setting))
     samples = write_sheet(data, count, out)
     if as_json:
-        print_json({"data": name, "split": split, "file": str(out), "samples": samples})
+        print_json({"data": data.name, "split": split, "file": str(out), "samples": samples})

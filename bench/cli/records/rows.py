@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def records(
+    context: typer.Context,
     *,
     kind: OfKind = None,
     model: OfModel = None,
@@ -34,7 +35,10 @@ def records(
     Example:
       carnet-bench records --kind accuracy --data camvid
       carnet-bench records --kind speed --model carnet-mobile --csv times.csv
+      carnet-bench records merge ../other-machine
     """  # noqa: D301
+    if context.invoked_subcommand is not None:
+        return
     from bench.api import records as frame_of
 
     frame = frame_of(kind=kind, model=model, data=data, home=home)
