@@ -74,7 +74,7 @@ def test_a_training_process_ends_with_the_one_that_started_it(monkeypatch: pytes
     monkeypatch.setenv("LOCAL_RANK", "1")
     (reading, writing), (told, tell) = os.pipe(), os.pipe()
     starter = os.fork()
-    if starter == 0:  # it starts a process, is told that this one is ready, and is killed
+    if starter == 0:  # it starts a process, waits until this one is ready, and is killed
         try:
             if os.fork() == 0:
                 fabric._end_with_parent()
