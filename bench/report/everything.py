@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.errors import NotMeasured
+from bench.errors import NotMeasured, RefusedInput
 from bench.report.claims_page import write_claims
 from bench.report.cost_figure import NAME as FIG4
 from bench.report.cost_figure import write_fig4
+from bench.report.data_figures import NAMES as OF_DATA
+from bench.report.data_figures import write_data_figure
+from bench.report.figure_inputs import Inputs
 from bench.report.html_page import STUDIES, write_html
 from bench.report.parts_report import write_parts
 from bench.report.reproduced import NAME as SUMMARY
@@ -29,7 +32,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 4 and 7 to 10, the claims and the summary, and the page that holds them all.
+    """Write Tables 1 to 5, Figs. 1 and 4 to 12, the claims and the summary, and the page that holds them all.
 
     Args:
         home: Folder of ``results/`` and ``reports/``.
@@ -44,7 +47,7 @@ def write_everything(
     """
     forms = _other_forms(home)
     steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES]
-    steps += [FIG4, "fig7", "claims", "page"]
+    steps += [FIG4, *OF_DATA, "fig7", "claims", "page"]
     written: list[Path] = []
     tables: dict[str, Reproduction] = {}
 
@@ -63,6 +66,12 @@ def write_everything(
         written += write_report(reproduce_study(name, home), home)
     tell(FIG4)
     written += write_fig4(tables["table1"], home)
+    for name in OF_DATA:
+        tell(name)
+        try:
+            written += write_data_figure(name, Inputs(home, threads=1))
+        except (NotMeasured, RefusedInput) as error:
+            log(f"reports/{name}.* is not drawn: {error}")
     tell("fig7")
     written += write_parts(count_parts(), home)
     tell("claims")

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from bench.report.markdown import sentence
 
 WIDTH_IN = 3.15
@@ -24,6 +26,7 @@ COLUMN_IN, PAGE_IN = 8.8 / 2.54, 18 / 2.54
 SMALL_PT = 6.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DPI = 400
+_WIDEST_PX = 320  # of an image: about 3 cm at 270 dpi
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "carnet-bench",
     "svg.fonttype": "none",
@@ -92,6 +95,17 @@ def render(
             files[form] = stream.getvalue()
     caption = [f"**{title}.**", *map(sentence, dict.fromkeys(remarks))]
     return {"caption.md": "\n".join([*caption, "", _drawn(files), ""]), **files}
+
+
+def at_print_size(picture: Any) -> Any:
+    """Return an image (h, w, 3) no wider than print shows, so that a figure's files stay small."""
+    from PIL import Image  # noqa: PLC0415 - only figures of images need it
+
+    height, width = picture.shape[:2]
+    if width <= _WIDEST_PX:
+        return picture
+    size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def drawn_by() -> str:
