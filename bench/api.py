@@ -81,11 +81,11 @@ def cost(
     """
     import pandas as pd  # noqa: PLC0415
 
-    from bench.cost.count import count_costs  # noqa: PLC0415
+    from bench.cost.kept import kept_costs  # noqa: PLC0415
     from bench.models import resolve  # noqa: PLC0415
 
     method = resolve(name)
-    found = count_costs(method, num_classes or method.num_classes, size_hw or method.size_hw)
+    found = kept_costs(method, num_classes or method.num_classes, size_hw or method.size_hw)
     frame = pd.DataFrame({part: counts.values() for part, counts in found.components.items()})
     return frame.T.astype(float)
 

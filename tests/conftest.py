@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import bench.cache
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from bench.data.dataset import Sample
 
 ROOT = Path(__file__).parents[1]
+_CACHE_FOLDER = bench.cache.cache_folder
 
 
 class ToyData:
@@ -75,6 +78,20 @@ def _torch_as_found() -> Iterator[None]:
     torch.use_deterministic_algorithms(strict)
     torch.set_grad_enabled(gradients)
     torch.set_default_dtype(dtype)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test find in the user's cache folder what another has left, or leave anything there."""
+    monkeypatch.setattr("bench.cache.cache_folder", lambda *_: None)
+
+
+@pytest.fixture
+def user_cache(_nothing_is_kept: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give the test a cache folder of its own, by the rules of the user's; return it."""
+    monkeypatch.setattr("bench.cache.cache_folder", _CACHE_FOLDER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "carnet-bench"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ FLOORS = (
     ("carnet", "baselines"),
     ("bench.errors",),
     ("bench.environment",),
-    ("bench.files", "bench.heap", "bench.extras", "bench.toml_text", "bench.torch_settings"),
+    ("bench.cache", "bench.files", "bench.heap", "bench.extras", "bench.toml_text", "bench.torch_settings"),
     ("bench.own",),
     ("bench.clock", "bench.paper", "bench.cost", "bench.data", "bench.models"),
     ("bench.results", "bench.evaluate", "bench.fabric"),

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from bench.audit.pages import origin_in
 from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
-from bench.report.cost_figure import NAME as FIG4
-from bench.report.cost_figure import fig4_files
 from bench.report.data_figures import NAMES, data_figure_files, made_from
 from bench.report.figure_inputs import Inputs
-from bench.report.origin import Origin
-from bench.reproduce.table_result import Reproduction
 from bench.results.feature_ranges import FOLDER, read_ranges
 
-_MADE_BY = re.compile(r"^Made by (.*) on (.*)\.$", re.MULTILINE)
 _DIGESTS = re.compile(r"; sha256: (.*) -->$", re.MULTILINE)
 _COMMENTS = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 _LEVELS = 32
@@ -36,28 +32,6 @@ class Finding(NamedTuple):
     file: Path
     found: str
     damage: bool = True
-
-
-def fig4(home: Path, table1: Callable[[], Reproduction]) -> dict[str, str | bytes]:
-    """Return what Fig. 4 is rebuilt as, by path below the home folder; nothing where it is not published.
-
-    Raises:
-        BenchError: The page names no origin, or Table 1 cannot be judged.
-    """
-    page = home / "reports" / f"{FIG4}.md"
-    return fig4_files(table1(), origin_of(page)) if page.exists() else {}
-
-
-def origin_of(path: Path) -> Origin:
-    """Return the commit and machine that a page or caption names.
-
-    Raises:
-        RefusedInput: It names none.
-    """
-    found = _MADE_BY.search(read_regular(path).decode(errors="replace"))
-    if found is None:
-        raise RefusedInput(f"{path}: names no commit and machine; redraw it")
-    return Origin(found[1], found[2])
 
 
 def figures_of_data(home: Path) -> Iterator[Finding]:
@@ -99,7 +73,7 @@ def _figure(name: str, caption: Path, home: Path) -> Iterator[Finding]:
     if missing := [one.name for one in files if not one.is_file()]:
         yield Finding(caption, f"not redrawn: {', '.join(missing)} is not in results/weights", damage=False)
         return
-    made_by = origin_of(caption)
+    made_by = origin_in(text)
     try:
         drawn = data_figure_files(name, Inputs(home, files, data, threads=1), made_by)
     except RefusedInput as error:

@@ -68,12 +68,12 @@ def cost(
         return
     if not names:
         raise UsageError("cost needs a MODEL: a name of `carnet-bench models`, path.py:build, or --all")
-    from bench.cost.count import count_costs
+    from bench.cost.kept import kept_costs
     from bench.models import resolve
 
     methods = [resolve(name) for name in names]
     with _tracked(methods) as each:
-        counted = [count_costs(method, classes or RANDOM_CLASSES, size_hw or _SIZE_HW) for method in each]
+        counted = [kept_costs(method, classes or RANDOM_CLASSES, size_hw or _SIZE_HW) for method in each]
     if as_json:
         _print_document(counted)
     else:
@@ -86,7 +86,7 @@ def _cost_of_all(
 ) -> None:
     """Count every method, and others by name; one that cannot be counted is shown with the reason."""
     from bench.cost.costs import Costs
-    from bench.cost.count import count_costs
+    from bench.cost.kept import kept_costs
     from bench.errors import BenchError
     from bench.models import available, resolve
 
@@ -97,7 +97,7 @@ def _cost_of_all(
         for method in each:
             at, number = size_hw or method.size_hw, classes or method.num_classes
             try:
-                counted.append(count_costs(method, number, at))
+                counted.append(kept_costs(method, number, at))
             except BenchError as error:
                 counted.append(Costs(method=method.name, num_classes=number, size_hw=at, notes=(str(error),)))
             if not method.sizes.admits(at):

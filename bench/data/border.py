@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from bench.errors import RefusedInput
 
 if TYPE_CHECKING:
@@ -51,6 +49,8 @@ def find_box(images: Iterable[UInt8[Tensor, "3 480 640"]], where: str) -> Box:
     Raises:
         RefusedInput: What is not white in them is not 470x627, so that the border is not the one known.
     """
+    import torch  # noqa: PLC0415 - a table names data sets and reads none
+
     colours = torch.zeros(WHOLE_HW, dtype=torch.bool)
     for image in images:
         colours |= (image < _WHITE).any(0)

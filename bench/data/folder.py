@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from bench.data.dataset import MissingSplit, Sample, require_labels
-from bench.data.images import id_table, map_ids, read_ids, read_image, require_equal_size
+from bench.data.images import id_table, map_ids, read_ids, read_image
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 
@@ -104,6 +102,8 @@ class PairFolder:
         """Return the train ids of a label file."""
         stored = read_ids(path)
         if self.tally is not None:
+            import torch  # noqa: PLC0415 - a table names data sets and reads none
+
             self.tally += torch.bincount(stored.flatten(), minlength=256)
         self.check_stored(stored, path)
         return map_ids(stored, self._table, len(self.classes), path.name)
@@ -149,6 +149,8 @@ class PairFolder:
 
         Labels that cannot be read are left out: whoever reads them later says what is wrong.
         """
+        import torch  # noqa: PLC0415 - as above
+
         present = torch.zeros(256, dtype=torch.int64)
         labels = [pair.label for pair in self.pairs if pair.label is not None]
         count = min(count, len(labels))
@@ -159,6 +161,22 @@ class PairFolder:
                 continue
             present += torch.bincount(stored.flatten(), minlength=256)
         return present
+
+
+def require_equal_size(
+    image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
+) -> None:
+    """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
+
+    Raises:
+        RefusedInput: The sizes differ.
+    """
+    if image.shape[1:] != label.shape:
+        raise RefusedInput(
+            f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
+            f"{label.shape[0]}x{label.shape[1]} (height x width); expected equal",
+            then="run carnet-bench data check to list every bad file; nothing is skipped",
+        )
 
 
 def files_ending(folder: Path, end: str, *, depth: int = 1) -> dict[str, Path]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bench.data.dataset import IGNORE
@@ -51,10 +50,16 @@ def id_table(mapping: Mapping[int, int]) -> UInt8[Tensor, "stored=256"]:
     Args:
         mapping: Stored value (0..255) to train id, or to ``IGNORE``.
     """
-    table = torch.full((256,), NO_ID, dtype=torch.uint8)
+    table = _tensor(np.full(256, NO_ID, np.uint8))
     for stored, train_id in mapping.items():
         table[stored] = train_id
     return table
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
+    import torch  # noqa: PLC0415 - a table names data sets and reads none
+
+    return torch.from_numpy(array)
 
 
 def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
@@ -76,7 +81,7 @@ def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
         raise RefusedInput(f"{path}: {_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
     if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
-    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
+    return _tensor(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int) -> UInt8[Tensor, "h w"]:
@@ -110,18 +115,17 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     # Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
     if picture.mode == "L" and _bits(content) != 8:
         raise RefusedInput(f"{path}: grey label of {_bits(content)} bits, expected 8", then=_THEN)
-    return torch.from_numpy(np.array(picture))
+    return _tensor(np.array(picture))
 
 
-def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
-    """Read a PNG whose colours are classes, as stored: never turned; and map them to train ids.
+def read_packed(path: Path) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Read an RGB or palette PNG whose colours are classes, as stored: never turned.
 
-    Args:
-        path: RGB or palette PNG.
-        colours: {(red, green, blue): train id or ``IGNORE``}.
+    Returns:
+        ``red << 16 | green << 8 | blue``, (h, w).
 
     Raises:
-        RefusedInput: As for an image; any colour that is not in the table, and an index beyond the palette.
+        RefusedInput: As for an image; and an index beyond the palette.
     """
     picture, content, _ = _decode(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
@@ -135,7 +139,20 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
                 f"{path}: palette index {largest}, its palette has {entries} colours", then=_THEN
             )
     pixels = np.array(picture.convert("RGB")).astype(np.int32)
-    packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+    return (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+
+
+def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -> UInt8[Tensor, "h w"]:
+    """Read a PNG whose colours are classes (`read_packed`) and map them to train ids.
+
+    Args:
+        path: RGB or palette PNG.
+        colours: {(red, green, blue): train id or ``IGNORE``}.
+
+    Raises:
+        RefusedInput: As for `read_packed`; and any colour that is not in the table.
+    """
+    packed = read_packed(path)
     table = dict(
         sorted(((red << 16) | (green << 8) | blue, to) for (red, green, blue), to in colours.items())
     )
@@ -149,7 +166,7 @@ def read_colour_label(path: Path, colours: Mapping[tuple[int, int, int], int]) -
             f"({int(bad.sum())} of {bad.size} pixels), expected the {len(known)} colours of the table",
             then=_THEN,
         )
-    return torch.from_numpy(np.array(list(table.values()), dtype=np.uint8)[place])
+    return _tensor(np.array(list(table.values()), dtype=np.uint8)[place])
 
 
 def exif_orientation(path: Path) -> int:
@@ -174,7 +191,7 @@ def map_ids(
     mapped = table[stored.long().clamp(0, 255)]
     bad = outside | ((mapped >= num_classes) & (mapped != IGNORE))
     if bool(bad.any()):
-        values = torch.unique(stored[bad]).tolist()
+        values = stored[bad].unique().tolist()
         listed = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
         raise RefusedInput(
             f"{name}: label {listed}, classes are {_allowed(table, num_classes)} "
@@ -182,22 +199,6 @@ def map_ids(
             then=_THEN,
         )
     return mapped
-
-
-def require_equal_size(
-    image_path: Path, image: UInt8[Tensor, "3 h w"], label_path: Path, label: UInt8[Tensor, "lh lw"]
-) -> None:
-    """Refuse a pair of different sizes, both upright; both files and sizes (height x width) are named.
-
-    Raises:
-        RefusedInput: The sizes differ.
-    """
-    if image.shape[1:] != label.shape:
-        raise RefusedInput(
-            f"{image_path}: image is {image.shape[1]}x{image.shape[2]}, its label {label_path.name} is "
-            f"{label.shape[0]}x{label.shape[1]} (height x width); expected equal",
-            then=_THEN,
-        )
 
 
 def _decode(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bench.clock.protocol import Protocol
-from bench.cost.count import count_costs
+from bench.cost.kept import kept_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.experiments.time_budget import CALLS, Candidate, Clock, affordable, network_on
 from bench.experiments.time_groups import free_mib_on, groups_of, kept_times, knots_of, rows_to_time
@@ -259,7 +259,7 @@ def _names(group: Sequence[Candidate]) -> str:
 
 def _counted(one: Candidate) -> Candidate:
     try:
-        costs = count_costs(one.method, one.num_classes, one.size_hw, ("gmacs",), components=False)
+        costs = kept_costs(one.method, one.num_classes, one.size_hw, ("gmacs",), components=False)
     except (NotMeasured, RefusedInput):
         return one
     return replace(one, gmacs=costs.gmacs)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from baselines.method import Method
 from bench.cost.costs import Costs, Counts
+from bench.cost.kept import kept_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.paper import Cell, Row, Table
 from bench.reproduce.table_result import Measured, joined
@@ -125,8 +126,6 @@ def count_row(row: Row, method: Method) -> RowCosts:
     Raises:
         NotMeasured, RefusedInput: The network cannot be counted or built.
     """
-    from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch, which a table of dashes does not need
-
     cells = [cell for cell in row.cells.values() if cell is not None and cell.unit in _COUNT_OF_UNIT]
     which = {_COUNT_OF_UNIT[cell.unit] for cell in cells}
     if "thop2019_gops" in which and method.family == "carnet":
@@ -141,10 +140,10 @@ def count_row(row: Row, method: Method) -> RowCosts:
         size_hw, classes = sized[0].size_hw or size_hw, sized[0].classes or classes
     # Table 4 cuts a CARNet; the others are cut only where there is a CRF, which costs no pass of its own
     cut = method.family != "carnet" or any(cell.column in COMPONENTS for cell in cells)
-    total = count_costs(method, classes, size_hw, which, components=cut)
+    total = kept_costs(method, classes, size_hw, which, components=cut)
     reference = None
     if any(_SCALED in cell.marks for cell in cells):
-        reference = count_costs(method, classes, _REFERENCE_HW, ("gmacs",), components=False).gmacs
+        reference = kept_costs(method, classes, _REFERENCE_HW, ("gmacs",), components=False).gmacs
     return RowCosts(total, reference)
 
 
@@ -178,15 +177,13 @@ def count_beside(method: Method, table: Table) -> tuple[list[Measured], float | 
 
 def _costs_beside(method: Method, table: Table, which: Collection[str]) -> tuple[Costs, str | None]:
     """Return the counts at the table's size; where that fails the parameters alone, and why."""
-    from bench.cost.count import count_costs  # noqa: PLC0415 - as above
-
     own_size_hw = method.sizes.fitting(method.size_hw)
     try:
-        return count_costs(method, table.num_classes, table.size_hw or own_size_hw, which), None
+        return kept_costs(method, table.num_classes, table.size_hw or own_size_hw, which), None
     except (NotMeasured, RefusedInput) as error:
         reason = str(error).removeprefix(f"{method.name}: ")
     try:
-        return count_costs(method, table.num_classes, own_size_hw, ("params_m",), components=False), reason
+        return kept_costs(method, table.num_classes, own_size_hw, ("params_m",), components=False), reason
     except (NotMeasured, RefusedInput):
         return Costs(), reason
 

@@ -11,14 +11,9 @@ from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
-import torch
-
 from baselines.method import Method
-from bench.cost.components import inputs_of
 from bench.cost.costs import Costs
-from bench.cost.count import count_costs
-from bench.cost.counters import thop2019_ops
-from bench.cost.meta import build_on_meta
+from bench.cost.kept import kept_costs
 from bench.data.catalogue import entry
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.differences import Difference
@@ -159,9 +154,15 @@ class MeasuredNumbers:
         return method.name, cell.classes or _COUNTED_CLASSES, size_hw
 
     def _counted(self, which: tuple[str, ...], name: str, classes: int, size_hw: tuple[int, int]) -> Costs:
-        return count_costs(self._methods[name], classes, size_hw, which)
+        return kept_costs(self._methods[name], classes, size_hw, which)
 
     def _one_module_mops(self) -> float:
+        import torch  # noqa: PLC0415 - not wanted where the counts are kept
+
+        from bench.cost.components import inputs_of  # noqa: PLC0415
+        from bench.cost.counters import thop2019_ops  # noqa: PLC0415
+        from bench.cost.meta import build_on_meta  # noqa: PLC0415
+
         model, _ = build_on_meta(self._methods[_ANY_RESNET], _COUNTED_CLASSES)
         image = torch.empty(1, 3, *_COUNTED_HW, device="meta")
         given = inputs_of(model, [_AT_EIGHTH], (image,))[_AT_EIGHTH]

@@ -8,6 +8,7 @@ from typing import Any
 
 from baselines.method import Method
 from baselines.registry import METHODS
+from bench.cost.kept import kept_costs
 from bench.paper import Cell, load_table
 from bench.reproduce.verdict.counts import judge_count
 from bench.reproduce.verdict.words import Verdict, tally
@@ -67,14 +68,12 @@ def count_parts(
     Raises:
         NotMeasured, RefusedInput: A version cannot be counted; ``results/paper/text.csv`` is damaged.
     """
-    from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch
-
     printed = {(cell.row, cell.column): cell for cell in load_table("text")}
     found = []
     for done, row in enumerate(VERSIONS):
         progress(row, done, len(VERSIONS))
         method = methods[row]
-        costs = count_costs(method, CLASSES, which=("params_m",))
+        costs = kept_costs(method, CLASSES, which=("params_m",))
         for part in PARTS:
             params_m = costs.components[part].params_m or 0.0
             cell = printed.get((row, f"{part}_params"))

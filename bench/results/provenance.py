@@ -276,11 +276,21 @@ def _cpu_model() -> str | None:
 
 
 def _gpu_model() -> str | None:
+    if "torch" not in sys.modules and _without_accelerator():
+        return None
     try:
         import torch  # noqa: PLC0415 - a machine is described without torch too
     except ImportError:
         return None
     return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+
+
+def _without_accelerator() -> bool:
+    """Whether no driver has made a device that torch could compute on, so that torch need not be asked."""
+    if not sys.platform.startswith("linux"):
+        return False
+    devices = [*Path("/dev").glob("nv*"), Path("/dev/kfd"), Path("/dev/dxg")]  # CUDA, ROCm, Windows below
+    return not any(device.exists() for device in devices if not device.name.startswith("nvme"))
 
 
 def _usable_cores() -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.method import Method
-from bench.cost.count import count_costs
+from bench.cost.kept import kept_costs
 from bench.errors import NotMeasured, RefusedInput, UsageError
 from bench.results.record_types import SpeedIdentity
 from bench.speed.device import Device
@@ -88,7 +88,7 @@ class Plan:
 
 def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:
     try:
-        costs = count_costs(method, num_classes, size_hw, ("gmacs",), components=False)
+        costs = kept_costs(method, num_classes, size_hw, ("gmacs",), components=False)
     except (NotMeasured, RefusedInput) as error:
         return None, [f"no GEMM bound: {error}"]
     return costs.gmacs, [f"no GEMM bound: {note}" for note in costs.notes] if costs.gmacs is None else []

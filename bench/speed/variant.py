@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import unknown
-from bench.fabric import DEVICES
 from bench.results.record_types import PRECISIONS, form_of
-from bench.speed.device import Device, layout_of_device, open_device
-from bench.speed.engines.engine import Engine, find_engine, require
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.speed.device import Device
+    from bench.speed.engines.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Variant:
         Raises:
             UsageError: An unknown engine, or one without this precision or device.
         """
+        from bench.speed.engines.engine import find_engine, require  # noqa: PLC0415 - imports torch
+
         engine = find_engine(self.engine)
         require(engine, self.precision, device.kind)
         return engine
@@ -69,6 +72,13 @@ def form_of_variant(variant: Variant, device: str) -> str:
     """
     if variant == Variant():
         return ""
+    # torch, which a table of eager times does not need
+    import torch  # noqa: PLC0415
+
+    from bench.fabric import DEVICES  # noqa: PLC0415
+    from bench.speed.device import Device, layout_of_device, open_device  # noqa: PLC0415
+    from bench.speed.engines.engine import find_engine  # noqa: PLC0415
+
     if device not in DEVICES:
         raise unknown("device", device, list(DEVICES))
     kind, runs_on = device, find_engine(variant.engine).devices

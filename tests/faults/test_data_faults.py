@@ -15,7 +15,8 @@ from bench.data.dataset import (
     require_disjoint,
     shared_images,
 )
-from bench.data.images import id_table, map_ids, read_image, read_label, require_equal_size
+from bench.data.folder import require_equal_size
+from bench.data.images import id_table, map_ids, read_image, read_label
 from bench.data.loader import epoch_batches, evaluation_samples
 from bench.data.transforms import TrainTransform
 from bench.errors import RefusedInput

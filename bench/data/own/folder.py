@@ -50,8 +50,9 @@ class OwnFolder(PairFolder):
                 f"{source}: no split {split}; it has {', '.join(splits)}",
                 then=f"add [splits.{split}] to it, or take one from train: carnet-bench data init --val 0.1",
             )
-        pairs = _pairs(root, split, splits[split], description, source)
-        super().__init__(split, root, pairs, description.stored_ids())
+        ends = description.image_end, description.label_end
+        pairs = pairs_of(root, split, splits[split], ends, source)
+        super().__init__(split, root, [*pairs.values()], description.stored_ids())
 
     def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
         """Return the train ids of a label file, in colours or of ids."""
@@ -112,28 +113,41 @@ def entry_of_file(path: Path) -> Entry:
     )
 
 
-def _pairs(root: Path, split: str, where: Split, description: Description, source: Path) -> list[Pair]:
-    """Return the pairs of a split in the order of their names, or of its list."""
+def pairs_of(
+    root: Path, split: str, where: Split, ends: tuple[str | None, str], source: Path
+) -> dict[str, Pair]:
+    """Return the pairs of a split by what their names share, in the order of the names or of its list.
+
+    Args:
+        root: The data set's folder.
+        split: Name of the split, for messages.
+        where: Its folders and list.
+        ends: ``image_end`` and ``label_end``, see `Description`.
+        source: TOML file that says so, for messages.
+
+    Raises:
+        RefusedInput: As for `OwnFolder`.
+    """
     place = f"{source}: [splits.{split}]"
-    images = split_files(root / where.images, description.image_end, description.label_end)
-    labels = {} if where.labels is None else split_files(root / where.labels, description.label_end)
-    names = None if where.list is None else _listed(root / where.list)
-    if names is not None:
-        _require_listed(names, root / str(where.list), images, root / where.images)
+    image_end, label_end = ends
+    images = split_files(root / where.images, image_end, label_end)
+    labels = {} if where.labels is None else split_files(root / where.labels, label_end)
+    names = list(images) if where.list is None else _listed(root / where.list)
+    if where.list is not None:
+        _require_listed(names, root / where.list, images, root / where.images)
         images = {name: images[name] for name in names}
         labels = {name: labels[name] for name in names if name in labels}
     if not images:
-        ends = description.image_end or ", ".join(IMAGE_ENDS)
-        raise RefusedInput(f"{place} images: {_holds(root / where.images)}; expected files named *{ends}")
+        names_end = image_end or ", ".join(IMAGE_ENDS)
+        raise RefusedInput(
+            f"{place} images: {_holds(root / where.images)}; expected files named *{names_end}"
+        )
     if where.labels is None:
-        return [Pair(relative_to(root, path), None) for path in images.values()]
-    _require_png(images, labels, root / where.labels, description.label_end)
-    pairs = matched(
-        root, images, labels, f"{description.name} {split}", f"compare the folders that {source} names"
-    )
-    if names is None:
-        return pairs
-    return [Pair(relative_to(root, images[name]), relative_to(root, labels[name])) for name in names]
+        return {name: Pair(relative_to(root, images[name]), None) for name in names}
+    _require_png(images, labels, root / where.labels, label_end)
+    found = matched(root, images, labels, f"split {split}", f"compare the folders that {source} names")
+    by_name = dict(zip(sorted(images), found, strict=True))  # `matched` sorts them
+    return {name: by_name[name] for name in names}
 
 
 def split_files(folder: Path, end: str | None, other_end: str | None = None) -> dict[str, Path]:

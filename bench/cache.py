@@ -1,0 +1,46 @@
+"""The user's cache folder: what saves time when it is there, and whose loss costs nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def cache_folder(*names: str) -> Path | None:
+    """Return ``carnet-bench/NAME/...`` below ``$XDG_CACHE_HOME`` or ``~/.cache``, made when missing.
+
+    Its rule is that of `carnet.fast.compiled_c`, which imports torch: what lies in a folder that others may
+    write to is not used.
+
+    Returns:
+        The folder; None where there is none that is this user's alone.
+    """
+    try:
+        given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        folder = given if given.is_absolute() else Path.home() / ".cache"
+        owners = set()
+        for name in ("", "carnet-bench", *names):
+            folder /= name
+            folder.mkdir(mode=0o700, exist_ok=True)
+            owners.add(folder.stat().st_uid)
+        top = folder.parents[len(names) - 1] if names else folder
+        found = top.lstat()
+    except (OSError, RuntimeError):  # no home, or a disk that refuses
+        return None
+    if hasattr(os, "geteuid") and (owners != {os.geteuid()} or found.st_mode & 0o077):
+        return None
+    return folder if stat.S_ISDIR(found.st_mode) else None
+
+
+def keep_newest(folder: Path, most: int) -> None:
+    """Remove all but the entries of a folder that were used last, so that a cache does not grow for ever."""
+    with suppress(OSError):  # another process removes them too
+        entries = sorted(folder.iterdir(), key=lambda one: one.lstat().st_mtime, reverse=True)
+        for entry in entries[most:]:
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)

@@ -1,0 +1,185 @@
+"""Counts that were taken before: kept in the user's cache folder, so that no network is counted twice.
+
+What decides a count is part of its name: the files of ``carnet``, ``baselines`` and this package, the
+versions of what builds and counts, the method, its classes and input size, and which counts were wanted.
+Networks of the user's own may read anything else, so they are counted each time.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from baselines.method import Method
+from bench import cache
+from bench.cost.costs import ALL, COUNTED, Costs, Counts
+from bench.errors import RefusedInput
+from bench.files import read_regular, write_atomic
+
+PACKAGES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "ptflops", "numpy")
+_FORMAT = 1
+_MOST_STATES = 16
+"""Versions of code and packages whose counts are kept; those of older ones are removed."""
+
+_anew: ContextVar[bool] = ContextVar("counted anew", default=False)
+
+
+@contextmanager
+def counted_anew() -> Iterator[None]:
+    """Let `kept_costs` count everything, as if nothing was kept."""
+    before = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(before)
+
+
+def kept_costs(
+    method: Method,
+    num_classes: int = 19,
+    size_hw: tuple[int, int] = (512, 1024),
+    which: Collection[str] = ALL,
+    *,
+    components: bool = True,
+) -> Costs:
+    """Return what `bench.cost.count.count_costs` returns, without counting what was counted before.
+
+    A network that cannot be counted is tried each time.
+    """
+    path = None if _anew.get() else _path(method, num_classes, size_hw, which, components)
+    found = None if path is None else _read(path)
+    if found is not None:
+        return found
+    from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch, which kept counts do not need
+
+    costs = count_costs(method, num_classes, size_hw, which, components=components)
+    # changed while it was counted, or since Python has read it: nobody knows of which code the count is
+    if path is not None and path == _path(method, num_classes, size_hw, which, components):
+        _write(path, costs)
+    return costs
+
+
+def folder() -> Path | None:
+    """Return the folder of counts; None where nothing can be kept."""
+    return cache.cache_folder("counts")
+
+
+def _path(
+    method: Method, num_classes: int, size_hw: tuple[int, int], which: Collection[str], components: bool
+) -> Path | None:
+    """Return the file of a count, named by all that decides it; None for one that is not kept."""
+    if method.group == "own" or method.builder.partition(".")[0] not in ("carnet", "baselines"):
+        return None
+    parent, code = folder(), _code()
+    if parent is None or code is None:
+        return None
+    asked = [repr(method), num_classes, list(size_hw), sorted(which), components]
+    return parent / code / f"{_digest(json.dumps(asked).encode())}.json"
+
+
+def _code() -> str | None:
+    """Return the digest of the code that counts and of what it stands on.
+
+    None where a file is newer than this process, which may have read it before.
+    """
+    here = Path(__file__).parent
+    sources = [*_package("carnet").glob("*.py"), *_package("baselines").glob("*.py")]
+    sources += [*here.glob("*.py"), here.parent / "torch_settings.py", *(here.parent / "own").glob("*.py")]
+    try:
+        states = [(path, path.stat()) for path in sorted(sources, key=_name)]
+        if max(time for _, one in states for time in (one.st_mtime, one.st_ctime)) >= _began_s():
+            return None
+        return _digest_of(
+            tuple((path, one.st_mtime_ns, one.st_ctime_ns, one.st_size) for path, one in states)
+        )
+    except OSError:
+        return None
+
+
+def _name(path: Path) -> tuple[str, str]:
+    return path.parent.name, path.name
+
+
+@functools.lru_cache(1)
+def _digest_of(states: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256(json.dumps([_FORMAT, platform.python_version(), *_versions()]).encode())
+    for path, *_ in states:
+        digest.update("/".join(_name(path)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def _began_s() -> float:
+    return float(psutil.Process().create_time())
+
+
+@functools.cache
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise RefusedInput(f"package {name} is not installed")
+    return Path(spec.origin).parent
+
+
+@functools.cache
+def _versions() -> tuple[str | None, ...]:
+    found: list[str | None] = []
+    for package in PACKAGES:
+        try:
+            found.append(version(package))
+        except PackageNotFoundError:
+            found.append(None)
+    return tuple(found)
+
+
+def _read(path: Path) -> Costs | None:
+    """Return the costs of a file; None where there is none, or it is not as it was written."""
+    with suppress(RefusedInput, ValueError, TypeError, KeyError, AttributeError):
+        document = json.loads(read_regular(path))
+        costs = document["costs"]
+        if document["sha256"] != _digest(_text(costs)):
+            return None
+        cut = {part: Counts(**counts) for part, counts in costs.pop("components").items()}
+        return Costs(
+            **{
+                **costs,
+                "components": cut,
+                "notes": tuple(costs["notes"]),
+                "size_hw": tuple(costs["size_hw"]),
+            }
+        )
+    return None
+
+
+def _write(path: Path, costs: Costs) -> None:
+    values: dict[str, Any] = {one.name: getattr(costs, one.name) for one in fields(costs)}
+    cut = {
+        part: {name: getattr(counts, name) for name in COUNTED} for part, counts in costs.components.items()
+    }
+    values |= {"components": cut, "notes": list(costs.notes), "size_hw": list(costs.size_hw)}
+    document = {"costs": values, "sha256": _digest(_text(values))}
+    with suppress(RefusedInput, OSError):  # a full disk: the count is the answer, kept or not
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            cache.keep_newest(path.parent.parent, _MOST_STATES)
+        write_atomic(path, json.dumps(document))
+
+
+def _text(costs: object) -> bytes:
+    return json.dumps(costs, sort_keys=True).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
