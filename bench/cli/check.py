@@ -26,7 +26,7 @@ def check(
         str | None,
         typer.Option(
             metavar="FILE|REV",
-            help="Baseline file or git revision; REV... is where this branch left it.  "
+            help="Baseline file (FILE.json) or git revision; REV... is where this branch left it.  "
             "[default: results/baseline.json]",
             show_default=False,
         ),
@@ -39,7 +39,12 @@ def check(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Compare counts and golden outputs of this method; may be repeated."),
+        typer.Option(
+            "--method",
+            metavar="NAME|FILE.py:FUNCTION",
+            help="Compare counts and golden outputs of this method; one of your own is timed too. "
+            "May be repeated.",
+        ),
     ] = None,
     max_loss: Annotated[
         float, typer.Option("--max-loss", **number(0, 100), help="Allowed drop of mIoU, percent points.")
@@ -47,7 +52,10 @@ def check(
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time the models.")] = True,
     models: Annotated[
         list[str] | None,
-        typer.Option("--models", help="Model to time; may be repeated.  [default: carnet-mobile]"),
+        typer.Option(
+            "--models",
+            help="Model to time; may be repeated.  [default: --method's own networks, else carnet-mobile]",
+        ),
     ] = None,
     size: Size = "128x256",
     threads: Threads = 1,
@@ -67,8 +75,11 @@ def check(
     over images) exceeds that. A model's time may grow by at most --max-slowdown, timed in turns with the
     baseline's code or, against a file, with a reference workload on the same machine. What the baseline has
     and this tree lacks is a regression. Comparisons that cannot be judged are reported and do not fail the
-    check. Where GITHUB_STEP_SUMMARY is set, a summary is appended
-    there. Exit codes: 0 passed, 5 regression, 4 nothing could be compared, 3 baseline refused.
+    check. Where GITHUB_STEP_SUMMARY is set, a summary is appended there.
+
+    A network of your own is gated with a baseline file of your own: write it with --update, commit it, and
+    compare each pull request with it. It holds only the methods named. Exit codes: 0 passed, 5 regression,
+    4 nothing could be compared, 3 baseline refused.
 
     \b
     Example:
@@ -76,28 +87,34 @@ def check(
       carnet-bench check --baseline origin/main... --junit check.xml
       carnet-bench check --only counts --only golden --method carnet-mobile
       carnet-bench check --update
+      carnet-bench check --method mynet.py:build --baseline gate.json --update
+      carnet-bench check --method mynet.py:build --baseline gate.json
     """  # noqa: D301
     size_hw = parse_size(size)
-    if update and (baseline or only or method):
-        raise UsageError("check --update writes a whole baseline; drop --baseline, --only and --method")
+    if update and (only or (baseline or ".json")[-5:] != ".json"):
+        raise UsageError("check --update writes a whole baseline file; drop --only, --baseline names a .json")
     from bench.gate.baseline import NAME, write_baseline
-    from bench.gate.check import Settings, updated
+    from bench.gate.check import Settings, named, updated
     from bench.gate.check import check as compare
     from bench.gate.speed import Asked
 
     kinds = tuple(kind for kind in only or Kind if speed or kind != "speed")
-    asked = Asked(tuple(models or ["carnet-mobile"]), size_hw, threads or 1, max_slowdown / 100)
-    settings = Settings(home, kinds, tuple(method or ()), max_loss / 100, asked)
+    names, own = named(method or [])
+    timed = tuple(dict.fromkeys([*(models or ([] if own else ["carnet-mobile"])), *own]))
+    files = {name: _absolute(reference) for name, (reference, _) in own.items()}
+    asked = Asked(timed, size_hw, threads or 1, max_slowdown / 100, own=files)
+    settings = Settings(home, kinds, names, own, max_loss / 100, asked)
+    path = home / NAME if baseline is None else Path(baseline)
     with timing() as show:
         if update:
-            written, reasons = updated(settings, show)
+            written, reasons = updated(settings, show, path)
         else:
-            report = compare(baseline or str(home / NAME), settings, show)
+            report = compare(str(path) if baseline is None else baseline, settings, show)
     if update:
-        write_baseline(written, home / NAME)
-        log(f"baseline: {home / NAME}")
+        write_baseline(written, path)
+        log(f"baseline: {path}")
         if as_json:
-            print_json({"written": str(home / NAME), "methods": len(written.methods)})
+            print_json({"written": str(path), "methods": len(written.methods)})
         if reasons:
             raise NotMeasured(
                 f"speed not valid, {', '.join(reasons)}; the rest is written",
@@ -117,6 +134,12 @@ def check(
         raise error
     if unwritten:
         raise unwritten[0]
+
+
+def _absolute(reference: str) -> str:
+    """Return ``/path/to/file.py:build``: the process that times has another working folder."""
+    path, _, function = reference.rpartition(":")
+    return f"{Path(path).resolve()}:{function}"
 
 
 def _write(report: Report, junit: Path | None) -> list[BenchError]:
@@ -149,6 +172,8 @@ def _show(report: Report) -> None:
 
     console = Console()
     console.print(f"compared with {report.baseline}", soft_wrap=True, markup=False, highlight=False)
+    if report.conditions:
+        console.print(f"golden outputs: {report.conditions}", soft_wrap=True, markup=False, highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "compared", "verdicts"):
         table.add_column(heading, justify="right" if heading == "compared" else "left")

@@ -27,6 +27,7 @@ class Finding:
         verdict: One of `PASSED`, `REGRESSIONS` or `OPEN`.
         note: What was found, for a reader.
         values: The numbers behind it, by name with unit.
+        of_baseline: Whether the baseline is why nothing was judged.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Finding:
     verdict: str
     note: str = ""
     values: dict[str, Any] = field(default_factory=dict)
+    of_baseline: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.verdict not in (*PASSED, *REGRESSIONS, *OPEN):
@@ -57,10 +59,14 @@ class Report:
     Attributes:
         baseline: Name of what this tree was compared with.
         findings: In the order of `KINDS`.
+        conditions: What differs for every golden output: machine, torch; empty where nothing does.
+        rewrite: Command that writes the baseline file; None for a git revision.
     """
 
     baseline: str
     findings: tuple[Finding, ...]
+    conditions: str = ""
+    rewrite: str | None = None
 
     @property
     def regressions(self) -> tuple[Finding, ...]:
@@ -84,25 +90,40 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return the document that ``--json`` prints."""
         # a finding without values has no such key
-        findings = [{k: v for k, v in vars(one).items() if k != "values" or v} for one in self.findings]
+        findings = [
+            {k: v for k, v in vars(one).items() if v or k not in {"values", "of_baseline"}}
+            for one in self.findings
+        ]
         head = {"baseline": self.baseline, "verdict": self.verdict, "summary": self.counted()}
-        return {**head, "findings": findings}
+        return {**head, "conditions": self.conditions, "findings": findings}
 
     def error(self) -> BenchError | None:
         """Return the error with the verdict's exit code; None when the check passed."""
         if self.regressions:
             names = ", ".join(dict.fromkeys(f"{one.name} ({one.kind})" for one in self.regressions))
+            intended = (
+                "it passes as soon as the revision has it"
+                if self.rewrite is None
+                else f"commit the file of `{self.rewrite}`"
+            )
             return RegressionFound(
                 f"{len(self.regressions)} of {len(self.findings)} comparisons with {self.baseline} are "
                 f"regressions: {names}",
-                then="fix the regression; if intended, commit the file of `carnet-bench check --update`",
+                then=f"fix the regression; if intended, {intended}",
             )
         if self.verdict == "not measured":
             return NotMeasured(
-                f"nothing could be compared with {self.baseline}; the notes say why",
-                then="`carnet-bench check --update` writes a baseline of this machine",
+                f"nothing could be compared with {self.baseline}; the notes say why", then=self._remedy()
             )
         return None
+
+    def _remedy(self) -> str:
+        """Return what to do where nothing could be compared; a new baseline helps only if it is the cause."""
+        if any(one.verdict == "not valid" and not one.of_baseline for one in self.findings):
+            return "stop other programs and rerun; --no-speed leaves the times out"
+        if self.rewrite is None:
+            return "compare with a revision that has these methods and runs here"
+        return f"`{self.rewrite}` writes a baseline of this machine; run it when nothing else does"
 
 
 def verdict_of(low: float, high: float, most: float) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from bench.gate.findings import KINDS, Finding, Report
 
 TITLES = {"counts": "Counts", "golden": "Golden outputs", "accuracy": "Accuracy", "speed": "Speed"}
+_MOST_NAMES = 6  # of methods that share a finding
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -36,6 +38,8 @@ def to_junit(report: Report) -> str:
 def to_markdown(report: Report) -> str:
     """Return a table of verdicts, and a line per finding that is not plain equality."""
     lines = [f"## carnet-bench check: {report.verdict}", "", f"Compared with {_cell(report.baseline)}.", ""]
+    if report.conditions:
+        lines += [f"Golden outputs: {_cell(report.conditions)}.", ""]
     lines += ["| | compared | verdicts |", "|---|---:|---|"]
     for kind, verdicts in report.counted().items():
         if verdicts:
@@ -51,9 +55,20 @@ def to_markdown(report: Report) -> str:
 
 
 def to_tell(report: Report) -> list[Finding]:
-    """Return the findings to be listed one by one, regressions first."""
-    told = [one for one in report.findings if one.verdict != "equal"]
+    """Return the findings to be listed, regressions first; what is the same for several stands once."""
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in report.findings:
+        if one.verdict != "equal":
+            alike.setdefault((one.kind, one.verdict, one.note), []).append(one)
+    told = [replace(group[0], name=_names(group)) for group in alike.values()]
     return sorted(told, key=lambda one: not one.is_regression)
+
+
+def _names(alike: list[Finding]) -> str:
+    names = [one.name for one in alike]
+    if len(names) <= _MOST_NAMES or alike[0].is_regression:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
 
 
 def _numbers(findings: tuple[Finding, ...]) -> dict[str, str]:

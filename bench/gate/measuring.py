@@ -7,6 +7,7 @@ the gate's own modules it uses only what every tree has had, the registry and ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from baselines.method import Method
@@ -44,11 +45,21 @@ def measure(method: Method, kinds: Iterable[str] = KINDS) -> Measured:
     failed: dict[str, str] = {}
     for kind in kinds:
         try:
-            measured[kind] = counts_of(method) if kind == "counts" else golden(method).as_dict()
+            with _guarding(method):
+                measured[kind] = counts_of(method) if kind == "counts" else golden(method).as_dict()
         # a network may raise anything, and that it now does is a finding
         except Exception as error:
             failed[kind] = f"{type(error).__name__}: {error}"
     return {**measured, **({"failed": failed} if failed else {})}
+
+
+def _guarding(method: Method) -> AbstractContextManager[None]:
+    """Return the guard of the user's own code, whose errors then name a file and a line."""
+    if getattr(method, "group", None) != "own":
+        return nullcontext()
+    from bench.own.guard import user_code  # noqa: PLC0415 - an older tree has no such module
+
+    return user_code("its check", method)
 
 
 def counts_of(method: Method) -> dict[str, int | None]:

@@ -24,7 +24,8 @@ def serve_samples(
     """Build the requested models, report the warm time of each, then time whatever each line names.
 
     Args:
-        asked: ``model``: a name of the registry; ``classes``; ``size_hw``; ``threads``; ``reference``:
+        asked: ``model``: its name; ``built_by``: the name in the registry, or ``/path/to/file.py:build`` of
+            the user's own; ``classes``; ``size_hw``; ``threads``; ``reference``:
             whether the reference workload is wanted too.
         lines: ``NAME CALLS``, one sample each; the answer is ``{"ms": milliseconds a call}``.
         say: Takes the answers.
@@ -32,7 +33,7 @@ def serve_samples(
     torch.set_num_threads(asked["threads"])
     with torch.inference_mode():
         model, size_hw = asked["model"], tuple(asked["size_hw"])
-        calls: dict[str, Call] = {model: network_call(model, asked["classes"], size_hw)}
+        calls: dict[str, Call] = {model: network_call(asked["built_by"], asked["classes"], size_hw)}
         if asked["reference"]:
             calls[REFERENCE] = reference()
         say({"warm_ms": {name: _warm_ms(call) for name, call in calls.items()}})
@@ -45,10 +46,8 @@ def serve_samples(
 
 def network_call(name: str, classes: int, size_hw: tuple[int, int]) -> Call:
     """Return the forward pass of one image, float32 and channels last, on inputs that take turns."""
-    from baselines.registry import METHODS  # noqa: PLC0415 - of the tree under test, see bench.gate.worker
-
     torch.manual_seed(0)
-    network = METHODS[name].build(classes).eval().to(memory_format=torch.channels_last)
+    network = _built(name, classes).eval().to(memory_format=torch.channels_last)
     images = [
         torch.randn(1, 3, *size_hw).contiguous(memory_format=torch.channels_last) for _ in range(_INPUTS)
     ]
@@ -60,6 +59,20 @@ def network_call(name: str, classes: int, size_hw: tuple[int, int]) -> Call:
         return network(images[turn % _INPUTS])
 
     return call
+
+
+def _built(name: str, classes: int) -> torch.nn.Module:
+    if ".py:" in name:
+        # only the tree under test is given files of the user, so no older tree needs these modules
+        from bench.models import resolve  # noqa: PLC0415
+        from bench.own.guard import user_code  # noqa: PLC0415
+
+        method = resolve(name)
+        with user_code("its builder", method):
+            return method.build(classes)
+    from baselines.registry import METHODS  # noqa: PLC0415 - of the tree under test, see bench.gate.worker
+
+    return METHODS[name].build(classes)
 
 
 def sample_ms(call: Call, calls: int, clock: Callable[[], int] = time.perf_counter_ns) -> float:

@@ -33,7 +33,8 @@ class Asked:
     """What is timed.
 
     Attributes:
-        models: Names of the registry.
+        models: Names of the registry, or of ``own``.
+        own: {name: ``/path/to/file.py:build``} of the user's own networks.
         size_hw: Height and width of the image, pixels.
         threads: CPU threads per operator.
         max_slowdown: The gate's margin: a regression when the whole interval of the slowdown lies above it;
@@ -46,11 +47,14 @@ class Asked:
     threads: int = 1
     max_slowdown: float = 0.02
     rules: Rules = field(default_factory=Rules)
+    own: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, model: str, *, reference: bool) -> str:
         """Return a worker's task, see ``bench.gate.sampling``."""
         numbers = {"classes": CLASSES, "size_hw": self.size_hw, "threads": self.threads}
-        return json.dumps({"model": model, **numbers, "reference": reference})
+        return json.dumps(
+            {"model": model, "built_by": self.own.get(model, model), **numbers, "reference": reference}
+        )
 
 
 def compare_trees(
@@ -122,7 +126,13 @@ def compare_with_file(
             findings.append(Finding("speed", model, "added", "the baseline has no time of this model"))
         elif len(known["ratios"]) < asked.rules.least_pairs:
             findings.append(
-                Finding("speed", model, "not valid", "; ".join(["in the baseline", *known["reasons"]]))
+                Finding(
+                    "speed",
+                    model,
+                    "not valid",
+                    "; ".join(["in the baseline", *known["reasons"]]),
+                    of_baseline=True,
+                )
             )
         else:
             earlier = [math.log(ratio) for ratio in known["ratios"]]

@@ -15,7 +15,7 @@ from bench.paper import TABLES, rows
 from bench.report.markdown import line
 from bench.reproduce.cost_cells import count_row
 from bench.results.record import AccuracyRecord, TrainingRecord
-from bench.results.select import newest
+from bench.results.select import newest, of_runs
 from bench.results.store import read_records
 
 PAGES = ("README.md", "results/README.md")
@@ -95,7 +95,7 @@ def _run(name: str, home: Path) -> tuple[TrainingRecord, AccuracyRecord]:
     kept = None if trained is None else trained.values.final_weights_sha256
     scored = newest(
         one
-        for one in read_records(home, "accuracy", strict=False)
+        for one in of_runs(read_records(home, "accuracy", strict=False))
         if one.identity.weights_sha256 == kept and one.valid
     )
     if trained is None or scored is None:
