@@ -47,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 
 class Reader:
-    """One open page, with everything that it asked for and complained of."""
+    """One open page, with everything that it requested and complained of."""
 
     def __init__(self, browser: Any, file: Path, size: dict[str, int], scheme: str) -> None:
         self.context = browser.new_context(viewport=size, color_scheme=scheme)
