@@ -105,6 +105,16 @@ def types(session: nox.Session) -> None:
     python(session, "-m", "mypy", *session.posargs)
     loosely = ("--explicit-package-bases", "--implicit-reexport", "--no-warn-unused-ignores")
     python(session, "-m", "mypy", *loosely, "tests")
+    python(session, "-m", "mypy", "docs/hooks")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into ``site/``, strictly (needs the extra ``docs``); ``-- serve`` shows it."""
+    if importlib.util.find_spec("mkdocs") is None:
+        session.error(f"{sys.executable} has no mkdocs; pip install -e '.[docs]'")
+    session.env["NO_MKDOCS_2_WARNING"] = "1"  # an advertisement of the theme's successor
+    python(session, "-m", "mkdocs", *(session.posargs or ("build", "--strict")))
 
 
 @nox.session

@@ -118,8 +118,8 @@ def reproduce(
     fig1, fig5, fig6, fig11 and fig12 show images: segmentations next to the truth, and feature maps, of the
     published weights (or --weights) on the split that they are scored on. They need the data set; images are
     taken at even distances. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and
-    the blocks of numbers in HOME/README.md and HOME/results/README.md. all writes everything, and the whole
-    paper on one page, HOME/reports/index.html.
+    the blocks of numbers in HOME/README.md, HOME/results/README.md and HOME/docs. all writes everything, and
+    the whole paper on one page, HOME/reports/index.html.
 
     \b
     Example:

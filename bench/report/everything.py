@@ -40,7 +40,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 1 and 4 to 12, curves, claims, summary, and the page that holds all.
+    """Write Tables 1 to 5, Figs. 1 and 4 to 12, curves, claims, summary, blocks, and the page that holds all.
 
     Each table and study is judged once. What was there before decides nothing, except that a table with
     times of another form is rebuilt even where some of its rows have no such time. Figures of images and
@@ -103,9 +103,9 @@ def write_everything(
         if GRAPHS not in tables:
             raise NotMeasured(f"no times for {GRAPHS}")
         written.append(write_reproduced(home, tables, studies[0]))
+        written += write_blocks(home)
     except NotMeasured as error:
-        log(f"reports/reproduced.md is not written: {error}")
-    written += write_blocks(home)
+        log(f"reports/reproduced.md and the blocks of README.md and docs/ are not all written: {error}")
     tell("page")
     paper = JudgedPaper(tuple(tables[name] for name in REPRODUCIBLE), tuple(studies), parts, ledger)
     written += [write_numbers(paper, home, made_by), write_html(home, made_by, paper=paper)]
