@@ -42,12 +42,13 @@ def features(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Show feature maps of a trained network, as the paper's Figs. 1, 11 and 12 do.
+    """Show feature maps of a trained network.
 
-    A layer's map is the mean over its channels. With IMAGE, OUT/NAME_features.png, .svg, .pdf and a caption
-    are written: a row per layer, the networks side by side, with one colour scale and its range. With
-    --split, the value range of each image's map is measured for all images of a split of the weights' data
-    set and kept in HOME/results/features, where `reproduce claims`, `fig11` and `fig12` find it.
+    As in the paper's Figs. 1, 11 and 12, a layer is shown as one map, the mean over its channels. With IMAGE,
+    OUT/NAME_features.png, .svg, .pdf and a caption are written: a row per layer, the networks side by side,
+    with one colour scale and its range. With --split, the value range of each image's map is measured for all
+    images of a split of the weights' data set and kept in HOME/results/features, where `reproduce claims`,
+    `fig11` and `fig12` find it.
 
     \b
     Example:
