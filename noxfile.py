@@ -10,6 +10,7 @@ Example: ``.venv/bin/nox -s tests``, or ``.venv/bin/nox -s tests -- tests/cost -
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent
 BORROWED = ("torch", "torchvision")  # not lowered: too large to install twice
 MOST_PROCESSES = 4  # each holds torch and, in the slow tests, networks: about 2 GB
+PAGE_TESTS = "tests/report/test_page_in_browser.py"
 # pytest options that set the number of processes, or that need a terminal of their own
 OWN_PROCESSES = ("-n", "--numprocesses", "--dist", "no:xdist", "--pdb", "-s", "--capture")
 
@@ -72,6 +74,19 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def page(session: nox.Session) -> None:
+    """Read the HTML page in headless Chromium: by mouse, by keyboard, on a phone, with axe-core from npm."""
+    require_torch(session)
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.skip("Chromium is missing: apt-get install --no-install-recommends chromium")
+    python(session, "-m", "pip", "install", "-q", "-e", f"{ROOT}[page]")
+    folder = ROOT / ".nox" / "page"
+    if shutil.which("npm") and not (folder / "node_modules" / "axe-core").is_dir():
+        session.run("npm", "install", "--prefix", str(folder), "--silent", "axe-core@4", external=True)
+    pytest(session, sys.executable, "-m", "slow", PAGE_TESTS)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style and the workflows; ``nox -s lint -- --fix`` fixes the style where ruff can."""
     if "--fix" in session.posargs:
@@ -90,6 +105,16 @@ def types(session: nox.Session) -> None:
     python(session, "-m", "mypy", *session.posargs)
     loosely = ("--explicit-package-bases", "--implicit-reexport", "--no-warn-unused-ignores")
     python(session, "-m", "mypy", *loosely, "tests")
+    python(session, "-m", "mypy", "docs/hooks")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into ``site/``, strictly (needs the extra ``docs``); ``-- serve`` shows it."""
+    if importlib.util.find_spec("mkdocs") is None:
+        session.error(f"{sys.executable} has no mkdocs; pip install -e '.[docs]'")
+    session.env["NO_MKDOCS_2_WARNING"] = "1"  # an advertisement of the theme's successor
+    python(session, "-m", "mkdocs", *(session.posargs or ("build", "--strict")))
 
 
 @nox.session

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {
-    *("carnet", "baselines", "bench", "results", "reports", "tests"),
+    *("carnet", "baselines", "bench", "results", "reports", "docs", "tests"),
     *(
         ".ci",
         ".github",
@@ -26,9 +26,11 @@ TOP_LEVEL = {
         ".pre-commit-config.yaml",
         "pyproject.toml",
         "noxfile.py",
+        "mkdocs.yml",
     ),
     *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
 }
+DOCS = tuple(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md")))
 PAGES = (
     "README.md",
     "CONTRIBUTING.md",
@@ -36,6 +38,7 @@ PAGES = (
     "results/README.md",
     "reports/README.md",
     "reports/reproduced.md",
+    *DOCS,
 )
 # written so that this file does not hold what it forbids; alice and "me" are the people of the tests
 MACHINE_PATH = re.compile(

@@ -15,6 +15,7 @@ from bench.cli import (
     ablate,
     audit,
     check,
+    compare,
     cost,
     curves,
     data,
@@ -84,6 +85,7 @@ def _options(
 
 app.command("reproduce")(reproduce.reproduce)
 app.command("ablate", cls=SpreadCommand)(ablate.ablate)
+app.command("compare")(compare.compare)
 app.command("audit")(audit.audit_home)
 app.command("check")(check.check)
 app.command("train")(train.train)

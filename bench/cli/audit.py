@@ -17,10 +17,10 @@ def audit_home(home: Home = Path(), as_json: Json = False) -> None:
 
     A record is intact when its name is the digest of what defines it, its content is what was written, its
     arrays have the digest that it names, and its values are those of its samples, confusion matrices, curve
-    and losses. Each published table, page, figure and caption, and each block of numbers in README.md, is
-    rebuilt from the records and compared byte for byte; an edited digit is reported with its cell or line. A
-    figure that other versions of matplotlib have drawn is compared by digest and caption. Exit code 3 on any
-    finding.
+    and losses. Each published table, page, figure and caption, and each block of numbers in README.md and
+    docs, is rebuilt from the records and compared byte for byte; an edited digit is reported with its cell or
+    line. A figure that other versions of matplotlib have drawn is compared by digest and caption. Exit code 3
+    on any finding.
 
     \b
     Example:

@@ -102,8 +102,8 @@ def reproduce(
     `ablate`): each difference with its interval, and the paper's claim. fig4 draws accuracy against each cost
     of Table 1. fig7 counts the parameters of CARNet's components. claims judges every checkable sentence of
     the paper, by its own numbers and by what is measured here. summary rebuilds HOME/reports/reproduced.md
-    from the tables that are there, and the blocks of numbers in HOME/README.md and HOME/results/README.md.
-    all writes everything, and the whole paper on one page, HOME/reports/index.html.
+    from the tables that are there, and the blocks of numbers in HOME/README.md, HOME/results/README.md and
+    HOME/docs. all writes everything, and the whole paper on one page, HOME/reports/index.html.
 
     \b
     Example:

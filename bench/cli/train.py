@@ -8,10 +8,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.options import Data, DataRoot, Device, Home, Json, Threads, TrainingPrecision, WeightsFile
+from bench.cli.options import (
+    Budget,
+    Data,
+    DataRoot,
+    Device,
+    Home,
+    Json,
+    Threads,
+    TrainingPrecision,
+    WeightsFile,
+)
 from bench.cli.output import command_line, log, print_json, print_scores
-from bench.cli.parsing import number, whole_number
+from bench.cli.parsing import number, parse_duration, whole_number
 from bench.cli.progress import watching
+from bench.errors import UsageError
 
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
@@ -43,6 +54,7 @@ def train(
             "--split", help="Split to evaluate at the end; default: test, or val where test has no labels."
         ),
     ] = None,
+    budget: Budget = None,
     home: Home = Path(),
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
@@ -70,16 +82,21 @@ def train(
 ) -> None:
     """Train a recipe and evaluate the result.
 
+    The recipe `default` fits any data set: its crop comes from the images' size. With --budget the epochs are
+    those that fit the time, measured first on a few steps.
+
     Rerun the same command to resume an interrupted run at its last checkpoint. Learning curves are in the
     run's folder: tensorboard --logdir runs
 
     \b
     Example:
       carnet-bench train camvid-quick --seed 1
+      carnet-bench train default --data photos/data.toml --budget 1h
       carnet-bench train scenes-quick --set epochs=2 batch=4 ema_decay=0.999 --lambda 0
       carnet-bench train camvid-quick --precision bf16 --workers 2 --log mlflow
       carnet-bench train camvid-scratch --model nets/mine.py:build --data photos/data.toml
     """  # noqa: D301
+    from bench.experiments.train_budget import ALL, keep_plan, recipe_within
     from bench.fabric import PRECISIONS
     from bench.train import recipe as recipes
     from bench.train.run import Settings
@@ -107,10 +124,20 @@ def train(
         strategy=strategy,
         log=tuple(dict.fromkeys(journal or [])),
     )
-    resolved = recipes.load(recipe, changes)
+    budget_s = None if budget is None else parse_duration(budget)
+    if budget_s is not None and ("epochs" in changes or devices > 1):
+        other = "epochs" if "epochs" in changes else "--devices"
+        raise UsageError(
+            f"--budget chooses the epochs by the time of a step on one device; drop it or {other}"
+        )
+    resolved = recipes.load(recipe, changes, data_root=data_root, home=home)
     scored = split or scored_split(resolved)
     if scored != "none":
         open_split(resolved, scored, data_root, home)  # refused before the training rather than after it
+    plan = None
+    if budget_s is not None:
+        to_score = None if scored == "none" else scored
+        resolved, plan = recipe_within(resolved, budget_s, ALL, settings, scored=to_score, log=log)
     with watching() as watch:
         run = train_recipe(resolved, settings, watch, log)
         log(f"run: {run.folder}")
@@ -119,6 +146,8 @@ def train(
             outcome, _ = evaluate_run(
                 run.folder, scored, settings, lambda done, n: watch(scored, done, n, 0), resolved.model
             )
+    if plan is not None:
+        keep_plan(plan, run.folder)
     if as_json:
         print_json(
             {

@@ -29,7 +29,7 @@ def experiment_of(
 
     Args:
         axes: What is varied.
-        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-ablation``.
+        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-ablation``; of one's own data: ``default``.
         data: Data set; None: the recipe's, or CamVid.
         seeds: Number of seeds: 0, 1, ...
 
@@ -38,7 +38,9 @@ def experiment_of(
         RefusedInput: A recipe that is not valid, or that selects weights on the images that are scored.
     """
     data = None if data is None else entry(data).name
-    recipe = recipes.load(name_or_path or _default_recipe(data or "camvid"))
+    name_or_path = name_or_path or _default_recipe(data or "camvid")
+    # the one recipe that is of no data set
+    recipe = recipes.load(name_or_path, {"data": data} if data and name_or_path == recipes.DEFAULT else None)
     if data is not None and recipe.data != data:
         raise UsageError(
             f"recipe {recipe.name} trains on {recipe.data}, not on {data}; drop --recipe or --data"
@@ -88,6 +90,8 @@ def require_one_backbone(runs: Sequence[GridRun[Variant]], weights_file: Path | 
 
 def _default_recipe(data: str) -> str:
     name = f"{data}-ablation"
+    if entry(data).folder is not None:
+        return recipes.DEFAULT
     if name not in recipes.names():
         have = [other for other in recipes.names() if other.endswith("-ablation")]
         raise UsageError(f"no recipe '{name}'; choose from {', '.join(have)}", then="give --recipe")

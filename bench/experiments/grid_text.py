@@ -98,10 +98,17 @@ def result_lines(
         remark = remarks.get(one.subject)
         lines += [f"    {line}" for line in (*_difference_lines(one), remark, one.note) if line]
     lines += _shared_and_skipped(progress)
-    for run, state in progress.states.items():
+    return [*lines, *unfinished_lines(progress)]
+
+
+def unfinished_lines(progress: Progress[Any]) -> list[str]:
+    """Return the runs that are not done or bear a remark, and what is left to do."""
+    lines = [
+        f"  {run.title}: {state}"
+        for run, state in progress.states.items()
         # the head says that all are smoke runs
-        if state.status != DONE or (state.remark and not run.recipe.smoke):
-            lines.append(f"  {run.title}: {state}")
+        if state.status != DONE or (state.remark and not run.recipe.smoke)
+    ]
     if progress.unfit:
         lines.append(progress.unfit)
     if not progress.finished:

@@ -12,8 +12,8 @@ from statistics import median
 
 import torch
 
-from bench.data.catalogue import open_data
 from bench.data.dataset import SegmentationData
+from bench.data.loader import steps_per_epoch
 from bench.errors import NotMeasured, RefusedInput, unknown
 from bench.evaluate.evaluate import predictions
 from bench.experiments.duration import budget_for
@@ -23,6 +23,7 @@ from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
 from bench.train.run import Prepared, Settings, Watch, prepare, run_folder, run_identity, train, trainer_of
 from bench.train.score import evaluate_run
+from bench.train.splits import open_split
 
 _PROBED_STEPS = 4
 _VALIDATIONS = 4
@@ -59,6 +60,10 @@ class Shares:
     def advice(self, trained_s: float) -> str:
         """Return the ``--budget``, as typed, that leaves these seconds for training, with a margin."""
         return budget_for(_ADVISED * trained_s / (1 - self.timed) + self.table_s)
+
+
+ALL = Shares(0.0, 0.0)
+"""The whole budget is for training and scoring."""
 
 
 @dataclass(frozen=True)
@@ -98,23 +103,59 @@ def run_within_budget(
         UsageError: No quick recipe of this data set.
         NotMeasured: Not one epoch fits; the message names a budget that is enough.
     """
-    started = time.monotonic()
     quick = [name.removesuffix("-quick") for name in recipes.names() if name.endswith("-quick")]
     if data_name not in quick:
         raise unknown("data set with a quick recipe", data_name, quick)
     recipe = recipes.load(f"{data_name}-quick")
+    recipe, plan = recipe_within(recipe, budget_s, shares, settings, scored="test", log=log)
+    run = train(recipe, settings, watch, log)
+    record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
+    keep_plan(plan, run.folder)
+    return record
+
+
+def recipe_within(
+    recipe: Recipe,
+    budget_s: float,
+    shares: Shares,
+    settings: Settings,
+    *,
+    scored: str | None,
+    log: Callable[[str], None] = lambda _: None,
+) -> tuple[Recipe, Path]:
+    """Return the recipe with the number of epochs that fits the budget.
+
+    The number is kept, see `run_within_budget`.
+
+    Args:
+        recipe: Its epochs are chosen, and it is validated at most four times.
+        budget_s, shares: As for `run_within_budget`.
+        settings: As for training.
+        scored: Split that is scored afterwards, within the budget; None scores none.
+        log: Called with what is planned.
+
+    Returns:
+        The recipe, and the file that keeps the number: give it to `keep_plan` when the run is finished.
+
+    Raises:
+        NotMeasured: Not one epoch fits; the message names a budget that is enough.
+        UsageError, RefusedInput: As for `prepare`.
+    """
+    started = time.monotonic()
     mine_s = shares.trained_s(budget_s)
     plan = settings.home / "runs" / f"plan-{recipe.name}-{round(mine_s)}s.json"
     prepared = prepare(recipe, settings)
     epochs = _chosen_before(prepared, plan)
     if epochs is None:
-        test = open_data(recipe.data, "test", settings.data_root, home=settings.home, **recipe.data_options)
-        val = open_data(recipe.data, "val", settings.data_root, home=settings.home, **recipe.data_options)
-        cost = measure_step(prepared, test)
+        test = None if scored is None else open_split(recipe, scored, settings.data_root, settings.home)
+        validated = (
+            open_split(recipe, "val", settings.data_root, settings.home) if recipe.validate_every else ()
+        )
+        cost = measure_step(prepared, test if test is not None and len(test) > 1 else prepared.data)
         probed_s = time.monotonic() - started
         left_s = _PLANNED * (mine_s - probed_s)
-        scored_s = cost.image_s * (len(test) + _VALIDATIONS * len(val))
-        epoch_s = cost.step_s * (len(prepared.data) // recipe.batch)
+        scored_s = cost.image_s * (len(test or ()) + _VALIDATIONS * len(validated))
+        epoch_s = cost.step_s * steps_per_epoch(len(prepared.data), recipe.batch * recipe.accumulate)
         epochs = int((left_s - scored_s) // epoch_s)
         if epochs < 1:
             raise NotMeasured(
@@ -124,11 +165,13 @@ def run_within_budget(
             )
         log(f"{recipe.name}: {cost.step_s:.2f} s per step, {epochs} epochs fit the budget")
         write_atomic(plan, json.dumps({"epochs": epochs}))
-    run = train(_fitted(recipe, epochs), settings, watch, log)
-    record, _ = evaluate_run(run.folder, "test", settings, lambda done, n: watch("test", done, n, 0.0))
+    return _fitted(recipe, epochs), plan
+
+
+def keep_plan(plan: Path, folder: Path) -> None:
+    """Move the file that keeps a number of epochs into the folder of the finished run."""
     if plan.is_file():
-        plan.replace(run.folder / plan.name)
-    return record
+        plan.replace(folder / plan.name)
 
 
 def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:
@@ -151,7 +194,8 @@ def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:
 
 
 def _fitted(recipe: Recipe, epochs: int) -> Recipe:
-    return replace(recipe, epochs=epochs, validate_every=max(1, -(-epochs // _VALIDATIONS)))
+    every = max(1, -(-epochs // _VALIDATIONS)) if recipe.validate_every else 0
+    return replace(recipe, epochs=epochs, validate_every=every)
 
 
 def _chosen_before(prepared: Prepared, plan: Path) -> int | None:

@@ -56,12 +56,18 @@ class OwnFiles:
         return not any(path.is_relative_to(one) for one in inside)
 
     def loaded(self) -> list[Path]:
-        """Return the file and those loaded with it."""
+        """Return the file and those loaded with it.
+
+        A file of another network that was run too is none of them, unless one of these names it.
+        """
         prefix = self.package + "."
         inside = [module for name, module in sys.modules.items() if self.package and name.startswith(prefix)]
         files = [getattr(module, "__file__", None) for module in [*self.modules.values(), *inside]]
         found = {Path(file).resolve() for file in files if file}
-        return [self.file, *sorted(one for one in found if one != self.file and self.has(one))]
+        mine = sorted(one for one in found if one != self.file and self.has(one))
+        others = {one.file for one in _registered.values()} - {self.file}
+        certain = [self.file, *(one for one in mine if one not in others)]
+        return [self.file, *(one for one in mine if one in certain or _is_named(one, certain))]
 
 
 _registered: dict[str, OwnFiles] = {}
@@ -110,6 +116,11 @@ def run_file(path: Path) -> ModuleType:
     own.at_import = tuple(own.loaded()[1:])
     _registered[name] = own
     return module
+
+
+def _is_named(file: Path, by: list[Path]) -> bool:
+    word = re.compile(rf"\b{re.escape(file.stem)}\b")
+    return any(word.search(one.read_text(encoding="utf-8", errors="replace")) for one in by if one.is_file())
 
 
 def own_files(method: Method) -> OwnFiles | None:

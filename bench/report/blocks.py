@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from baselines.registry import METHODS
-from bench.data.catalogue import entry
+from bench.clock.protocol import Protocol
+from bench.data.catalogue import ENTRIES, entry
+from bench.data.entry import SPLITS
 from bench.errors import NotMeasured
 from bench.files import read_regular, write_atomic
 from bench.paper import TABLES, rows
-from bench.report.markdown import line
+from bench.report.markdown import line, table
 from bench.reproduce.cost_cells import count_row
+from bench.reproduce.verdict.consistency import InPrint
+from bench.reproduce.verdict.words import Word
 from bench.results.record import AccuracyRecord, TrainingRecord
 from bench.results.select import newest, of_runs
 from bench.results.store import read_records
 
-PAGES = ("README.md", "results/README.md")
+PAGES = (
+    "README.md",
+    "results/README.md",
+    *(f"docs/{name}.md" for name in ("reproduce", "training", "counting", "verdicts", "timing", "data-sets")),
+)
+"""Pages that may hold blocks, below a home folder."""
+
 _BLOCK = re.compile(r"(?P<head><!-- block: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(?P<foot><!-- end -->)", re.S)
 _WIDTH = 120
 _STARTS = {
@@ -139,4 +152,68 @@ def _thop(home: Path) -> str:
     return textwrap.fill(text, _WIDTH)
 
 
-_MADE: dict[str, Callable[[Path], str]] = {"camvid": _camvid, "cells": _cells, "thop": _thop}
+def _verdicts(home: Path) -> str:
+    printed = [row for name in TABLES if name != "text" for row in _judged_rows(home, name) if row["printed"]]
+    # the improvements of Table 5 are differences of its cells
+    cells = Counter(row["verdict"] for row in printed if row["column"] != "improvement")
+    claims = _judged_rows(home, "claims")
+    in_print, measured = (Counter(row[column] for row in claims) for column in ("in_print", "verdict"))
+    counted = ", ".join(f"{in_print[str(word)]} {word}" for word in InPrint)
+    head = (
+        f"The paper's tables print {cells.total()} numbers, and {len(claims)} of its sentences and relations "
+        f"are judged as claims. By the paper's own numbers, the claims are: {counted}. By what is measured "
+        "here, numbers and claims are:"
+    )
+    lines = [
+        [f"`{word}`", *(str(found[str(word)] or "") for found in (cells, measured))]
+        for word in Word
+        if cells[str(word)] or measured[str(word)]
+    ]
+    return "\n".join([*textwrap.wrap(head, _WIDTH), "", *table(["verdict", "numbers", "claims"], lines)[:-1]])
+
+
+def _judged_rows(home: Path, name: str) -> list[dict[str, str]]:
+    path = home / "results" / "tables" / f"{name}.csv"
+    if not path.exists():
+        raise NotMeasured(f"{path}: missing", then=f"carnet-bench reproduce {name} writes it")
+    return list(csv.DictReader(io.StringIO(read_regular(path).decode())))
+
+
+def _words(home: Path) -> str:
+    del home
+    return "\n".join(table(["verdict", "meaning"], ([f"`{word}`", word.meaning] for word in Word))[:-1])
+
+
+def _limits(home: Path) -> str:
+    del home
+    rules = Protocol()
+    lines = [
+        ["valid samples per network", f"at least {rules.least_samples}"],
+        ["drift of the median from the first third of the samples to the last", f"at most {rules.drift:.0%}"],
+        ["interquartile range over the median", f"at most {rules.spread:.0%}"],
+        ["share of the cores that other processes took", f"at most {rules.foreign:.0%}"],
+        ["cores that the process kept busy beyond its threads", f"at most {rules.spare_cores:g}"],
+        ["attempts before the last one is recorded as `not valid`", f"{rules.attempts}"],
+    ]
+    return "\n".join(table(["a valid time has", "limit"], lines)[:-1])
+
+
+def _data_sets(home: Path) -> str:
+    del home
+    lines = []
+    for one in ENTRIES.values():
+        expected = one.expected or {}
+        images = ", ".join(f"{split} {expected[split]}" for split in SPLITS if split in expected)
+        lines.append([f"`{one.name}`", one.title, images or "as many as a recipe sets", one.terms])
+    return "\n".join(table(["set", "what", "images", "terms"], lines)[:-1])
+
+
+_MADE: dict[str, Callable[[Path], str]] = {
+    "camvid": _camvid,
+    "cells": _cells,
+    "thop": _thop,
+    "verdicts": _verdicts,
+    "words": _words,
+    "limits": _limits,
+    "data-sets": _data_sets,
+}

@@ -9,10 +9,14 @@ from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel
 
 NOTHING = "-"
 
-INTERVALS = (
+INTERVAL_RULE = (
     "Intervals are 95 %, over seeds (Student's t) and images (jackknife over blocks of neighbouring frames; "
-    "one seed: images only). A difference is reproduced or contradicted when, with 3 seeds or more, its "
-    "interval excludes 0."
+    "one seed: images only)."
+)
+
+INTERVALS = (
+    f"{INTERVAL_RULE} A difference is reproduced or contradicted when, with 3 seeds or more, its interval "
+    "excludes 0."
 )
 
 NO_NUMBERS = "The figure's numbers are not in the paper's text, so only its statement is checked."

@@ -42,6 +42,7 @@ def measure_speed(
     device: str = "auto",
     variants: Sequence[Variant] = (PLAIN,),
     trained: TrainedSubject | None = None,
+    fitted: bool = False,
     protocol: Protocol | None = None,
     command: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -66,6 +67,9 @@ def measure_speed(
         variants: Engines, precisions and whether deployed; by default eager fp32 in the device's layout.
         trained: Weights for the one method, in place of random ones, with data that every variant is scored
             on before it is timed; required by int8, with a calibration.
+        fitted: Fit size and folding to each method: one that does not take this size is timed at the
+            smallest that holds it, as an image is padded in evaluation, and only CARNets are folded. By
+            default such a method is refused.
         protocol: Samples, budget (for all of this function but the scoring on data) and what is valid.
         command: The command line for the record; None takes this process's.
         progress, clock, counters: See `time_models`.
@@ -81,17 +85,17 @@ def measure_speed(
     """
     protocol = protocol or Protocol()
     began_ns = clock()
-    plan = Plan(methods, variants, size_hw, num_classes, batch, open_device(device), trained)
+    plan = Plan(methods, variants, size_hw, num_classes, batch, open_device(device), trained, fitted)
     plan.require()
     # before the conditions: the counters see no operation in inference mode
     gmacs = plan.gmacs()
     with measuring_conditions(threads) as threads_in_force, user_code("timing", *methods):
-        provenance = {
-            (method.name, deployed): gather(command or sys.argv, method, deployed=deployed)
-            for method in methods
-            for deployed in {variant.deploy for variant in variants}
-        }
         measurements = plan.measurements(threads_in_force)
+        folded = {(one.method.name, one.variant.deploy): one.method for one in measurements}
+        provenance = {
+            (name, deployed): gather(command or sys.argv, method, deployed=deployed)
+            for (name, deployed), method in folded.items()
+        }
         watch = SettingsWatch()
         ready = prepare_subjects(plan, measurements, threads_in_force, watch)
         if trained is not None:  # scoring on data is not in the budget

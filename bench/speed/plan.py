@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from baselines.method import Method
@@ -44,6 +44,15 @@ class Plan:
     batch: int
     device: Device
     trained: TrainedSubject | None = None
+    fitted: bool = False
+
+    def size_of(self, method: Method) -> tuple[int, int]:
+        """Return the size at which a method is measured."""
+        return method.sizes.fitting(self.size_hw) if self.fitted else self.size_hw
+
+    def variant_of(self, method: Method, variant: Variant) -> Variant:
+        """Return the variant in which a method is measured."""
+        return fitting_variant(method, variant) if self.fitted else variant
 
     def require(self) -> None:
         """Refuse what cannot be measured together.
@@ -96,7 +105,7 @@ class Plan:
         return {
             method.name: uncounted
             if isinstance(method, FileMethod)
-            else _gmacs(method, self.num_classes, self.size_hw)
+            else _gmacs(method, self.num_classes, self.size_of(method))
             for method in self.methods
         }
 
@@ -105,15 +114,20 @@ class Plan:
         return [
             Measurement(method, variant, self._identity(method, variant, threads))
             for method in self.methods
-            for variant in self.variants
+            for variant in (self.variant_of(method, one) for one in self.variants)
         ]
 
     def _identity(self, method: Method, variant: Variant, threads: int) -> dict[str, Any]:
         numbers = {"num_classes": self.num_classes, "batch": self.batch, "threads": threads}
-        identity = speed_identity(method, variant, self.size_hw, self.device, **numbers)
+        identity = speed_identity(method, variant, self.size_of(method), self.device, **numbers)
         if isinstance(method, FileMethod):
             return identity | {"weights": method.file.sha256}
         return identity if self.trained is None else identity | self.trained.identity(variant.precision)
+
+
+def fitting_variant(method: Method, variant: Variant) -> Variant:
+    """Return the variant without folding for a method that cannot be folded."""
+    return variant if method.family == "carnet" else replace(variant, deploy=False)
 
 
 def _gmacs(method: Method, num_classes: int, size_hw: tuple[int, int]) -> tuple[float | None, list[str]]:

@@ -133,13 +133,14 @@ def _built(plan: Plan, method: Method, stirred: bool) -> nn.Module:
 def _in_variants(
     plan: Plan, method: Method, variants: Sequence[tuple[str, Variant]], threads: int
 ) -> dict[str, Ready]:
-    device, trained, shape = plan.device, plan.trained, (plan.batch, 3, *plan.size_hw)
+    device, trained, size_hw = plan.device, plan.trained, plan.size_of(method)
+    shape = (plan.batch, 3, *size_hw)
     judge = None if trained is None else trained.judge
     calibration = None if trained is None else trained.calibration
     others = [(name, variant) for name, variant in variants if not variant.is_plain(device)]
     network = _built(plan, method, bool(others))
     unused = unused_copy(network, lambda: _built(plan, method, bool(others)))
-    inputs = FreshInputs(plan.batch, plan.size_hw, device)
+    inputs = FreshInputs(plan.batch, size_hw, device)
     as_it_is = Ready(Subject(network, inputs, unused, LIMITS["fp32"].relative), None, {})
     try:
         # untimed, so that what it cannot do ends in a message and not in a sample
@@ -163,7 +164,7 @@ def _in_variants(
         if variant.is_plain(device):
             ready[name] = as_it_is
             continue
-        graph = deployed(network, plan.size_hw, method.name) if variant.deploy else network
+        graph = deployed(network, size_hw, method.name) if variant.deploy else network
         engine, layout = variant.on(device), variant.layout(device)
         example = probes["random"].clone(memory_format=layout)
         conditions = Conditions(device.torch_device, threads, variant.precision, calibration)
@@ -175,7 +176,7 @@ def _in_variants(
         except Exception as error:
             raise _fails(name, shape, error) from error
         parity = require_parity(name, outputs, references, variant.precision)
-        its_inputs = FreshInputs(plan.batch, plan.size_hw, replace(device, memory_format=layout))
+        its_inputs = FreshInputs(plan.batch, size_hw, replace(device, memory_format=layout))
         accuracy = None
         if judge is not None and eager_miou is not None:
             miou = judge.miou(name, prepared.infer, shape, device.torch_device, layout)

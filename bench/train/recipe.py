@@ -17,12 +17,15 @@ from bench.data.catalogue import entry
 from bench.data.own.folder import own_file
 from bench.errors import RefusedInput, unknown
 from bench.toml_text import as_table, brief, text_of
+from bench.train.fitted import fit_to_data
 from bench.train.recipe_methods import section_of
 from bench.train.recipe_text import parse_changes, require_plain
 
 __all__ = ["LATER", "Recipe", "from_table", "load", "names", "parse_changes"]
 
 FOLDER = Path(__file__).parent / "recipes"
+DEFAULT = "default"
+"""The recipe that fits any data set."""
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 _MOST_STEP_PIXELS = 2**30
@@ -191,13 +194,24 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
+def load(
+    name_or_path: str,
+    changes: dict[str, Any] | None = None,
+    *,
+    data_root: Path | None = None,
+    home: Path | None = None,
+) -> Recipe:
     """Return a recipe by name or from a ``.toml`` file, with ``changes`` laid over it.
 
     A change to another model drops the recipe's ``model_options``, which are those of its own model; then the
     keys of ``[methods.MODEL]`` are laid over the recipe's, and ``changes`` over both. Likewise a change to
     other data drops the ``data_options``. ``data`` may be a data set of the user's own, as
     `bench.data.catalogue.entry` takes it, in a recipe file relative to that file; the recipe keeps its name.
+
+    Args:
+        name_or_path: A name of `names`, or a file.
+        changes: Keys with other values.
+        data_root, home: Where the data is looked for when the recipe says ``"fit"`` (`fit_to_data`).
 
     Raises:
         UsageError: No recipe of this name; the choices are listed.
@@ -222,7 +236,11 @@ def load(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
         # whoever opens the data refuses an unknown name
         if isinstance(data := place.get("data"), str) and own_file(data, base) is not None:
             place["data"] = entry(data, base).name
-    return from_table({"name": path.stem, **table, **own, **changes}, path.name)
+    whole = {"name": path.stem, **table, **own, **changes}
+    images = {key: whole.get(key, default) for key, default in (("batch", Recipe.batch), ("accumulate", 1))}
+    if all(type(number) is int for number in images.values()):  # else refused by its type
+        whole |= fit_to_data(whole, math.prod(images.values()), data_root=data_root, home=home)
+    return from_table(whole, path.name)
 
 
 def _nested(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from drawn_folders import NAMES, write_described
+from drawn_folders import LAYOUTS, NAMES, write_described
 from PIL import Image
 
 from bench.data import catalogue
+from bench.data.own.init import init
 from bench.experiments.grid import experiment_of
 from bench.experiments.grid_axes import axes_of
 from bench.results.store import read_records
@@ -95,6 +96,21 @@ def predict(carnet_bench, run, own, out):
     result = typer.testing.CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0
     return json.loads(result.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_described_trained_and_scored(carnet_bench, recipe, tmp_path, layout):
+    root = LAYOUTS[layout](tmp_path / "set")
+    assert init(root, val=0.2 if layout == "side by side" else None).samples.keys() == {"train", "val"}
+    code, out, _ = carnet_bench("train", recipe, "--data", root, "--threads", 1, "--json")
+    assert code == 0
+    assert carnet_bench("data", "check", root)[0] == 0
+    (scored,) = read_records(tmp_path, "accuracy")
+    assert len(scored.values.iou) == (16 if layout == "colours" else 4)
+    assert json.loads(out)["values"]["miou"] == scored.values.miou
+    again = ("evaluate", json.loads(out)["run"], "--data", root, "--split", "val", "--threads", 1, "--json")
+    assert json.loads(carnet_bench(*again)[1])["same_as_recorded"] is True
 
 
 def test_a_recipe_may_name_it_relative_to_its_own_place(carnet_bench, own, tmp_path):

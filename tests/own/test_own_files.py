@@ -210,3 +210,13 @@ def test_a_run_of_one_builder_is_not_read_with_another_of_the_same_file(write):
         run.method("carnet-mobile")
     # runs of before builders were named
     assert trained("net.py:small", "net").method(f"{path}:small").name == "net.small"
+
+
+def test_another_network_of_the_folder_is_no_part_of_one_that_does_not_name_it(tmp_path):
+    for name, imports in (("first", ""), ("second", ""), ("third", "from . import second\n")):
+        (tmp_path / f"{name}.py").write_text(net(imports))
+    alone = current_sources(resolve(f"{tmp_path / 'first.py'}:build"))
+    third = current_sources(resolve(f"{tmp_path / 'third.py'}:build"))
+    resolve(f"{tmp_path / 'second.py'}:build")
+    assert current_sources(resolve(f"{tmp_path / 'first.py'}:build")) == alone
+    assert current_sources(resolve(f"{tmp_path / 'third.py'}:build")) == third

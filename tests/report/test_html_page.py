@@ -52,8 +52,8 @@ def elements(page: str) -> Elements:
 
 def test_every_printed_cell_and_claim_is_on_the_page_with_a_verdict(elements: Elements) -> None:
     verdicts = [cell["data-verdict"] for cell in elements.all("td") if cell.get("data-verdict")]
-    # 73 + 30 + 20 + 16 cells of Tables 1 to 4, and two verdicts for each of 237 claims
-    assert len(verdicts) == 139 + 2 * 237
+    # 73 + 30 + 20 + 16 cells of Tables 1 to 4, two verdicts for each of 237 claims, 28 numbers of the text
+    assert len(verdicts) == 139 + 2 * 237 + 28
     assert set(verdicts) <= {*map(str, ALL), "consistent", "inconsistent", "not checkable"}
 
 
@@ -93,6 +93,12 @@ def test_the_page_is_the_same_bytes_from_another_folder(page: str, tmp_path: Pat
     for name in ("results", "reports"):
         copytree(ROOT / name, tmp_path / name, ignore=lambda *_: ["index.html", "weights"])
     assert html_page(tmp_path, MADE_BY) == page
+
+
+def test_no_caption_shows_the_digests_of_its_files(page: str) -> None:
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert len(captions) >= 4
+    assert not [text for text in captions if "sha256" in text or "drawn by" in text]
 
 
 def test_without_tables_the_page_says_what_writes_them(tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from bench.paper import Cell, load_table
 from bench.paper.claims import PAIRS
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.accuracy import interval_of_seeds
+from bench.reproduce.verdict.groups import FEWEST_ROUNDS, log_ratios
 from bench.results.record import Record, SpeedRecord
 from bench.results.select import in_one_run, is_time_of
-
-_FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -145,13 +144,9 @@ def _printed(slower: Cell, faster: Cell) -> float:
 
 def _claim(slower: Cell, faster: Cell, pair: tuple[SpeedRecord, SpeedRecord]) -> Claim:
     printed = _printed(slower, faster)
-    logs = [
-        math.log(one_ms / other_ms)
-        for one_ms, other_ms in zip(*(record.values.samples_ms for record in pair), strict=False)
-        if one_ms > 0 and other_ms > 0
-    ]
-    if len(logs) < _FEWEST_ROUNDS:
-        reason = f"{len(logs)} rounds of both, at least {_FEWEST_ROUNDS} needed"
+    logs = log_ratios(*(record.values.samples_ms for record in pair))
+    if len(logs) < FEWEST_ROUNDS:
+        reason = f"{len(logs)} rounds of both, at least {FEWEST_ROUNDS} needed"
         return Claim(slower.row, faster.row, printed, None, None, None, len(logs), v.NOT_MEASURED, reason)
     found = interval_of_seeds(logs)
     low, high, ratio = (math.exp(log) for log in (found.low, found.high, found.mean))

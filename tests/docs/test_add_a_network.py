@@ -1,38 +1,48 @@
-"""The README's worked example, word for word: a model of one's own in every command that takes one."""
+"""The worked example of the docs, word for word: a model of one's own in every command that takes one."""
 
 import json
-import re
-from pathlib import Path
 
 import pytest
+from doc_examples import page_examples
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-(API, NETWORK, READY) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line.split()[1:] for line in README.splitlines() if line.startswith("carnet-bench") and "mynet" in line
-]
+PAGE = page_examples("docs/add-a-network.md")
+README = page_examples("README.md")
+FILES = {example.title: example.text for example in PAGE if example.title}
+COMMANDS = [words for example in PAGE for words in example.commands if "mynet.py:build" in words]
 
 
 @pytest.fixture
 def mynet(tmp_path, monkeypatch):
-    (tmp_path / "mynet.py").write_text(NETWORK + "\n\n" + READY)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def words_of(command: str) -> list[str]:
-    (words,) = [words for words in COMMANDS if words[0] == command]
-    return words
+    return next(words for words in COMMANDS if words[0] == command)
 
 
-def test_the_example_is_shown_in_four_commands() -> None:
-    assert [words[0] for words in COMMANDS] == ["cost", "time", "train", "reproduce"]
+def test_the_example_is_shown_in_four_commands_and_the_readme_has_them_too() -> None:
+    assert set(FILES) == {"mynet.py", "mymethod.py"}
+    assert {words[0] for words in COMMANDS} == {"cost", "time", "train", "reproduce"}
+    shown = [words for example in README for words in example.commands]
+    assert [words_of(command) for command in ("time", "train", "reproduce")] == [
+        words for words in shown if "mynet.py:build" in words and words[0] != "cost"
+    ]
 
 
-def test_the_lines_of_python_run(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    exec(API.replace('"table1"', '"table4"'), {})  # the same with fewer rows to count
+def test_the_network_of_the_readme_is_counted_as_that_of_the_page(
+    tmp_path, monkeypatch, carnet_bench
+) -> None:
+    (network,) = [example for example in README if example.title]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / network.title).write_text(network.text)
+    (words,) = [words for example in README for words in example.commands if words[0] == "cost"]
+    code, out, _ = carnet_bench(*words, "--json")
+    own, _ = json.loads(out)["models"]
+    assert code == 0
+    assert own["counts"]["gmacs"] == pytest.approx((9 * 3 * 32 + 9 * 32 * 19) * 128 * 256 / 1e9)
 
 
 def test_it_is_counted(mynet, carnet_bench) -> None:
@@ -83,12 +93,12 @@ def test_it_stands_below_the_paper_s_table(mynet, carnet_bench) -> None:
 
 
 def test_the_ready_method_brings_its_options_and_sizes(mynet, carnet_bench) -> None:
-    code, out, _ = carnet_bench("cost", "mynet.py:METHOD", "--size", "64x64", "--json")
+    code, out, _ = carnet_bench("cost", "mymethod.py:METHOD", "--size", "64x64", "--json")
     (found,) = json.loads(out)["models"]
     assert (code, found["name"]) == (0, "mynet")
     # width 64 instead of 32: 9*3*64 + 2*64 + 9*64*19 + 19
     assert found["counts"]["params_m"] == pytest.approx((1728 + 128 + 10944 + 19) / 1e6)
-    code, _, err = carnet_bench("cost", "mynet.py:METHOD", "--size", "62x64", "--json")
+    code, _, err = carnet_bench("cost", "mymethod.py:METHOD", "--size", "62x64", "--json")
     assert "multiple of 4" in err
 
 

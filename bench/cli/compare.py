@@ -1,0 +1,245 @@
+"""``carnet-bench compare``: methods under one protocol, scored, counted and timed here, in one table."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.options import (
+    Budget,
+    Data,
+    DataRoot,
+    Deploy,
+    Device,
+    EngineName,
+    Home,
+    Json,
+    Models,
+    Threads,
+    TrainingPrecision,
+)
+from bench.cli.output import command_line, log, print_json, print_lines
+from bench.cli.parsing import parse_duration, parse_size, whole_number
+from bench.cli.progress import timing, watching
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.experiments.comparison import Entrant
+    from bench.experiments.comparison_times import Timing
+    from bench.experiments.grid_execution import Progress
+    from bench.experiments.grid_state import Ledger
+    from bench.reproduce.comparison_result import Entry
+    from bench.results.record import SpeedRecord
+
+_NAME = re.compile(r"\w[\w.-]{0,63}")
+_REPORT_S = (15.0, 3.0)
+"""Most seconds that counting and drawing take, start of Python included: in all, and for each method."""
+_MOST_RESERVED = 0.2
+_TIMED_SHARE = 0.2
+"""Largest share of the budget for each, reports and times."""
+
+
+def compare(
+    models: Models,
+    data: Data = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else default."),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
+        ),
+    ] = 3,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="HEIGHTxWIDTH",
+            help="Input size of times and operations in pixels; default: the images' own.",
+        ),
+    ] = None,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Engine that is timed; see `time`.")] = (
+        EngineName.eager
+    ),
+    precision: Annotated[
+        TrainingPrecision, typer.Option("--precision", help="Precision of the times.")
+    ] = "fp32",
+    deploy: Deploy = False,
+    budget: Budget = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the reports; default: the data set's.")
+    ] = None,
+    from_records: Annotated[
+        bool, typer.Option("--from-records", help="Judge what is on record; train and time nothing.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
+    ] = False,
+    home: Home = Path(),
+    data_root: DataRoot = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Train, score, count and time methods under one protocol, and say which differences are real.
+
+    Without --data and --recipe the data is CamVid where it is found, else synthetic scenes.
+    Images seen, crops, augmentation, schedule and evaluation are the recipe's; what a method needs of its own
+    stands in the recipe's [methods.NAME]. A method that the recipe's ImageNet weights do not fit starts from
+    scratch, and the column of starting weights says so. All methods are timed first, in one interleaved run;
+    then all methods of a seed are trained before the next seed. With --budget, a run that does not fit is not
+    started. Rerun the same command to resume at the interrupted step: finished runs, valid times of this
+    machine and records are not repeated.
+
+    Methods that cannot be told apart from the best are marked =, those on the front of mIoU against time F
+    (all pairs, by seed and by image, corrected by Holm). With fewer than 3 seeds there are numbers and no
+    verdicts. Page, CSV, LaTeX and plots are written to HOME/reports/compare-NAME.*.
+
+    \b
+    Example:
+      carnet-bench compare enet carnet-mobile mynet.py:build --data scenes --budget 10m
+      carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --dry-run
+      carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --from-records --json
+    """  # noqa: D301
+    from baselines.registry import METHODS
+    from bench.errors import NotMeasured
+    from bench.experiments.comparison import comparison_of, input_size
+    from bench.experiments.comparison_times import Timing, recorded_times
+    from bench.experiments.grid import default_data
+    from bench.experiments.grid_execution import look
+    from bench.experiments.grid_state import DONE, FAILED, Ledger
+    from bench.experiments.grid_text import document_of, unfinished_lines
+    from bench.report.compare_write import write_comparison
+    from bench.reproduce.comparison import judge_comparison
+    from bench.speed.variant import Variant
+    from bench.train.run import Settings
+
+    began_s = time.monotonic()
+    budget_s = None if budget is None else parse_duration(budget)
+    size_hw = None if size is None else parse_size(size)
+    if from_records and (dry_run or budget_s is not None):
+        raise UsageError("--from-records trains and times nothing; drop it, or --budget and --dry-run")
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"--name '{name}'; expected 1 to 64 letters, digits, '.', '_' or '-'")
+    experiment = comparison_of(
+        models,
+        name_or_path=recipe,
+        data=data or _data_of(recipe) or default_data(data_root, home),
+        seeds=seeds,
+    )
+    settings = Settings(home, data_root, None, device, threads, command_line())
+    entrants = experiment.grid.subjects
+    ledger = Ledger(settings, experiment.scored, {**METHODS, **{one.name: one.method for one in entrants}})
+    progress = look(experiment, ledger)
+    plan = Timing(
+        [one.network(experiment.recipe_of(one, 0)) for one in entrants],
+        size_hw or input_size(experiment.recipe),
+        _classes(experiment.recipe.data),
+        settings,
+        Variant(str(engine), precision, deploy),
+    )
+    if dry_run:
+        _show_plan(progress, ledger, as_json=as_json)
+        return
+    if not from_records:
+        _measure(progress, ledger, plan, budget_s, began_s)
+    if not progress.of(DONE):
+        print_lines(unfinished_lines(progress)) if not as_json else print_json(document_of(progress))
+        then = "give a longer --budget" if progress.unfit else None
+        raise NotMeasured("no run is finished, so nothing was measured", then)
+    times = recorded_times(plan, anywhere=from_records)
+    judged = judge_comparison(
+        name or re.sub(r"[^\w.-]", "-", experiment.recipe.data),
+        _entries(progress, plan, times),
+        home,
+        plan.size_hw,
+    )
+    written = write_comparison(judged, home)
+    if as_json:
+        print_json({**document_of(progress), **judged.as_json()})
+    else:
+        from rich.console import Console
+
+        from bench.report.compare_terminal import show_comparison
+
+        show_comparison(judged, Console())
+        print_lines(unfinished_lines(progress))
+    for path in written:
+        log(f"wrote {path}")
+    if failed := progress.of(FAILED):
+        raise NotMeasured(f"{len(failed)} of {len(progress.states)} runs failed; they are listed above")
+
+
+def _data_of(recipe: str | None) -> str | None:
+    from bench.train import recipe as recipes
+
+    return None if recipe is None else recipes.load(recipe).data
+
+
+def _classes(data: str) -> int:
+    from bench.data.catalogue import entry
+
+    return len(entry(data).classes)
+
+
+def _show_plan(progress: Progress[Entrant], ledger: Ledger, *, as_json: bool) -> None:
+    from bench.experiments.grid_cost import Estimates
+    from bench.experiments.grid_execution import measure_left
+    from bench.experiments.grid_text import plan_document, plan_lines
+
+    estimates = Estimates(ledger)
+    with watching() as watch:
+        measure_left(progress, estimates, watch)
+    if as_json:
+        print_json(plan_document(progress, estimates))
+    else:
+        print_lines(plan_lines(progress, estimates))
+
+
+def _measure(
+    progress: Progress[Entrant], ledger: Ledger, plan: Timing, budget_s: float | None, began_s: float
+) -> None:
+    """Time the methods, then train and score what is left within the budget."""
+    from bench.experiments.comparison_times import SECONDS_EACH, time_methods
+    from bench.experiments.grid_execution import execute
+
+    timed_s = None
+    if budget_s is not None:
+        timed_s = min(_TIMED_SHARE * budget_s, SECONDS_EACH * len(plan.networks))
+    with timing() as show:
+        time_methods(plan, budget_s=timed_s, progress=show, log=log)
+    if budget_s is not None:
+        whole, each = _REPORT_S
+        reserved_s = min(whole + each * len(plan.networks), _MOST_RESERVED * budget_s)
+        budget_s -= reserved_s + time.monotonic() - began_s
+    with watching() as watch:
+        execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
+
+
+def _entries(progress: Progress[Entrant], plan: Timing, times: dict[str, SpeedRecord]) -> list[Entry]:
+    """Return what is on record of each method, with its counts."""
+    from bench.experiments.grid_result import scores_of
+    from bench.reproduce.comparison import counted
+    from bench.reproduce.comparison_result import Entry
+
+    return [
+        Entry(
+            entrant.method,
+            network,
+            counted(network, plan.num_classes, plan.size_hw),
+            scores_of(progress, entrant),
+            {
+                run.seed: state.training
+                for run, state in progress.states.items()
+                if run.subject == entrant and state.training is not None
+            },
+            times.get(entrant.name),
+        )
+        for entrant, network in zip(progress.experiment.grid.subjects, plan.networks, strict=True)
+    ]

@@ -1,0 +1,111 @@
+"""The grid of ``carnet-bench compare``: methods, each trained with several seeds under one recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from baselines.method import Method
+from bench.data.catalogue import entry
+from bench.errors import UsageError
+from bench.experiments.grid_plan import Experiment, Grid, Point, independent_split
+from bench.models import resolve
+from bench.train import recipe as recipes
+from bench.train.recipe import Recipe
+from bench.train.weights import find
+
+GENERIC = "default"
+"""Recipe for a data set that has none of its own."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One method of a comparison.
+
+    Attributes:
+        method: The method.
+        model: The recipe's word for it: its name, or ``path/to/file.py:build``.
+    """
+
+    method: Method = field(compare=False)
+    model: str
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return self.method.name
+
+    def network(self, recipe: Recipe) -> Method:
+        """Return the method with the options that its runs train it with: the one to count and to time."""
+        return replace(self.method, options={**self.method.options, **recipe.model_options})
+
+
+def comparison_of(
+    models: Sequence[str], *, name_or_path: str | None = None, data: str, seeds: int = 3
+) -> Experiment[Entrant]:
+    """Return the requested comparison.
+
+    Args:
+        models: Names of ``carnet-bench models``, or ``path/to/file.py:build``.
+        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-compare``, else the generic recipe.
+        data: Data set, as `bench.data.catalogue.entry` takes it.
+        seeds: Number of seeds: 0, 1, ...
+
+    Raises:
+        UsageError: No such method, recipe or data set, two methods of one name, or a recipe of other data.
+        RefusedInput: A recipe or a file of a network that is not valid, or a recipe that selects weights on
+            the images that are scored.
+    """
+    entrants = [Entrant(resolve(model), model) for model in dict.fromkeys(models)]
+    names = [entrant.name for entrant in entrants]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"'{twice[0]}': two networks of this name; give each once, in files of their own")
+    data = entry(data).name
+    chosen = name_or_path or _default_recipe(data)
+    base = recipes.load(chosen, {"data": data} if chosen == GENERIC else None)
+    if base.data != data:
+        raise UsageError(f"recipe {base.name} trains on {base.data}, not on {data}; drop --recipe or --data")
+    grid = Grid(tuple(Point(entrant.name, entrant) for entrant in entrants))
+    return Experiment(
+        base, grid, tuple(range(seeds)), independent_split(base), partial(_recipe_of, chosen, base)
+    )
+
+
+def input_size(recipe: Recipe) -> tuple[int, int]:
+    """Return height and width of an image of the recipe's data; of its crops where images differ in size.
+
+    It does not depend on whether the data is found here.
+    """
+    given = recipe.data_options.get("size_hw")
+    if isinstance(given, list | tuple) and len(given) == 2:
+        return int(given[0]), int(given[1])
+    sizes = entry(recipe.data).sizes_hw or ()
+    return sizes[0] if len(sizes) == 1 else recipe.crop
+
+
+def _recipe_of(name_or_path: str, base: Recipe, entrant: Entrant, seed: int) -> Recipe:
+    """Return the recipe of one run.
+
+    A method whose encoder the recipe's shared ImageNet weights do not fit starts from random ones; its record
+    and the column of starting weights say so. One that has no such encoder learns at the decoder's rate
+    throughout. What ``[methods.NAME]`` says of either stays as it is.
+    """
+    found = recipes.load(name_or_path, {"model": entrant.model, "data": base.data, "seed": seed})
+    encoder = entrant.method.encoder
+    if found.weights == base.weights != "none" and find(found.weights).architecture != encoder:
+        found = replace(found, weights="none")
+    shared_rates = (found.encoder_lr, found.decoder_lr) == (base.encoder_lr, base.decoder_lr)
+    if encoder is None and found.weights == "none" and shared_rates:
+        found = replace(found, encoder_lr=found.decoder_lr)
+    return found
+
+
+def _default_recipe(data: str) -> str:
+    name, known = f"{data}-compare", recipes.names()
+    if name in known or GENERIC not in known:
+        if name not in known:
+            have = [other for other in known if other.endswith("-compare")]
+            raise UsageError(f"no recipe '{name}'; choose from {', '.join(have)}", then="give --recipe")
+        return name
+    return GENERIC
