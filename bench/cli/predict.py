@@ -8,7 +8,7 @@ import typer
 from bench.cli.options import Data, Device, Json, Overwrite, OwnModel, StatisticsName, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
-from bench.errors import UsageError
+from bench.errors import RefusedInput, UsageError
 
 _MOST_CLASSES = 6  # per image on a line of text
 
@@ -18,7 +18,7 @@ def predict(
         Path,
         typer.Argument(metavar="WEIGHTS", help="A run's folder, a weights file, or a .onnx or .xml file."),
     ],
-    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="PNG or JPEG file, or a folder of them.")],
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="Image file, or a folder of them.")],
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     overwrite: Overwrite = False,
@@ -33,21 +33,25 @@ def predict(
 
     For each image, NAME_labels.png and NAME_overlay.png are written at the image's own size. The labels are
     an indexed PNG: pixel values are train ids 0..n-1, the palette holds the data set's colours. The overlay
-    has a legend of the classes that occur. From a folder, .png, .jpg and .jpeg files are read (subfolders are
-    not); other files are listed. A network's file (.onnx, .xml) is run itself, on images of its size; classes
-    and normalisation are those that `export` wrote into it, else --data and --statistics.
+    has a legend of the classes that occur. From a folder, .png, .jpg, .jpeg, .webp and .bmp files are read
+    (subfolders are not); other files are listed. What is converted to RGB (WebP, BMP, palettes, transparency)
+    is reported. An image that cannot be read is left out and listed at the end, with exit code 3.
+
+    A network's file (.onnx, .xml) is run itself, on images of its size; classes and normalisation are those
+    that `export` wrote into it, else --data and --statistics.
 
     \b
     Example:
       carnet-bench predict carnet-mobile.onnx photos --data camvid --out segmented
       carnet-bench predict results/weights/carnet-mobile-0123456789ab.safetensors photos --out segmented
     """  # noqa: D301
+    from bench.data.pictures import PICTURE_ENDS
     from bench.data.unlabelled import find_images
     from bench.own.guard import user_code
     from bench.predict.overlay import percent
     from bench.predict.predict import predict_files, require_free
 
-    found = find_images(source)
+    found = find_images(source, PICTURE_ENDS, look=False)
     require_free(found.images, out, overwrite)
     is_file = weights.suffix in (".onnx", ".xml")
     if is_file and (model is not None or device not in {"auto", "cpu"}):
@@ -64,7 +68,7 @@ def predict(
     for name, why in found.skipped:
         log(f"skipped {name}: {why}")
     with showing() as tell, user_code("prediction", method):
-        done = predict_files(
+        done, left_out = predict_files(
             network,
             files,
             description.pop("statistics"),
@@ -74,6 +78,8 @@ def predict(
             overwrite=overwrite,
             progress=lambda count: tell("images", count, len(files)),
         )
+    for path, was in files.converted.items():
+        log(f"converted {path.name}: {was}")
     if as_json:
         print_json(
             {
@@ -81,14 +87,20 @@ def predict(
                 "classes": list(files.classes),
                 "files": [_row(one) for one in done],
                 "skipped": [{"name": name, "why": why} for name, why in found.skipped],
+                "converted": [{"name": path.name, "from": was} for path, was in files.converted.items()],
+                "left_out": [{"name": path.name, "why": why} for path, why in left_out],
                 "notes": description["notes"],
             }
         )
-        return
-    for one in done:
+    for one in () if as_json else done:
         shares = ", ".join(f"{share.title} {percent(share.share)}" for share in one.shares[:_MOST_CLASSES])
         more = len(one.shares) - _MOST_CLASSES
         typer.echo(f"{one.overlay}: {shares}" + (f" and {more} more" if more > 0 else ""))
+    if left_out:
+        raise RefusedInput(
+            "\n  ".join([f"{len(left_out)} of {len(files)} images left out", *(why for _, why in left_out)]),
+            then="fix or remove them; the results of the others are written",
+        )
 
 
 def _trained(weights: Path, images: Any, data: str | None, model: str | None, where: Any) -> Any:
@@ -98,7 +110,7 @@ def _trained(weights: Path, images: Any, data: str | None, model: str | None, wh
 
     trained = open_weights(weights)
     trained.require_data(data)
-    files = ImageFiles(trained.data, images)
+    files = ImageFiles(trained.data, images, convert=True)
     method = trained.method(model)
     return (
         trained.network(method, files, where),
@@ -124,7 +136,7 @@ def _file(path: Path, images: Any, data: str | None, statistics: str | None) -> 
     known = entry(file.data(data))
     return (
         FileNetwork(file),
-        ImageFiles(known, images),
+        ImageFiles(known, images, convert=True),
         method_of(file),
         {
             "weights_sha256": file.sha256,
