@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from baselines.method import Method
+from bench.audit.comparisons import NAMES, rebuilt_comparison
 from bench.audit.pages import difference, differing_files, published
+from bench.audit.result import Audit, Damage
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
 from bench.cost.kept import counted_anew
@@ -45,48 +46,6 @@ _FORMS = [pattern for name in REPRODUCIBLE for pattern in (name, f"{name}-*")]  
 _CURVES = "curves-"
 _COUNTED = (parameter_parts.NAME, claims_page.NAME)
 _SUMMARISE = "carnet-bench reproduce summary"
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A file that is not as it was written.
-
-    Attributes:
-        file: Path below the home folder.
-        found: The fault.
-    """
-
-    file: str
-    found: str
-
-    def as_json(self) -> dict[str, str]:
-        """Return it as ``audit --json`` prints it."""
-        return {"file": self.file, "found": self.found}
-
-
-@dataclass(frozen=True)
-class Audit:
-    """How much was checked, and what is damaged.
-
-    Attributes:
-        records, tables: Number of files checked.
-        damage: Empty when every file is intact.
-        notes: What could not be compared, and why; no damage.
-    """
-
-    records: int
-    tables: int
-    damage: tuple[Damage, ...]
-    notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the document of ``audit --json``."""
-        return {
-            "records": self.records,
-            "tables": self.tables,
-            "damage": [one.as_json() for one in self.damage],
-            "notes": list(self.notes),
-        }
 
 
 class _Auditor:
@@ -221,6 +180,23 @@ class _Auditor:
         for file, fault in differing_files(files, self.home, f"carnet-bench curves --data {data}"):
             self.add(file, fault)
 
+    def comparison(self, path: Path) -> None:
+        """Rebuild a comparison from the records that its table names and compare the files that are there."""
+        self.progress(path.name)
+        try:
+            files, absent = rebuilt_comparison(path, self.home, self.records)
+        except BenchError as error:
+            self.add(path, str(error))
+            return
+        if absent:
+            self.notes.append(
+                f"{path.relative_to(self.home)}: {', '.join(absent)} not installed here, so its numbers were "
+                "compared with their records and nothing was rebuilt"
+            )
+        command = f"carnet-bench compare METHOD... --from-records --name {path.stem.removeprefix('compare-')}"
+        for file, fault in differing_files(files, self.home, command):
+            self.add(file, fault)
+
     def page(self, path: Path, make: Callable[[str], str], command: str) -> None:
         """Compare a page, if it is there, with what is made of it."""
         if not path.exists():
@@ -288,6 +264,8 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
         reports = home / "reports"
         for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
+        for path in published(reports.glob(f"{NAMES}.csv")):
+            found.comparison(path)
         found.page(reports / SUMMARY, lambda _: reproduced_page(home), _SUMMARISE)
         for name in PAGES:
             found.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)

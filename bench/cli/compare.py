@@ -48,7 +48,7 @@ def compare(
     data: Data = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else default."),
+        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else `default`."),
     ] = None,
     seeds: Annotated[
         int,
@@ -129,9 +129,11 @@ def compare(
         raise UsageError(f"--name '{name}'; expected 1 to 64 letters, digits, '.', '_' or '-'")
     experiment = comparison_of(
         models,
-        name_or_path=recipe,
         data=data or _data_of(recipe) or default_data(data_root, home),
+        name_or_path=recipe,
         seeds=seeds,
+        data_root=data_root,
+        home=home,
     )
     settings = Settings(home, data_root, None, device, threads, command_line())
     entrants = experiment.grid.subjects
@@ -177,9 +179,10 @@ def compare(
 
 
 def _data_of(recipe: str | None) -> str | None:
+    """Return the data set that a recipe names; None for one that fits any."""
     from bench.train import recipe as recipes
 
-    return None if recipe is None else recipes.load(recipe).data
+    return None if recipe in (None, recipes.DEFAULT) else recipes.load(str(recipe)).data
 
 
 def _classes(data: str) -> int:

@@ -124,16 +124,18 @@ def _ticks(left: float, right: float) -> list[float]:
     ]
 
 
-Kind = tuple[bool, bool]
-"""Whether a method starts from scratch, and whether it is in the group of the best."""
+Kind = tuple[bool, bool | None]
+"""Whether a method starts from scratch, and whether it is in the group of the best; None is not judged."""
+_WORDS = {True: "not told apart from the best", None: "not judged", False: "behind the best"}
+_FILLS = {True: None, None: "#c8c8c8", False: "white"}
 
 
 def _kind(one: Standing) -> Kind:
-    return one.weights == SCRATCH, bool(one.in_group)
+    return one.weights == SCRATCH, one.in_group
 
 
 def _kinds(shown: list[Standing]) -> list[Kind]:
-    return sorted({_kind(one) for one in shown}, key=lambda kind: (kind[0], not kind[1]))
+    return sorted({_kind(one) for one in shown}, key=lambda kind: (kind[0], [*_FILLS].index(kind[1])))
 
 
 def _style(kind: Kind) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _style(kind: Kind) -> dict[str, Any]:
     return {
         "marker": "^" if scratch else "o",
         "color": colour,
-        "markerfacecolor": colour if grouped else "white",
+        "markerfacecolor": _FILLS[grouped] or colour,
         "linestyle": "none",
     }
 
@@ -154,7 +156,7 @@ def _legend(shown: list[Standing], *, front: bool) -> list[Any]:
     entries = []
     for scratch, grouped in _kinds(shown):
         words = ["from scratch" if scratch else "encoder from ImageNet"]
-        words += ["not told apart from the best" if grouped else "behind the best"] if judged else []
+        words += [_WORDS[grouped]] if judged else []
         entries.append(Line2D([], [], label=", ".join(words), **_style((scratch, grouped))))
     if front:
         entries.append(Line2D([], [], color=_FRONT, linestyle=":", label="front of mIoU against time"))

@@ -48,6 +48,7 @@ def judge_comparison(name: str, entries: Sequence[Entry], home: Path, size_hw: t
         NotMeasured: No method has a score.
         RefusedInput: Scores of different images, or a damaged record.
     """
+    entries = sorted(entries, key=_place)  # whatever the order in which they are named
     scored = [record for entry in entries for record in entry.accuracy.values()]
     if not scored:
         raise NotMeasured("no method has a score, so there is nothing to compare")
@@ -70,7 +71,6 @@ def judge_comparison(name: str, entries: Sequence[Entry], home: Path, size_hw: t
         )
         for one in standings
     ]
-    standings.sort(key=lambda one: (one.miou is None, -(one.miou or 0.0)))
     return Comparison(
         name,
         _protocol(scored),
@@ -99,6 +99,7 @@ class _Scores:
         first = next(record for entry in entries for record in entry.accuracy.values())
         data = first.identity.data
         self._blocks: Blocks = blocks_of_split(data.name, data.split, first.values.images)
+        self._any_time = any(entry.speed is not None for entry in entries)
         self.comparable = True
         self.note: str | None = None
 
@@ -144,9 +145,15 @@ class _Scores:
             *refused,
             *own_notes(list(entry.accuracy.values())),
             entry.counted.note,
-            *([] if entry.speed else ["no valid time in the run that is shown"]),
+            *([] if entry.speed or not self._any_time else ["no valid time in the run that is shown"]),
         ]
         return [note for note in dict.fromkeys(notes) if note]
+
+
+def _place(entry: Entry) -> tuple[bool, float, str]:
+    """Return the key that puts the highest mIoU first and methods without a score last."""
+    mious = [record.values.miou for record in entry.accuracy.values()]
+    return not mious, -statistics.fmean(mious) if mious else 0.0, entry.method.name
 
 
 def _mean_iou(records: Sequence[AccuracyRecord]) -> dict[str, float | None]:

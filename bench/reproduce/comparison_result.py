@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SCRATCH = "from scratch"
 _TEXTS = (
-    "method", "title", "kind", "starting_weights", "seeds", "group", "front", "no_lead_over", "timed_size",
-    "note", "accuracy_records", "training_records", "speed_record",
+    "method", "title", "kind", "starting_weights", "seeds", "group", "front", "no_lead_over", "size",
+    "timed_size", "note", "accuracy_records", "training_records", "speed_record",
 )  # fmt: skip
 
 
@@ -192,6 +192,7 @@ class Comparison:
                 "no_lead_over": " ".join(one.rivals) or None,
                 "params_m": one.entry.counted.params_m,
                 "gmacs": one.entry.counted.gmacs,
+                "size": f"{self.size_hw[0]}x{self.size_hw[1]}",
                 "timed_size": None if timed is None else f"{timed[0]}x{timed[1]}",
                 "median_ms": None if values is None else values.median_ms,
                 "p90_ms": None if values is None else values.p90_ms,
