@@ -18,12 +18,13 @@ from bench.models import available
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import counted, judge_comparison
-from bench.reproduce.comparison_result import Entry
+from bench.reproduce.comparison_result import Entry, outside_entry
 from bench.results.record import AccuracyRecord, Record, SpeedRecord, TrainingRecord
 
 NAMES = "compare-*"
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
-_NEEDED = ("method", "size", "accuracy_records", "training_records", "speed_record", "commit", "machine")
+_RECORDS = ("accuracy_records", "training_records", "speed_record")
+_NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
 
 Line = Mapping[str, str]
 R = TypeVar("R", bound=Record)
@@ -51,7 +52,7 @@ def rebuilt_comparison(
     """
     lines = _lines(path)
     known = available()
-    absent = [line["method"] for line in lines if line["method"] not in known]
+    absent = [line["method"] for line in lines if line["method"] not in known and line["kind"] != "outside"]
     chosen = [_records_of(line, records) for line in lines]
     if absent:
         for line, found in zip(lines, chosen, strict=True):
@@ -67,7 +68,7 @@ def rebuilt_comparison(
     size_hw = int(size[1]), int(size[2])
     classes = next(iter(_of(AccuracyRecord, [one for found in chosen for one in found]))).identity.num_classes
     entries = [
-        _entry(known[line["method"]], found, classes, size_hw)
+        _entry(known.get(line["method"]), found, classes, size_hw)
         for line, found in zip(lines, chosen, strict=True)
     ]
     judged = judge_comparison(path.stem.removeprefix("compare-"), entries, home, size_hw)
@@ -87,7 +88,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
 
 
 def _records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
-    ids = [one for name in _NEEDED[2:5] for one in (line[name] or "").split()]
+    ids = [one for name in _RECORDS for one in (line[name] or "").split()]
     for one in ids:
         if one not in records:
             raise RefusedInput(f"{line['method']}: refers to the missing record {one}")
@@ -96,7 +97,14 @@ def _records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
     return [records[one] for one in ids]
 
 
-def _entry(method: Method, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]) -> Entry:
+def _entry(
+    method: Method | None, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]
+) -> Entry:
+    outside = next((one for one in _of(AccuracyRecord, found) if one.identity.predictions is not None), None)
+    if outside is not None:
+        return outside_entry(outside)
+    if method is None:
+        raise RefusedInput("a method that is not installed is called predictions from outside")
     accuracy = {one.identity.run.recipe.seed: one for one in _of(AccuracyRecord, found)}
     training = {one.identity.recipe.seed: one for one in _of(TrainingRecord, found)}
     runs = [one.identity.run.recipe for one in accuracy.values()]

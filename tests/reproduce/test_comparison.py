@@ -16,7 +16,9 @@ from bench.errors import NotMeasured
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import counted, judge_comparison
-from bench.reproduce.comparison_result import Comparison, Entry
+from bench.reproduce.comparison_result import Comparison, Entry, outside_entry
+from bench.results.record import AccuracyRecord
+from bench.results.store import add_record, read_arrays
 
 MADE_BY = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 
@@ -153,3 +155,27 @@ def test_a_figure_without_a_point_is_not_drawn_and_the_page_says_why(
     files = comparison_files(judged([entry("enet", (100, 110, 106))], tmp_path), MADE_BY)
     assert not [name for name in files if "latency" in name]
     assert "no valid time" in str(files["reports/compare-test.md"])
+
+
+def test_predictions_from_outside_have_a_score_and_no_verdict(
+    entry: Callable[..., Entry], tmp_path: Path
+) -> None:
+    entries = [entry("enet", (100, 110, 106), 20.0), entry("sq", (300, 310, 304), 9.0)]
+    (inside,) = list(entry("bisenet1", (50,)).accuracy.values())
+    identity = inside.stored["identity"]
+    kept = {key: identity[key] for key in ("num_classes", "data", "protocol")}
+    kept["protocol"] = {**kept["protocol"], "scales": []}
+    record = AccuracyRecord.make(
+        {**kept, "model": "deeplab-tf", "predictions": {"sha256": "c" * 64, "ids": "train"}},
+        inside.stored["values"],
+        {},
+    )
+    record, _ = add_record(record, tmp_path, read_arrays(inside, tmp_path))
+    found = judged([*entries, outside_entry(record)], tmp_path)
+    assert [one.name for one in found.standings] == ["deeplab-tf", "enet", "sq"]
+    first = found.standings[0]
+    assert (first.weights, first.in_group, first.on_front, first.seeds) == (None, None, None, ())
+    assert first.notes[0].startswith("predictions from outside")
+    assert [one.in_group for one in found.standings[1:]] == [True, False]
+    lines = list(found.lines())
+    assert [line["kind"] for line in lines] == ["outside", "paper", "paper"]
