@@ -10,6 +10,7 @@ Example: ``.venv/bin/nox -s tests``, or ``.venv/bin/nox -s tests -- tests/cost -
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent
 BORROWED = ("torch", "torchvision")  # not lowered: too large to install twice
 MOST_PROCESSES = 4  # each holds torch and, in the slow tests, networks: about 2 GB
+PAGE_TESTS = "tests/report/test_page_in_browser.py"
 # pytest options that set the number of processes, or that need a terminal of their own
 OWN_PROCESSES = ("-n", "--numprocesses", "--dist", "no:xdist", "--pdb", "-s", "--capture")
 
@@ -69,6 +71,19 @@ def slow(session: nox.Session) -> None:
     """Run the slow tests, which take minutes."""
     require_torch(session)
     pytest(session, sys.executable, "-m", "slow")
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Read the HTML page in headless Chromium: by mouse, by keyboard, on a phone, with axe-core from npm."""
+    require_torch(session)
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.skip("Chromium is missing: apt-get install --no-install-recommends chromium")
+    python(session, "-m", "pip", "install", "-q", "-e", f"{ROOT}[page]")
+    folder = ROOT / ".nox" / "page"
+    if shutil.which("npm") and not (folder / "node_modules" / "axe-core").is_dir():
+        session.run("npm", "install", "--prefix", str(folder), "--silent", "axe-core@4", external=True)
+    pytest(session, sys.executable, "-m", "slow", PAGE_TESTS)
 
 
 @nox.session

@@ -179,7 +179,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert isinstance(run(tmp_path / "nowhere").exception, RefusedInput)
 
 
-@pytest.mark.parametrize("name", ["reports/table2.md", "reports/table2.tex"])
+@pytest.mark.parametrize("name", ["reports/table2.md", "reports/tex/table2.tex"])
 def test_one_edited_digit_of_a_page_is_named_with_its_line(home: Path, name: str) -> None:
     path = home / name
     before = path.read_text()
@@ -193,7 +193,10 @@ def test_one_edited_digit_of_a_page_is_named_with_its_line(home: Path, name: str
 
 def test_a_page_whose_table_is_gone_is_named(home: Path) -> None:
     table(home).unlink()
-    assert {one.file for one in auditing.audit(home).damage} == {"reports/table2.md", "reports/table2.tex"}
+    assert {one.file for one in auditing.audit(home).damage} == {
+        "reports/table2.md",
+        "reports/tex/table2.tex",
+    }
 
 
 def test_a_number_in_a_block_of_the_readme_is_compared_and_the_rest_is_the_users_own(home: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from baselines.method import Method
-from bench.audit.comparisons import NAMES, rebuilt_comparison
-from bench.audit.pages import difference, differing_files, published
-from bench.audit.result import Audit, Damage
+from bench.audit.comparisons import audit_comparisons
+from bench.audit.figures import Finding, figures_of_data
+from bench.audit.findings import Audit, Findings, Progress
+from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
 from bench.cost.kept import counted_anew
@@ -22,15 +23,22 @@ from bench.paper.studies import STUDIES
 from bench.report import claims_page, curves
 from bench.report.blocks import PAGES, with_blocks
 from bench.report.claims_page import claims_files
+from bench.report.cost_figure import NAME as FIG4
+from bench.report.cost_figure import fig4_files
 from bench.report.csv_table import COLUMNS, STUDY_COLUMNS
+from bench.report.html_findings import JudgedPaper
+from bench.report.html_page import NAME as HTML
+from bench.report.html_page import html_page, judge_paper
+from bench.report.latex_numbers import PATH as NUMBERS
+from bench.report.latex_numbers import numbers_tex
 from bench.report.origin import Origin
 from bench.report.parts_report import parts_files
 from bench.report.reproduced import NAME as SUMMARY
-from bench.report.reproduced import reproduced_page
+from bench.report.reproduced import judged, reproduced_page
 from bench.report.write import report_files
 from bench.reproduce import parameter_parts
-from bench.reproduce.claims import judge_claims
-from bench.reproduce.parameter_parts import count_parts
+from bench.reproduce.claims import JudgedLedger, judge_claims
+from bench.reproduce.parameter_parts import Part, count_parts
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
@@ -39,31 +47,24 @@ from bench.results.record import KINDS, Record, SpeedRecord, TrainingRecord
 from bench.results.store import APPENDIX, read_arrays, read_record, record_files, records_folder
 from bench.train.publish import readme
 
-Progress = Callable[[str], None]
-
-_MADE_BY = re.compile(r"^Made by (.*) on (.*)\.$", re.MULTILINE)
 _FORMS = [pattern for name in REPRODUCIBLE for pattern in (name, f"{name}-*")]  # of the times
 _CURVES = "curves-"
 _COUNTED = (parameter_parts.NAME, claims_page.NAME)
 _SUMMARISE = "carnet-bench reproduce summary"
+_REPORT = "carnet-bench report"
 
 
-class _Auditor:
-    """What was found so far below one home folder."""
+class _Auditor(Findings):
+    """What was found so far below one home folder, and what was judged on the way."""
 
     def __init__(self, home: Path, progress: Progress) -> None:
-        self.home, self.progress = home, progress
-        self.damage: list[Damage] = []
-        self.notes: list[str] = []
+        super().__init__(home, progress)
         self.records: dict[str, Record] = {}
         self.looked_at = 0
-
-    def add(self, file: Path | str, *faults: str) -> None:
-        name = file if isinstance(file, str) else file.relative_to(self.home).as_posix()
-        self.damage += [
-            Damage(name, fault.removeprefix(f"{self.home / name}: ").removeprefix(f"{name}: "))
-            for fault in faults
-        ]
+        self.tables: dict[str, Reproduction] = {}
+        self.studies: dict[str, JudgedStudy] = {}
+        self.parts: tuple[Part, ...] | None = None
+        self.ledger: JudgedLedger | None = None
 
     def records_of(self, kind: str) -> None:
         folder = records_folder(self.home, kind)
@@ -118,6 +119,10 @@ class _Auditor:
         except BenchError as error:
             self.add(path, str(error))
             return
+        if isinstance(judged, JudgedStudy):
+            self.studies[name] = judged
+        elif not judged.beside:
+            self.tables[path.stem] = judged
         files = report_files(judged, made_by)
         expected = str(files.pop(path.relative_to(self.home).as_posix(), ""))
         if expected != text:
@@ -163,53 +168,17 @@ class _Auditor:
 
     def curves(self, caption: Path) -> None:
         """Redraw the curves of a data set and compare the files that are there."""
-        self.progress(caption.name)
         data = caption.name.removeprefix(_CURVES).partition(".")[0]
-        try:
-            made_by = _MADE_BY.search(read_regular(caption).decode(errors="replace"))
-            if made_by is None:
-                raise RefusedInput("names no commit and machine; redraw it with carnet-bench curves")
+
+        def redrawn(found: bytes) -> dict[str, str | bytes]:
+            made_by = origin_in(found.decode(errors="replace"))
             records = curves.training_records(data, self.home)
             if not records:
                 raise RefusedInput(f"no training record on {data}")
-            drawn = curves.draw(records, Origin(made_by[1], made_by[2]))
-        except BenchError as error:
-            self.add(caption, str(error))
-            return
-        files = {f"reports/{_CURVES}{data}.{form}": content for form, content in drawn.items()}
-        for file, fault in differing_files(files, self.home, f"carnet-bench curves --data {data}"):
-            self.add(file, fault)
+            drawn = curves.draw(records, made_by)
+            return {f"reports/{_CURVES}{data}.{form}": content for form, content in drawn.items()}
 
-    def comparison(self, path: Path) -> None:
-        """Rebuild a comparison from the records that its table names and compare the files that are there."""
-        self.progress(path.name)
-        try:
-            files, absent = rebuilt_comparison(path, self.home, self.records)
-        except BenchError as error:
-            self.add(path, str(error))
-            return
-        if absent:
-            self.notes.append(
-                f"{path.relative_to(self.home)}: {', '.join(absent)} not installed here, so its numbers were "
-                "compared with their records and nothing was rebuilt"
-            )
-        command = f"carnet-bench compare METHOD... --from-records --name {path.stem.removeprefix('compare-')}"
-        for file, fault in differing_files(files, self.home, command):
-            self.add(file, fault)
-
-    def page(self, path: Path, make: Callable[[str], str], command: str) -> None:
-        """Compare a page, if it is there, with what is made of it."""
-        if not path.exists():
-            return
-        self.progress(path.name)
-        try:
-            found = read_regular(path)
-            expected = make(found.decode()).encode()
-        except (BenchError, UnicodeDecodeError) as error:
-            self.add(path, str(error))
-            return
-        if found != expected:
-            self.add(path, f"{difference(found, expected)}; rebuild it with {command}")
+        self.figures(caption, redrawn, f"carnet-bench curves --data {data}")
 
     def counted(self, name: str) -> None:
         """Rebuild a table that takes no line from its file, its page and figure, and compare them."""
@@ -221,21 +190,61 @@ class _Auditor:
             made_by = Origin(commit, machine)
             files: dict[str, str | bytes] = {}
             if name == parameter_parts.NAME:
-                files |= parts_files(count_parts(), made_by)
+                self.parts = count_parts()
+                files |= parts_files(self.parts, made_by)
             else:
-                files |= claims_files(judge_claims(self.home), made_by)
+                self.ledger = judge_claims(self.home)
+                files |= claims_files(self.ledger, made_by)
         except (BenchError, UnicodeDecodeError, csv.Error, LookupError, ValueError) as error:
             self.add(path, f"cannot be compared ({error})")
             return
         for file, fault in differing_files(files, self.home, f"carnet-bench reproduce {name}"):
             self.add(file, fault)
 
+    def summaries(self) -> None:
+        """Rebuild the pages that stand on all tables and studies, from what was judged for the files."""
+        reports, home = self.home / "reports", self.home
+
+        @cache
+        def paper() -> JudgedPaper:
+            return judge_paper(
+                home, tables=self.tables, studies=self.studies, parts=self.parts, ledger=self.ledger
+            )
+
+        def costs(found: bytes) -> dict[str, str | bytes]:
+            table1 = self.tables.get("table1") or judged("table1", home)
+            return fig4_files(table1, origin_in(found.decode(errors="replace")))
+
+        def index(found: str) -> str:
+            expected, note = without_other_plotly(found, html_page(home, origin_in(found), paper=paper()))
+            self.notes += [f"reports/{HTML}: {note}"] if note else []
+            return expected
+
+        def summary(_: str) -> str:
+            return reproduced_page(home, self.tables, self.studies.get("table5"))
+
+        self.figures(reports / f"{FIG4}.md", costs, f"carnet-bench reproduce {FIG4}")
+        self.page(reports / SUMMARY, summary, _SUMMARISE)
+        self.page(home / NUMBERS, lambda found: numbers_tex(paper(), origin_in(found)), _REPORT)
+        self.page(reports / HTML, index, _REPORT)
+        for name in PAGES:
+            self.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)
+
+    def figure(self, one: Finding) -> None:
+        """Add what was found on a figure of data."""
+        self.progress(one.file.name)
+        if one.damage:
+            self.add(one.file, one.found)
+        else:
+            self.notes.append(f"{one.file.relative_to(self.home)}: {one.found}")
+
     def pages_without_a_table(self, stems: Iterable[str]) -> None:
-        folder, known = self.home / "reports", {*stems}
-        for pattern in (*_FORMS, *STUDIES, *_COUNTED):
-            for path in published(folder.glob(f"{pattern}.*")):
-                if path.name.partition(".")[0] not in known:
-                    self.add(path, "its table in results/tables is missing")
+        reports, known = self.home / "reports", {*stems}
+        for folder in (reports, reports / "tex"):
+            for pattern in (*_FORMS, *STUDIES, *_COUNTED):
+                for path in published(folder.glob(f"{pattern}.*")):
+                    if path.name.partition(".")[0] not in known:
+                        self.add(path, "its table in results/tables is missing")
 
 
 @counted_anew()
@@ -264,11 +273,10 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
         reports = home / "reports"
         for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
-        for path in published(reports.glob(f"{NAMES}.csv")):
-            found.comparison(path)
-        found.page(reports / SUMMARY, lambda _: reproduced_page(home), _SUMMARISE)
-        for name in PAGES:
-            found.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)
+        audit_comparisons(found, found.records)
+        for one in figures_of_data(home):
+            found.figure(one)
+        found.summaries()
     return Audit(found.looked_at, len(tables) + len(counted), tuple(found.damage), tuple(found.notes))
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from baselines.method import Method
-from bench.errors import RefusedInput
+from bench.audit.findings import Findings
+from bench.audit.pages import differing_files, published
+from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular
 from bench.models import available
 from bench.report.compare_write import comparison_files
@@ -21,13 +23,32 @@ from bench.reproduce.comparison import counted, judge_comparison
 from bench.reproduce.comparison_result import Entry, outside_entry
 from bench.results.record import AccuracyRecord, Record, SpeedRecord, TrainingRecord
 
-NAMES = "compare-*"
+_FILES = "compare-*.csv"
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _RECORDS = ("accuracy_records", "training_records", "speed_record")
 _NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
 
 Line = Mapping[str, str]
 R = TypeVar("R", bound=Record)
+
+
+def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
+    """Rebuild each comparison from the records that its table names and compare the files that are there."""
+    for path in published((found.home / "reports").glob(_FILES)):
+        found.progress(path.name)
+        try:
+            files, absent = rebuilt_comparison(path, found.home, records)
+        except BenchError as error:
+            found.add(path, str(error))
+            continue
+        if absent:
+            found.notes.append(
+                f"{path.relative_to(found.home)}: {', '.join(absent)} not installed here, so numbers were "
+                "compared with their records and nothing was rebuilt"
+            )
+        command = f"carnet-bench compare METHOD... --from-records --name {path.stem.removeprefix('compare-')}"
+        for file, fault in differing_files(files, found.home, command):
+            found.add(file, fault)
 
 
 def rebuilt_comparison(

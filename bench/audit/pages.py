@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import RefusedInput
 from bench.files import read_regular
-from bench.report.figure import drawn_by
+from bench.report.figure import CAPTION, caption_digest, drawn_by
+from bench.report.html_page import sealed_html
+from bench.report.origin import Origin
 from bench.results.store import APPENDIX
 
 _CAPTION = ".caption.md"
 _DRAWN = re.compile(r"^<!-- drawn by (?P<by>[^;]*); sha256: (?P<digests>.*) -->$", re.MULTILINE)
+_MADE_BY = re.compile(r"^(?:% made|Made) by (.*) on (.*?)\.?$", re.MULTILINE)
+_PLOTLY = re.compile(r'<script id="plotly" data-version="(?P<version>[^"]*)">.*?</script>', re.S)
 _SHOWN = 80
 """Most characters of a line that are shown, from shortly before the difference."""
 
@@ -44,6 +49,9 @@ def differing_files(
         expected = content.encode() if isinstance(content, str) else content
         if name.endswith(_CAPTION):
             noted = _noted(found)
+            if CAPTION in noted and not _is_whole(found, noted[CAPTION]):
+                yield name, f"not the text that its digest was made of; rebuild it with {command}"
+                continue
             if noted:
                 expected = _DRAWN.sub("", expected.decode()).encode()
                 found = _DRAWN.sub("", found.decode()).encode()
@@ -79,6 +87,38 @@ def difference(found: bytes, expected: bytes) -> str:
     if len(lines[0]) != len(lines[1]):
         return f"{len(lines[0])} lines, rebuilt {len(lines[1])}"
     return "other line ends than rebuilt"
+
+
+def origin_in(text: str) -> Origin:
+    """Return the commit and machine that a page names as its own; RefusedInput when it names none."""
+    found = _MADE_BY.search(text)
+    if found is None:
+        raise RefusedInput("names no commit and machine that made it; rebuild it")
+    return Origin(html.unescape(found[1]), html.unescape(found[2]))
+
+
+def without_other_plotly(found: str, expected: str) -> tuple[str, str | None]:
+    """Return what an HTML page is compared with, and a note where its plotly is not the one here.
+
+    Another version of plotly is another script, so only its digest can be compared.
+
+    Args:
+        found: The page, as it is.
+        expected: The page, rebuilt here.
+    """
+    there, here = (_PLOTLY.search(text) for text in (found, expected))
+    if there is None or here is None or there["version"] == here["version"]:
+        return expected, None
+    body = expected[: here.start()] + there[0] + expected[here.end() :]
+    whole = sealed_html(body.rpartition("<!-- ")[0])
+    return whole, f"has plotly {there['version']}, here it is {here['version']}: taken as it is"
+
+
+def _is_whole(caption: bytes, digest: str) -> bool:
+    """Say whether the lines above the digests, and the versions named with them, are as they were written."""
+    text = caption.decode(errors="replace")
+    drawn = _DRAWN.search(text)
+    return drawn is not None and caption_digest(text[: drawn.start()], drawn["by"]) == digest
 
 
 def _noted(caption: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ from bench.report.figure import COLUMN_IN, PAGE_IN, render
 from bench.report.labels import Point as Corner
 from bench.report.labels import write_labels
 from bench.report.markdown import sentence, table
-from bench.report.origin import Origin, origin
+from bench.report.origin import Origin, origin, sealed
 from bench.report.page import number, title
 from bench.report.pareto import Mark, draw_mark, label_of, marks, measured_mark, printed_mark, style
 from bench.report.trade_off import CostAxis, cost_axes, front, measured_places, printed_places
@@ -66,7 +66,7 @@ def fig4_files(table1: Reproduction, made_by: Origin) -> dict[str, str | bytes]:
     drawn = {NAME: draw(panels, table1, made_by)}
     drawn |= {f"{NAME}-{panel.axis.name}": draw([panel], table1, made_by) for panel in panels}
     return {
-        f"reports/{NAME}.md": to_markdown(table1, list(drawn), made_by),
+        f"reports/{NAME}.md": sealed(to_markdown(table1, list(drawn), made_by), "<!--", " -->"),
         **{
             f"reports/{stem}.{form}": content
             for stem, files in drawn.items()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
+
+import numpy as np
 
 from bench.report.markdown import sentence
 
@@ -22,8 +24,11 @@ COLUMN_IN, PAGE_IN = 8.8 / 2.54, 18 / 2.54
 """Widths of one and of two columns of IEEE Access."""
 
 SMALL_PT = 6.0
+CAPTION = "caption"
+"""Name of the caption among the digests that it holds."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DPI = 400
+_WIDEST_PX = 320  # of an image: about 3 cm at 270 dpi
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "carnet-bench",
     "svg.fonttype": "none",
@@ -90,8 +95,22 @@ def render(
             metadata: dict[str, Any] = {**nameless, "Title": title}
             figure.savefig(stream, format=form, dpi=_DPI, metadata=metadata)
             files[form] = stream.getvalue()
-    caption = [f"**{title}.**", *map(sentence, dict.fromkeys(remarks))]
-    return {"caption.md": "\n".join([*caption, "", _drawn(files), ""]), **files}
+    caption = "\n".join([f"**{title}.**", *map(sentence, dict.fromkeys(remarks)), ""])
+    by = drawn_by()
+    digests = {CAPTION: caption_digest(caption, by), **{form: _sha256(files[form]) for form in files}}
+    drawn = ", ".join(f"{form} {digest}" for form, digest in digests.items())
+    return {"caption.md": f"{caption}\n<!-- drawn by {by}; sha256: {drawn} -->\n", **files}
+
+
+def at_print_size(picture: Any) -> Any:
+    """Return an image (h, w, 3) no wider than print shows, so that a figure's files stay small."""
+    from PIL import Image  # noqa: PLC0415 - only figures of images need it
+
+    height, width = picture.shape[:2]
+    if width <= _WIDEST_PX:
+        return picture
+    size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def drawn_by() -> str:
@@ -100,7 +119,15 @@ def drawn_by() -> str:
     return f"{', '.join(versions)}, {platform.system()} {platform.machine()}"
 
 
-def _drawn(files: Mapping[str, bytes]) -> str:
-    """Return a comment with the digests of a figure's files, for where other versions draw other bytes."""
-    digests = (f"{form} {hashlib.sha256(content).hexdigest()}" for form, content in files.items())
-    return f"<!-- drawn by {drawn_by()}; sha256: {', '.join(digests)} -->"
+def caption_digest(caption: str, by: str) -> str:
+    """Return the digest of a caption and of what drew its figure, for where other versions draw other bytes.
+
+    Args:
+        caption: All lines above the comment with the digests.
+        by: As `drawn_by` returned it when the figure was drawn.
+    """
+    return _sha256(f"{caption.rstrip()}\n{by}\n".encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -14,8 +14,6 @@ from bench.reproduce.table_result import Reproduction
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.consistency import InPrint
 
-_MATCHES = (v.EQUAL, v.EQUAL_IN_SOURCE_UNIT)
-
 
 @dataclass(frozen=True)
 class JudgedPaper:
@@ -30,12 +28,12 @@ class JudgedPaper:
 def findings(paper: JudgedPaper) -> Iterator[str]:
     """Yield what a reader should know after a minute."""
     results = [result for table in paper.tables for result in table.results.values()]
-    costs = [one.verdict for one in results if one.cell.column not in ("time", "fps", "miou")]
-    matched = sum(one in _MATCHES for one in costs)
+    costs = count_costs_by_verdict(paper)
+    matched = sum(costs[word] for word in v.MATCHES)
     yield (
-        f"Costs: {matched} of {len(costs)} printed numbers are counted to the printed digit, "
-        f"{costs.count(v.WITHIN_ONE_DIGIT)} within one digit; {costs.count(v.UNIT_ERROR)} are another "
-        f"quantity than their heading says, {costs.count(v.OFF)} are off."
+        f"Costs: {matched} of {sum(costs.values())} printed numbers are counted to the printed digit, "
+        f"{costs[v.WITHIN_ONE_DIGIT]} within one digit; {costs[v.UNIT_ERROR]} are another "
+        f"quantity than their heading says, {costs[v.OFF]} are off."
     )
     for table in paper.tables:
         if table.ranks is not None:
@@ -60,6 +58,12 @@ def findings(paper: JudgedPaper) -> Iterator[str]:
         f"Claims: of {len(claims)}, {wrong} disagree with the paper's own numbers; {both} agree with them "
         "but not with what is measured in true units or at one input size."
     )
+
+
+def count_costs_by_verdict(paper: JudgedPaper) -> Counter[str]:
+    """Return how often each verdict occurs among the operations and parameters of Tables 1 to 4."""
+    results = (result for table in paper.tables for result in table.results.values())
+    return Counter(one.verdict for one in results if one.cell.column not in ("time", "fps", "miou"))
 
 
 def not_measured(paper: JudgedPaper) -> list[tuple[str, str]]:

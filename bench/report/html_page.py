@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.files import write_atomic
+from bench.report.html_compare import COMMAND as COMPARE
+from bench.report.html_compare import comparisons
+from bench.report.html_figures import figures, figures_not_drawn
 from bench.report.html_findings import JudgedPaper, findings, not_measured
 from bench.report.html_plots import plots_of
-from bench.report.html_tables import study_panels, table_view
-from bench.report.origin import Origin, origin
+from bench.report.html_tables import study_panels, table_view, text_number
+from bench.report.markdown import sentence
+from bench.report.origin import Origin, origin, sealed
 from bench.report.reproduced import judged
 from bench.reproduce.claims import JudgedLedger, judge_claims
-from bench.reproduce.parameter_parts import NAME as FIG7
-from bench.reproduce.parameter_parts import count_parts, summary
+from bench.reproduce.parameter_parts import Part, count_parts, summary
 from bench.reproduce.study import reproduce_study
+from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE
+from bench.reproduce.table_result import Reproduction
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.consistency import InPrint
 from bench.results.record import KINDS, Record
@@ -35,27 +40,17 @@ Progress = Callable[[str, int, int], None]
 _TONES = {"green": "good", "red": "bad", "yellow": "near", "dim": "none", "": "none"}
 _SIGNS = {"good": "✓", "bad": "✗", "near": "≈", "none": "○"}
 _CLAIM_TONES = {InPrint.CONSISTENT: "good", InPrint.INCONSISTENT: "bad", InPrint.NOT_CHECKABLE: "none"}
-_FIGURES = {
-    "pareto": "Table 1: parameters and mIoU",
-    "fig4": "Fig. 4: accuracy against each cost",
-    "fig7": "Fig. 7: parameters of CARNet's components",
-    "table5": "Table 5: what each component adds",
-    "fig8": "Fig. 8: number of CARModules",
-    "fig9": "Fig. 9: number of SCLoss terms",
-    "fig10": "Fig. 10: weight of SCLoss",
-    "curves-camvid": "Training curves on CamVid",
-}
 
 
 def write_html(
     home: Path,
     made_by: Origin | None = None,
     progress: Progress = lambda *_: None,
-    ledger: JudgedLedger | None = None,
+    paper: JudgedPaper | None = None,
 ) -> Path:
     """Write the page; parameters and errors as `html_page`."""
     path = home / "reports" / NAME
-    write_atomic(path, html_page(home, made_by or origin(), progress, ledger))
+    write_atomic(path, html_page(home, made_by or origin(), progress, paper))
     return path
 
 
@@ -63,7 +58,7 @@ def html_page(
     home: Path,
     made_by: Origin,
     progress: Progress = lambda *_: None,
-    ledger: JudgedLedger | None = None,
+    paper: JudgedPaper | None = None,
 ) -> str:
     """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
 
@@ -73,26 +68,49 @@ def html_page(
         home: Folder of ``results/`` and ``reports/``, whose figures are shown.
         made_by: Commit and machine.
         progress: Told the part in work, the parts done and the parts in all.
-        ledger: The claims, where they are judged already.
+        paper: Tables, studies, parts and claims, where they are judged already.
 
     Raises:
         NotMeasured: A table is missing; the message says what writes it.
         RefusedInput: A damaged record or ledger.
     """
+    return sealed_html(_render(home, made_by, paper or judge_paper(home, progress)))
+
+
+def sealed_html(page: str) -> str:
+    """Return a page with its digest behind it, see `bench.report.origin.sealed`."""
+    return sealed(page, "<!--", " -->")
+
+
+def judge_paper(
+    home: Path,
+    progress: Progress = lambda *_: None,
+    *,
+    tables: Mapping[str, Reproduction] | None = None,
+    studies: Mapping[str, JudgedStudy] | None = None,
+    parts: tuple[Part, ...] | None = None,
+    ledger: JudgedLedger | None = None,
+) -> JudgedPaper:
+    """Judge everything that the page shows, except what is given; parameters and errors as `html_page`.
+
+    Args:
+        home, progress: As `html_page`.
+        tables, studies: Those that are judged already, by name.
+        parts: The bars of Fig. 7, where they are counted already.
+        ledger: The claims, where they are judged already.
+    """
     steps = len(REPRODUCIBLE) + 3
-    tables = []
+    shown = []
     for done, name in enumerate(REPRODUCIBLE):
         progress(name, done, steps)
-        tables.append(judged(name, home))
+        shown.append((tables or {}).get(name) or judged(name, home))
     progress("studies", steps - 3, steps)
-    studies = tuple(reproduce_study(name, home) for name in STUDIES)
-    parts = count_parts()
+    ablations = tuple((studies or {}).get(name) or reproduce_study(name, home) for name in STUDIES)
+    parts = parts or count_parts()
     progress("claims", steps - 2, steps)
     ledger = ledger or judge_claims(home)
     progress("page", steps - 1, steps)
-    page = _render(home, made_by, JudgedPaper(tuple(tables), studies, parts, ledger))
-    progress("", steps, steps)
-    return page
+    return JudgedPaper(tuple(shown), ablations, parts, ledger)
 
 
 def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
@@ -123,8 +141,10 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         **{view.id: view.short for view in views},
         "plots": "Fig. 4",
         "figures": "Figures",
-        "ablations": "Ablations",
+        "ablations": "Table 5, ablations",
+        "comparison": "Comparison",
         "claims": "Claims",
+        "text": "Text",
         "machines": "Machines",
         "missing": "Not measured",
     }
@@ -139,13 +159,16 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         summaries=summaries,
         words=v.ALL,
         tables=views,
-        figures=_figures(home),
+        figures=figures(home),
         panels=study_panels(paper.studies),
+        comparisons=comparisons(home),
+        compare_command=COMPARE,
         ledger=paper.ledger,
+        text_numbers=[text_number(one) for one in paper.ledger.text],
         machines=_machines(records.values()),
-        missing=not_measured(paper),
-        made_by=f"Made by {made_by.commit} on {made_by.machine}. Bars of {FIG7} and all counts are made on "
-        "the networks of this package.",
+        missing=[*not_measured(paper), *figures_not_drawn(home)],
+        made_by=sentence(made_by.line),
+        plotly_version=version("plotly"),
     )
 
 
@@ -159,17 +182,6 @@ def _tone(word: str) -> str:
 def _safe_json(value: Any) -> str:
     """Return JSON that cannot end the element it stands in."""
     return json.dumps(value, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
-
-
-def _figures(home: Path) -> list[dict[str, str]]:
-    found = []
-    for name, alt in _FIGURES.items():
-        svg, caption = home / "reports" / f"{name}.svg", home / "reports" / f"{name}.caption.md"
-        if svg.is_file():
-            text = caption.read_text(encoding="utf-8") if caption.is_file() else alt
-            encoded = base64.b64encode(svg.read_bytes()).decode()
-            found.append({"alt": alt, "svg": encoded, "caption": " ".join(text.replace("**", "").split())})
-    return found
 
 
 def _machines(records: Iterable[Record]) -> list[dict[str, Any]]:

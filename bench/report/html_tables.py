@@ -116,6 +116,22 @@ def study_panels(studies: Sequence[JudgedStudy]) -> list[dict[str, Any]]:
     ]
 
 
+def text_number(result: Result) -> dict[str, str]:
+    """Return what the page shows of a number that the running text prints."""
+    cell = result.cell
+    return {
+        "title": cell.title,
+        "column": cell.column.replace("_", " "),
+        "where": cell.where or "",
+        "printed": f"{printed_text(cell)} {cell.unit}",
+        "measured": "not measured" if result.measured is None else f"{number(result.measured)} {cell.unit}",
+        "printed_key": str(cell.value),
+        "measured_key": "" if result.measured is None else repr(result.measured),
+        "verdict": str(result.verdict),
+        "note": result.as_json()["note"] or "",
+    }
+
+
 def _cell(result: Result | None, records: Mapping[str, Record]) -> CellView | None:
     if result is None:
         return None

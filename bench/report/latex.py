@@ -1,4 +1,4 @@
-"""A frame of a judged table or study as LaTeX in the paper's layout; it needs the package booktabs."""
+"""A frame of a judged table or study as LaTeX in the paper's layout; it needs booktabs, and uses graphicx."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ _SPECIAL = str.maketrans({
     "†": "\\textdagger{}",
 })  # fmt: skip
 
+_SHOWN = (
+    "\\ifdim\\wd0>\\linewidth\\ifdefined\\resizebox\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi"
+    "\\else\\usebox0\\fi"
+)
+"""Shows box 0, made narrower where it is wider than a line."""
+
 
 def escaped(text: str) -> str:
     """Return text without a sign that TeX would read as a command."""
@@ -43,8 +49,9 @@ def to_latex(frame: pd.DataFrame, titles: Mapping[str, str], caption: str, origi
     ends = [(2 * place + 2, 2 * place + 3) for place in range(len(columns))]
     heads = [f"\\multicolumn{{2}}{{c}}{{{escaped(_HEADINGS[column])}}}" for column in columns]
     lines = [
-        f"% {caption}; needs \\usepackage{{booktabs}}",
+        f"% {caption}; needs \\usepackage{{booktabs}}, and graphicx to shrink what is wider than the text",
         f"% {origin.line}",
+        "\\begingroup\\setlength{\\tabcolsep}{3pt}\\sbox0{%",
         f"\\begin{{tabular}}{{l{'rr' * len(columns)}}}",
         "\\toprule",
         _line(["Method", *heads]),
@@ -62,7 +69,8 @@ def to_latex(frame: pd.DataFrame, titles: Mapping[str, str], caption: str, origi
                 fields = [field for column in columns for field in _pair(found.get(column), marks)]
                 lines.append(_line([escaped(titles[str(row)]), *fields]))
     legend = "; ".join(f"$^{mark}$ {escaped(str(kind))}" for kind, mark in marks.items())
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "", f"{{\\footnotesize {legend}}}", ""])
+    lines += ["\\bottomrule", "\\end{tabular}}%", _SHOWN, "\\par\\endgroup", ""]
+    return "\n".join([*lines, f"{{\\footnotesize {legend}\\par}}", ""])
 
 
 def _pair(cell: Mapping[Any, Any] | None, marks: Mapping[str, str]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from bench.results.provenance import machine, package_root, versions
@@ -25,6 +26,19 @@ class Origin:
     def line(self) -> str:
         """Both in one line."""
         return f"made by {self.commit} on {self.machine}"
+
+
+def sealed(text: str, start: str, end: str = "") -> str:
+    """Return a page with a last line that holds the SHA-256 of all others.
+
+    A page that no table stands behind takes commit and machine from itself when it is rebuilt; the digest
+    shows that they, too, are as written.
+
+    Args:
+        text: The page, which ends with a line end.
+        start, end: What starts and ends a comment.
+    """
+    return f"{text}{start} sha256 of all above: {hashlib.sha256(text.encode()).hexdigest()}{end}\n"
 
 
 def origin() -> Origin:

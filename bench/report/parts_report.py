@@ -30,7 +30,7 @@ _ABOUT = (
 
 
 def write_parts(parts: Sequence[Part], home: Path, made_by: Origin | None = None) -> list[Path]:
-    """Write ``reports/fig7.*`` and ``results/tables/fig7.csv``.
+    """Write ``reports/fig7.*``, ``reports/tex/fig7.tex`` and ``results/tables/fig7.csv``.
 
     Returns:
         The files written, the page first.
@@ -50,7 +50,7 @@ def parts_files(parts: Sequence[Part], made_by: Origin) -> dict[str, str | bytes
     titles = {one.row: one.title for one in parts}
     return {
         f"reports/{NAME}.md": to_markdown(parts, made_by),
-        f"reports/{NAME}.tex": to_latex(frame, titles, _HEADING, made_by),
+        f"reports/tex/{NAME}.tex": to_latex(frame, titles, _HEADING, made_by),
         f"results/tables/{NAME}.csv": to_csv(frame, made_by),
         **{f"reports/{NAME}.{form}": content for form, content in draw(parts, made_by).items()},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.errors import NotMeasured
 from bench.files import write_atomic
 from bench.reproduce.study import reproduce_study
+from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction
 from bench.reproduce.verdict import words as v
@@ -18,28 +19,37 @@ from bench.results.select import of_runs
 from bench.results.store import read_records
 
 NAME = "reproduced.md"
+GRAPHS = "table2-cudagraphs"
+"""Stem of the table whose times are of CUDA graphs."""
 
 
-def write_reproduced(home: Path) -> Path:
+def write_reproduced(
+    home: Path, tables: Mapping[str, Reproduction] | None = None, study: JudgedStudy | None = None
+) -> Path:
     """Write the page; parameters and errors as `reproduced_page`."""
     path = home / "reports" / NAME
-    write_atomic(path, reproduced_page(home))
+    write_atomic(path, reproduced_page(home, tables, study))
     return path
 
 
-def reproduced_page(home: Path) -> str:
+def reproduced_page(
+    home: Path, tables: Mapping[str, Reproduction] | None = None, study: JudgedStudy | None = None
+) -> str:
     """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
 
     Args:
         home: Folder of ``results/``.
+        tables: Tables 1 to 4 and `GRAPHS` by their stem, where they are judged already.
+        study: Table 5, where it is judged already.
 
     Raises:
         NotMeasured: A table or the runs of Table 5 are missing; the message names them.
         RefusedInput: The folder of records cannot be read.
     """
-    tables = {name: judged(name, home) for name in REPRODUCIBLE}
-    graphs = judged("table2", home, "cudagraphs")
-    study = reproduce_study("table5", home)
+    known = tables or {}
+    tables = {name: known.get(name) or judged(name, home) for name in REPRODUCIBLE}
+    graphs = known.get(GRAPHS) or judged("table2", home, "cudagraphs")
+    study = study or reproduce_study("table5", home)
     panel = next((one for one in study.panels if all(gain.difference for gain in one.gains)), None)
     if panel is None:
         raise NotMeasured("Table 5: not every variant has a run", then="carnet-bench ablate --help")

@@ -18,7 +18,7 @@ _PLOTTED = "table1"
 
 
 def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin | None = None) -> list[Path]:
-    """Write ``reports/NAME.md`` and ``.tex``, ``results/tables/NAME.csv``, and the figure with its caption.
+    """Write ``reports/NAME.md``, ``reports/tex/NAME.tex``, ``results/tables/NAME.csv``, and the figure.
 
     A study's figure bears its name, Table 1's is ``reports/pareto.*``. A table with times of another form
     than eager fp32 has files of its own, ``table2-cudagraphs.md`` for example, and no figure.
@@ -62,7 +62,7 @@ def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[st
         figure = draw(judged, made_by) if plotted else {}
     return {
         f"reports/{name}.md": page,
-        f"reports/{name}.tex": to_latex(frame, titles, caption, made_by),
+        f"reports/tex/{name}.tex": to_latex(frame, titles, caption, made_by),
         f"results/tables/{name}.csv": to_csv(frame, made_by),
         **{f"reports/{plot}.{form}": content for form, content in figure.items()},
     }

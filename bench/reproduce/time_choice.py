@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from baselines.method import Method
+from baselines.registry import METHODS
 from bench.errors import UsageError
-from bench.paper import Cell
+from bench.paper import Cell, rows
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict.order import conditions_of
 from bench.reproduce.verdict.ratio import Claim, judge_claims, judge_pair
@@ -168,6 +169,26 @@ class Times:
             return _models(preferred), _models(group), accelerated, max(map(started, group))
 
         return max(groups, key=weight, default=None)
+
+
+def complete_forms(table: str, home: Path, methods: Mapping[str, Method] = METHODS) -> list[str]:
+    """Return the forms other than eager fp32 in which every timed row of a table has a time on one machine.
+
+    Args:
+        table: One of the paper's tables.
+        home: Holds ``results/records``.
+        methods: By registry name.
+    """
+    cells = [cell for row in rows(table) if (cell := row.cells.get("time")) is not None]
+    asked = [(cell.row, cell.size_hw, cell.classes) for cell in cells if cell.row in methods]
+    tabulated = Tabulated(methods)
+    timed: dict[tuple[str, Machine], set[str]] = {}
+    for one in read_records(home, "speed", strict=False):
+        form = one.identity.form
+        fits = any(is_time_of(one, *row, form=form, options=methods[row[0]].options) for row in asked if form)
+        if fits and one in tabulated:
+            timed.setdefault((form, _machine_of(one)), set()).add(one.identity.model)
+    return sorted({form for (form, _), found in timed.items() if len(found) == len(cells)})
 
 
 def _machine_of(record: SpeedRecord) -> Machine:

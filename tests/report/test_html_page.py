@@ -1,13 +1,17 @@
 """The one HTML page: complete, self-contained, the same bytes each time, usable without colour and mouse."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+from PIL import Image
 
 from bench.errors import NotMeasured
+from bench.report.html_figures import figures, figures_not_drawn
 from bench.report.html_page import html_page
 from bench.report.origin import Origin
 from bench.report.trade_off import front
@@ -52,8 +56,8 @@ def elements(page: str) -> Elements:
 
 def test_every_printed_cell_and_claim_is_on_the_page_with_a_verdict(elements: Elements) -> None:
     verdicts = [cell["data-verdict"] for cell in elements.all("td") if cell.get("data-verdict")]
-    # 73 + 30 + 20 + 16 cells of Tables 1 to 4, and two verdicts for each of 237 claims
-    assert len(verdicts) == 139 + 2 * 237
+    # 73 + 30 + 20 + 16 cells of Tables 1 to 4, two verdicts for each of 237 claims, 28 numbers of the text
+    assert len(verdicts) == 139 + 2 * 237 + 28
     assert set(verdicts) <= {*map(str, ALL), "consistent", "inconsistent", "not checkable"}
 
 
@@ -61,7 +65,7 @@ def test_the_page_needs_nothing_from_elsewhere(page: str, elements: Elements) ->
     assert len(page.encode()) < 6e6
     assert not elements.all("link")
     assert all("src" not in script for script in elements.all("script"))
-    assert all(str(image["src"]).startswith("data:image/svg+xml;base64,") for image in elements.all("img"))
+    assert all(str(image["src"]).startswith("data:image/") for image in elements.all("img"))
     assert not re.search(r"url\(|@import", "".join(re.findall(r"<style>(.*?)</style>", page, re.S)))
 
 
@@ -95,6 +99,12 @@ def test_the_page_is_the_same_bytes_from_another_folder(page: str, tmp_path: Pat
     assert html_page(tmp_path, MADE_BY) == page
 
 
+def test_no_caption_shows_the_digests_of_its_files(page: str) -> None:
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert len(captions) >= 4
+    assert not [text for text in captions if "sha256" in text or "drawn by" in text]
+
+
 def test_without_tables_the_page_says_what_writes_them(tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match=r"table1\.csv"):
         html_page(tmp_path, MADE_BY)
@@ -105,3 +115,22 @@ def test_the_front_holds_what_nothing_beats_in_both_numbers() -> None:
     assert front(points, more_is_better=False) == ["a", "b", "e"]
     # by frames per second e is the fastest and the most accurate, so it beats all
     assert front(points, more_is_better=True) == ["e"]
+
+
+def test_a_figure_that_is_not_drawn_is_named_with_its_command(tmp_path: Path) -> None:
+    ((reason, names),) = figures_not_drawn(tmp_path)
+    assert "carnet-bench reproduce" in reason
+    assert all(f"Fig. {number}:" in names for number in (1, 5, 6, 11, 12))
+    assert figures(tmp_path) == []
+
+
+def test_a_figure_of_images_is_small_on_the_page(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    Image.effect_noise((2000, 1000), 64).save(reports / "fig5.png")
+    (reports / "fig5.svg").write_bytes(b"<svg/>")
+    (shown,) = figures(tmp_path)
+    with Image.open(io.BytesIO(base64.b64decode(shown["address"].partition(",")[2]))) as picture:
+        assert picture.size == (1000, 500)
+    ((_, names),) = figures_not_drawn(tmp_path)
+    assert "Fig. 5:" not in names

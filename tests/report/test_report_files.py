@@ -103,7 +103,7 @@ def test_the_latex_table_is_booktabs_with_every_row_and_no_bare_sign_of_tex(judg
     # one place for the method, a pair for each of five columns
     assert {line.replace("\\&", "").count("&") for line in body[1:]} == {10}
     assert "E\\_Net \\& 100 \\% $\\pm$ \\# \\textdagger{}" in text
-    order = ["\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"]
+    order = ["\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}}%"]
     assert [lines.index(one) for one in order] == sorted(lines.index(one) for one in order)
     assert text.count("$") % 2 == 0
     assert text.count("{") == text.count("}")
@@ -268,7 +268,7 @@ def test_table_1_leaves_a_page_a_csv_and_the_plot_twice(judged: Reproduction, tm
     written = write_report(judged, tmp_path, ORIGIN)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "reports/table1.md",
-        "reports/table1.tex",
+        "reports/tex/table1.tex",
         "results/tables/table1.csv",
         *(f"reports/pareto.{end}" for end in ("caption.md", "png", "svg", "pdf")),
     ]

@@ -92,7 +92,7 @@ def test_the_command_prints_one_document_and_writes_the_files(
         "reports/table5.png",
         "reports/table5.svg",
         "reports/table5.pdf",
-        "reports/table5.tex",
+        "reports/tex/table5.tex",
         "reports/table5.caption.md",
         "results/tables/table5.csv",
     ):
