@@ -19,6 +19,7 @@ from bench.cli.options import (
     Home,
     Json,
     Models,
+    SizeOrImages,
     Threads,
     TrainingPrecision,
 )
@@ -60,14 +61,7 @@ def compare(
             "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
         ),
     ] = 3,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="HEIGHTxWIDTH",
-            help="Input size of times and operations in pixels; default: the images' own.",
-        ),
-    ] = None,
+    size: SizeOrImages = None,
     engine: Annotated[EngineName, typer.Option("--engine", help="Engine that is timed; see `time`.")] = (
         EngineName.eager
     ),
@@ -99,9 +93,10 @@ def compare(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Train, score, count and time methods under one protocol, and say which differences are real.
+    """Train, score, count and time methods under one protocol.
 
-    Without --data and --recipe the data is CamVid where it is found, else synthetic scenes.
+    The differences are said with their intervals, so that it shows which are real. Without --data and
+    --recipe the data is CamVid where it is found, else synthetic scenes.
     Images seen, crops, augmentation, schedule and evaluation are the recipe's; what a method needs of its own
     stands in the recipe's [methods.NAME]. A method that the recipe's ImageNet weights do not fit starts from
     scratch, and the column of starting weights says so. All methods are timed first, in one interleaved run;
