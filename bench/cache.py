@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import os
+import platform
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 
 def cache_folder(*names: str) -> Path | None:
@@ -44,3 +51,36 @@ def keep_newest(folder: Path, most: int) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
+
+
+def digest_of_code(sources: Iterable[Path], versions: tuple[str | None, ...]) -> str | None:
+    """Return the digest of the code, and of the versions of packages, that what is kept depends on.
+
+    Returns:
+        SHA-256 as hex; None where a file is newer than this process, which may have read it before.
+    """
+    try:
+        states = [(path, path.stat()) for path in sorted(sources, key=_name)]
+        if max(time for _, one in states for time in (one.st_mtime, one.st_ctime)) >= _began_s():
+            return None
+        seen = tuple((path, one.st_mtime_ns, one.st_ctime_ns, one.st_size) for path, one in states)
+        return _digest_of(seen, versions)
+    except OSError:
+        return None
+
+
+def _name(path: Path) -> tuple[str, str]:
+    return path.parent.name, path.name
+
+
+@functools.lru_cache(8)
+def _digest_of(states: tuple[tuple[Path, int, int, int], ...], versions: tuple[str | None, ...]) -> str:
+    digest = hashlib.sha256(json.dumps([platform.python_version(), *versions]).encode())
+    for path, *_ in states:
+        digest.update("/".join(_name(path)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def _began_s() -> float:
+    return float(psutil.Process().create_time())

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from baselines.method import Method
+from bench.audit.figures import Finding, figures_of_data
 from bench.audit.findings import Audit, Findings, Progress
 from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
 from bench.audit.tables import Lines, as_listed, differences, read_table
@@ -228,6 +229,14 @@ class _Auditor(Findings):
         for name in PAGES:
             self.page(home / name, lambda text: with_blocks(text, home), _SUMMARISE)
 
+    def figure(self, one: Finding) -> None:
+        """Add what was found on a figure of data."""
+        self.progress(one.file.name)
+        if one.damage:
+            self.add(one.file, one.found)
+        else:
+            self.notes.append(f"{one.file.relative_to(self.home)}: {one.found}")
+
     def pages_without_a_table(self, stems: Iterable[str]) -> None:
         reports, known = self.home / "reports", {*stems}
         for folder in (reports, reports / "tex"):
@@ -263,6 +272,8 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
         reports = home / "reports"
         for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
+        for one in figures_of_data(home):
+            found.figure(one)
         found.summaries()
     return Audit(found.looked_at, len(tables) + len(counted), tuple(found.damage), tuple(found.notes))
 

@@ -21,6 +21,7 @@ from bench.cli import (
     data,
     evaluate,
     export,
+    features,
     models,
     predict,
     publish,
@@ -96,6 +97,7 @@ app.command("report")(report.report)
 app.add_typer(records.group)
 app.command("publish")(publish.publish)
 app.command("predict")(predict.predict)
+app.command("features", cls=SpreadCommand)(features.features)
 app.command("submit")(submit.submit)
 app.command("time")(time.time_networks)
 app.command("export")(export.export)

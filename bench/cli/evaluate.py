@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.cli.options import Data, DataRoot, Device, Home, Json, Msc, OwnModel, Threads
-from bench.cli.output import command_line, log, print_json, print_scores
+from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
 from bench.cli.parsing import parse_scales, parse_size
 from bench.cli.progress import watching
 from bench.errors import UsageError
@@ -79,11 +79,14 @@ def evaluate(
                 "same_as_recorded": same,
                 "protocol": record.stored["identity"]["protocol"],
                 "values": record.stored["values"],
+                "valid": record.valid,
+                "reasons": record.reasons,
                 "notes": record.notes,
             }
         )
     else:
         print_scores(record)
+    require_valid_score(record)
 
 
 def _views(scales: list[str], flip: bool, msc: bool, window: str | None, stride: str | None) -> Views:

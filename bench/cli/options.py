@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Names alone: `--help` must not import torch. A test compares them with what the code takes.
 TableName = Literal[
-    "table1", "table2", "table3", "table4", "table5", "fig4", "fig7", "fig8", "fig9", "fig10",
+    "table1", "table2", "table3", "table4", "table5",
+    "fig1", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig12",
     "claims", "summary", "all",
 ]  # fmt: skip
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]

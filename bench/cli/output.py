@@ -89,7 +89,22 @@ def print_scores(record: AccuracyRecord) -> None:
     for name, iou in values.iou.items():
         print(f"  {name:<14} {'-' if iou is None else f'{100 * iou:6.2f} %'}")
     print(f"  {'mIoU':<14} {100 * values.miou:6.2f} %")
-    print_lines(f"  note: {note}" for note in record.notes)
+    print_lines(
+        [*(f"  not valid: {one}" for one in record.reasons), *(f"  note: {one}" for one in record.notes)]
+    )
+
+
+def require_valid_score(record: AccuracyRecord) -> None:
+    """End a command whose scores were printed and are not valid.
+
+    Raises:
+        NotMeasured: The reasons are named.
+    """
+    if record.reasons:
+        raise NotMeasured(
+            f"the score is not valid: {'; '.join(record.reasons)}",
+            then=f"fix the cause and rerun; record {record.id[:12]} is kept and enters no table",
+        )
 
 
 def measurements(records: Sequence[SpeedRecord]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from bench.cli.progress import showing
 
 
 def report(home: Home = Path(), as_json: Json = False) -> None:
-    """Write the whole paper on one HTML page, HOME/reports/index.html, and its numbers for LaTeX.
+    """Write the whole paper on one HTML page.
 
-    The page holds a summary, Tables 1 to 5 with every cell's note, record and command, the figures, the
-    ablations and the claims ledger. It opens from disk and needs no network. It shows the times of the
-    machines whose times the tables in HOME/results/tables show; `reproduce all` writes those first. The
-    headline numbers are written to HOME/reports/tex/numbers.tex as macros.
+    The page, HOME/reports/index.html, holds a summary, Tables 1 to 5 with every cell's note, record and
+    command, the figures, the ablations and the claims ledger. It opens from disk and needs no network. It
+    shows the times of the machines whose times the tables in HOME/results/tables show; `reproduce all` writes
+    those first. The headline numbers are written to HOME/reports/tex/numbers.tex as macros.
 
     \b
     Example:

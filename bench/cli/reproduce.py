@@ -22,7 +22,8 @@ from bench.cli.options import (
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
 from bench.cli.progress import showing, timing, watching
-from bench.cli.reproduce_study import FROM_RECORDS, refuse_options, write_all
+from bench.cli.reproduce_figures import FROM_DATA, print_data_figure
+from bench.cli.reproduce_study import FROM_RECORDS, refuse_options, write_all, write_summary
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _TIMED_SHARE = 0.2
 def reproduce(
     table: Annotated[
         TableName,
-        typer.Argument(metavar="TABLE", help="table1-5, fig4, fig7-10, claims, summary or all."),
+        typer.Argument(metavar="TABLE", help="table1-5, fig1, fig4-12, claims, summary or all."),
     ],
     own: Annotated[
         list[str] | None,
@@ -61,7 +62,18 @@ def reproduce(
         bool, typer.Option("--peers", help="Add the modern peers below the table; none is in the paper.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option("--data", help="Train and evaluate on this data set; needs --budget.")
+        str | None,
+        typer.Option(
+            "--data", help="Train and evaluate on this data set; needs --budget. Of a figure: show it."
+        ),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            metavar="RUN|FILE",
+            help="Of fig1, 5, 6, 11, 12: show these networks; may be repeated.",
+        ),
     ] = None,
     timed: Annotated[
         bool, typer.Option("--time", help="Time the rows that have no valid time of this machine yet.")
@@ -101,15 +113,20 @@ def reproduce(
     table5, fig8, fig9 and fig10 are the paper's ablations, judged from the accuracy records alone (see
     `ablate`): each difference with its interval, and the paper's claim. fig4 draws accuracy against each cost
     of Table 1. fig7 counts the parameters of CARNet's components. claims judges every checkable sentence of
-    the paper, by its own numbers and by what is measured here. summary rebuilds HOME/reports/reproduced.md
-    from the tables that are there, and the blocks of numbers in HOME/README.md, HOME/results/README.md and
-    HOME/docs. all writes everything, and the whole paper on one page, HOME/reports/index.html.
+    the paper, by its own numbers and by what is measured here.
+
+    fig1, fig5, fig6, fig11 and fig12 show images: segmentations next to the truth, and feature maps, of the
+    published weights (or --weights) on the split that they are scored on. They need the data set; images are
+    taken at even distances. summary rebuilds HOME/reports/reproduced.md from the tables that are there, and
+    the blocks of numbers in HOME/README.md, HOME/results/README.md and HOME/docs. all writes everything, and
+    the whole paper on one page, HOME/reports/index.html.
 
     \b
     Example:
       carnet-bench reproduce all
       carnet-bench reproduce table4
       carnet-bench reproduce table5
+      carnet-bench reproduce fig5
       carnet-bench reproduce table1 --peers --model mynet.py:build
       carnet-bench reproduce table1 --data scenes --budget 10m
       carnet-bench reproduce table1 --time --threads 2
@@ -125,13 +142,17 @@ def reproduce(
     from bench.speed.variant import Variant, form_of_variant
 
     if table == "summary":
-        from bench.report.blocks import write_blocks
-        from bench.report.reproduced import write_reproduced
-
-        for path in (write_reproduced(home), *write_blocks(home)):
-            log(f"wrote {path}")
+        write_summary(home)
         return
-    check_name(table, also=(*FROM_RECORDS, "all", "summary"))
+    check_name(table, also=(*FROM_RECORDS, *FROM_DATA, "all", "summary"))
+    if table in FROM_DATA:
+        refuse_options(table, model=own, peers=peers, time=timed, budget=budget, machine=machine)
+        print_data_figure(
+            table, home, weights or [], data=data, data_root=data_root, device=device, threads=threads,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    refuse_options(table, weights=weights)
     if table == "all":
         refuse_options(table, model=own, peers=peers, data=data, time=timed, budget=budget)
         write_all(home, machine, as_json=as_json)

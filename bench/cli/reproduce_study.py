@@ -94,6 +94,15 @@ def print_parts(_: str, home: Path, *, as_json: bool) -> None:
         log(f"wrote {path}")
 
 
+def write_summary(home: Path) -> None:
+    """Rebuild the summary from the tables that are there, and the blocks of numbers in hand-written pages."""
+    from bench.report.blocks import write_blocks
+    from bench.report.reproduced import write_reproduced
+
+    for path in (write_reproduced(home), *write_blocks(home)):
+        log(f"wrote {path}")
+
+
 def write_all(home: Path, machine: str | None, *, as_json: bool) -> None:
     """Write every table, figure and page."""
     from bench.report.everything import write_everything

@@ -19,7 +19,7 @@ from bench.cli.options import (
     TrainingPrecision,
     WeightsFile,
 )
-from bench.cli.output import command_line, log, print_json, print_scores
+from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
 from bench.cli.parsing import number, parse_duration, whole_number
 from bench.cli.progress import watching
 from bench.errors import UsageError
@@ -155,7 +155,11 @@ def train(
                 "training_record": run.record.id,
                 "accuracy_record": outcome.id if outcome else None,
                 "values": (outcome or run.record).stored["values"],
+                "valid": (outcome or run.record).valid,
+                "reasons": (outcome or run.record).reasons,
             }
         )
     elif outcome:
         print_scores(outcome)
+    if outcome:
+        require_valid_score(outcome)

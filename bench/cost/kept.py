@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -19,8 +18,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from baselines.method import Method
 from bench import cache
@@ -97,32 +94,7 @@ def _code() -> str | None:
     here = Path(__file__).parent
     sources = [*_package("carnet").glob("*.py"), *_package("baselines").glob("*.py")]
     sources += [*here.glob("*.py"), here.parent / "torch_settings.py", *(here.parent / "own").glob("*.py")]
-    try:
-        states = [(path, path.stat()) for path in sorted(sources, key=_name)]
-        if max(time for _, one in states for time in (one.st_mtime, one.st_ctime)) >= _began_s():
-            return None
-        return _digest_of(
-            tuple((path, one.st_mtime_ns, one.st_ctime_ns, one.st_size) for path, one in states)
-        )
-    except OSError:
-        return None
-
-
-def _name(path: Path) -> tuple[str, str]:
-    return path.parent.name, path.name
-
-
-@functools.lru_cache(1)
-def _digest_of(states: tuple[tuple[Path, int, int], ...]) -> str:
-    digest = hashlib.sha256(json.dumps([_FORMAT, platform.python_version(), *_versions()]).encode())
-    for path, *_ in states:
-        digest.update("/".join(_name(path)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-@functools.cache
-def _began_s() -> float:
-    return float(psutil.Process().create_time())
+    return cache.digest_of_code(sources, (str(_FORMAT), *_versions()))
 
 
 @functools.cache

@@ -129,7 +129,7 @@ class Estimates:
 
     def _costs_alike(self, record: Record, run: Run, recipe: Recipe) -> bool:
         """Whether a record is of the same network, size and batch on this very machine."""
-        identity = record.stored["identity"]
+        identity = record.stored_identity
         there, here = identity.get("run", identity)["recipe"], recipe.identity()
         if there["data"] != here["data"]:
             return False

@@ -100,7 +100,7 @@ class Ledger:
 
     def state(self, run: GridRun[Any]) -> State:
         """Return the state of a run."""
-        trained = [one for one in self.training if self._is_of(one.stored["identity"], run.recipe)]
+        trained = [one for one in self.training if self._is_of(one.stored_identity, run.recipe)]
         scored = [one for one in self.accuracy if self._is_score_of(one, run.recipe)]
         stale = [one for one in [*scored, *trained] if self.tabulated.is_stale(one)]
         training = newest([one for one in trained if one.valid and one not in stale])
@@ -167,7 +167,7 @@ class Ledger:
     def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
         # a smoke run is scored on whatever split a sample has
         split = recipe.smoke or record.identity.data.split == self.scored
-        return is_single_pass(record) and split and self._is_of(record.stored["identity"]["run"], recipe)
+        return is_single_pass(record) and split and self._is_of(record.stored_identity["run"], recipe)
 
     def _is_of(self, identity: Mapping[str, Any], recipe: Recipe) -> bool:
         """Whether an identity is of this recipe, device, number of threads and data."""
@@ -196,7 +196,7 @@ class Ledger:
     def _elsewhere(self, recipe: Recipe) -> str | None:
         """Name the options with which a run is on record, if on another device or with other threads."""
         for record in self.training:
-            if record.valid and self._is_of_recipe(record.stored["identity"], recipe):
+            if record.valid and self._is_of_recipe(record.stored_identity, recipe):
                 device, threads = record.identity.device, record.identity.threads
                 if (device, threads) != (self.device, self.threads):
                     return f"on record with --device {device} --threads {threads}"

@@ -85,7 +85,7 @@ def _kept(table: str, name: str, fitting: Mapping[str, list[SpeedRecord]]) -> Sp
 
 
 def _is_of(record: SpeedRecord, identity: Mapping[str, Any]) -> bool:
-    found = dict(record.stored["identity"])
+    found = dict(record.stored_identity)
     found.pop("take", None)
     versions = found.pop("engine_versions", {})
     return found == identity and all(_is_installed(name, number) for name, number in versions.items())

@@ -278,7 +278,7 @@ def _verdict(title: str, what: str, loss: tuple[float, float, float], max_loss: 
 
 
 def _defining(record: AccuracyRecord) -> dict[str, Any]:
-    identity = record.stored["identity"]
+    identity = record.stored_identity
     run = {key: value for key, value in identity["run"].items() if key not in _INCIDENTAL_OF_RUN}
     return {**{key: value for key, value in identity.items() if key not in _INCIDENTAL}, "run": run}
 

@@ -78,7 +78,7 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
     models = {record.identity.recipe.model for record in records}
     groups: dict[str, list[TrainingRecord]] = {}
     for record in records:
-        groups.setdefault(json.dumps({**record.stored["identity"]["recipe"], "seed": 0}), []).append(record)
+        groups.setdefault(json.dumps({**record.stored_identity["recipe"], "seed": 0}), []).append(record)
     named: dict[str, list[TrainingRecord]] = {}
     for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
         seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.errors import NotMeasured
+from bench.errors import NotMeasured, RefusedInput
 from bench.models import available
 from bench.report.blocks import write_blocks
 from bench.report.claims_page import write_claims
 from bench.report.cost_figure import NAME as FIG4
 from bench.report.cost_figure import write_fig4
 from bench.report.curves import write_curves
+from bench.report.data_figures import NAMES as OF_DATA
+from bench.report.data_figures import write_data_figure
+from bench.report.figure_inputs import Inputs
 from bench.report.html_findings import JudgedPaper
 from bench.report.html_page import STUDIES, write_html
 from bench.report.latex_numbers import write_numbers
 from bench.report.origin import origin
 from bench.report.parts_report import write_parts
 from bench.report.reproduced import GRAPHS, write_reproduced
-from bench.report.reproduced import NAME as SUMMARY
 from bench.report.write import write_report
 from bench.reproduce.claims import judge_claims
 from bench.reproduce.parameter_parts import count_parts
@@ -38,10 +40,11 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 4 and 7 to 10, curves, claims, summary, and the page that holds all.
+    """Write Tables 1 to 5, Figs. 1 and 4 to 12, curves, claims, summary, blocks, and the page that holds all.
 
     Each table and study is judged once. What was there before decides nothing, except that a table with
-    times of another form is rebuilt even where some of its rows have no such time.
+    times of another form is rebuilt even where some of its rows have no such time. Figures of images and
+    feature maps are drawn where their data and weights are.
 
     Args:
         home: Folder of ``results/`` and ``reports/``.
@@ -61,7 +64,7 @@ def write_everything(
     forms, sets = _other_forms(home), _trained_on(home)
     curves = [f"curves {data}" for data in sets]
     steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES]
-    steps += [FIG4, "fig7", *curves, "claims", "summary", "page"]
+    steps += [FIG4, *OF_DATA, "fig7", *curves, "claims", "summary", "page"]
     written: list[Path] = []
     tables: dict[str, Reproduction] = {}
 
@@ -80,6 +83,12 @@ def write_everything(
         written += write_report(studies[-1], home, made_by)
     tell(FIG4)
     written += write_fig4(tables["table1"], home, made_by)
+    for name in OF_DATA:
+        tell(name)
+        try:
+            written += write_data_figure(name, Inputs(home, threads=1), made_by)
+        except (NotMeasured, RefusedInput) as error:
+            log(f"reports/{name}.* is not drawn: {error}")
     tell("fig7")
     parts = count_parts()
     written += write_parts(parts, home, made_by)
@@ -96,9 +105,7 @@ def write_everything(
         written.append(write_reproduced(home, tables, studies[0]))
         written += write_blocks(home)
     except NotMeasured as error:
-        log(
-            f"reports/{SUMMARY} and the blocks of numbers in README.md and docs/ are not all written: {error}"
-        )
+        log(f"reports/reproduced.md and the blocks of README.md and docs/ are not all written: {error}")
     tell("page")
     paper = JudgedPaper(tuple(tables[name] for name in REPRODUCIBLE), tuple(studies), parts, ledger)
     written += [write_numbers(paper, home, made_by), write_html(home, made_by, paper=paper)]

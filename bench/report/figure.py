@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from bench.report.markdown import sentence
 
 WIDTH_IN = 3.15
@@ -26,6 +28,7 @@ CAPTION = "caption"
 """Name of the caption among the digests that it holds."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DPI = 400
+_WIDEST_PX = 320  # of an image: about 3 cm at 270 dpi
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "carnet-bench",
     "svg.fonttype": "none",
@@ -97,6 +100,17 @@ def render(
     digests = {CAPTION: caption_digest(caption, by), **{form: _sha256(files[form]) for form in files}}
     drawn = ", ".join(f"{form} {digest}" for form, digest in digests.items())
     return {"caption.md": f"{caption}\n<!-- drawn by {by}; sha256: {drawn} -->\n", **files}
+
+
+def at_print_size(picture: Any) -> Any:
+    """Return an image (h, w, 3) no wider than print shows, so that a figure's files stay small."""
+    from PIL import Image  # noqa: PLC0415 - only figures of images need it
+
+    height, width = picture.shape[:2]
+    if width <= _WIDEST_PX:
+        return picture
+    size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def drawn_by() -> str:

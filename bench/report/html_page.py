@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.files import write_atomic
 from bench.report.html_compare import COMMAND as COMPARE
-from bench.report.html_compare import comparisons, figures_of
+from bench.report.html_compare import comparisons
+from bench.report.html_figures import figures, figures_not_drawn
 from bench.report.html_findings import JudgedPaper, findings, not_measured
 from bench.report.html_plots import plots_of
 from bench.report.html_tables import study_panels, table_view, text_number
@@ -40,16 +40,6 @@ Progress = Callable[[str, int, int], None]
 _TONES = {"green": "good", "red": "bad", "yellow": "near", "dim": "none", "": "none"}
 _SIGNS = {"good": "✓", "bad": "✗", "near": "≈", "none": "○"}
 _CLAIM_TONES = {InPrint.CONSISTENT: "good", InPrint.INCONSISTENT: "bad", InPrint.NOT_CHECKABLE: "none"}
-_FIGURES = {
-    "pareto": "Table 1: parameters and mIoU",
-    "fig4": "Fig. 4: accuracy against each cost",
-    "fig7": "Fig. 7: parameters of CARNet's components",
-    "table5": "Table 5: what each component adds",
-    "fig8": "Fig. 8: number of CARModules",
-    "fig9": "Fig. 9: number of SCLoss terms",
-    "fig10": "Fig. 10: weight of SCLoss",
-    "curves-camvid": "Training curves on CamVid",
-}
 
 
 def write_html(
@@ -169,14 +159,14 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
         summaries=summaries,
         words=v.ALL,
         tables=views,
-        figures=_figures(home),
+        figures=figures(home),
         panels=study_panels(paper.studies),
         comparisons=comparisons(home),
         compare_command=COMPARE,
         ledger=paper.ledger,
         text_numbers=[text_number(one) for one in paper.ledger.text],
         machines=_machines(records.values()),
-        missing=not_measured(paper),
+        missing=[*not_measured(paper), *figures_not_drawn(home)],
         made_by=sentence(made_by.line),
         plotly_version=version("plotly"),
     )
@@ -192,19 +182,6 @@ def _tone(word: str) -> str:
 def _safe_json(value: Any) -> str:
     """Return JSON that cannot end the element it stands in."""
     return json.dumps(value, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
-
-
-def _figures(home: Path) -> list[dict[str, str]]:
-    found = []
-    compared = {name: f"Comparison {name.removeprefix('compare-')}" for name in figures_of(home)}
-    for name, alt in (_FIGURES | compared).items():
-        svg, caption = home / "reports" / f"{name}.svg", home / "reports" / f"{name}.caption.md"
-        if svg.is_file():
-            text = caption.read_text(encoding="utf-8") if caption.is_file() else alt
-            words = text.partition("<!--")[0].replace("**", "").split()  # without the digests of the files
-            encoded = base64.b64encode(svg.read_bytes()).decode()
-            found.append({"alt": alt, "svg": encoded, "caption": " ".join(words)})
-    return found
 
 
 def _machines(records: Iterable[Record]) -> list[dict[str, Any]]:

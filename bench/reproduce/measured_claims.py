@@ -21,6 +21,7 @@ from bench.paper import Cell, load_table
 from bench.paper.ledger import PaperClaim
 from bench.paper.studies import PANELS
 from bench.reproduce.cost_cells import COMPONENTS, RowCosts
+from bench.reproduce.feature_claims import judge_ranges
 from bench.reproduce.printed_claims import cell_of, cells_of, column, dominating, truth
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import combined
@@ -69,6 +70,7 @@ class MeasuredNumbers:
             "time_ratio": self._time_ratio,
             "gain": self._gain,
             "statement": self._statement,
+            "value_range": self._value_range,
             "all_of": lambda *verdicts: combined(verdicts),
             "splits": lambda data, split: (entry(data).expected or {})[split],
             "classes": lambda data: len(entry(data).classes),
@@ -225,6 +227,11 @@ class MeasuredNumbers:
         gain = panel.gains[number - 1]
         self._seen.append(f"{gain.label}: {_points(gain.difference)} ({panel.about})")
         return v.Word(gain.verdict)
+
+    def _value_range(self, data: str, split: str, layer: str) -> v.Word:
+        found = judge_ranges(self._home, data, split, layer)
+        self._seen.append(found.line)
+        return found.verdict
 
     def _statement(self, study: str) -> v.Word:
         panel = self._study(study).panels[0]

@@ -127,7 +127,7 @@ def _scored_on(record: AccuracyRecord) -> tuple[str, str, bool]:
 
 def _run_key(record: AccuracyRecord) -> str:
     """Return what records of one run under several seeds have in common."""
-    identity = json.loads(json.dumps(record.stored["identity"]))
+    identity = json.loads(json.dumps(record.stored_identity))
     del identity["take"], identity["weights_sha256"], identity["run"]["initial_weights_sha256"]
     del identity["run"]["recipe"]["seed"]
     return json.dumps(identity, sort_keys=True)

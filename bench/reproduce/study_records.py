@@ -151,7 +151,7 @@ def _run(record: AccuracyRecord) -> MeasuredRun | None:
 
 def _likeness(run: MeasuredRun) -> str:
     """Return what comparable runs have in common, as text."""
-    identity = run.record.stored["identity"]
+    identity = run.record.stored_identity
     recipe = identity["run"]["recipe"]
     options = recipe["model_options"]
     common = ("data", "protocol", "selection", "num_classes", "precision")

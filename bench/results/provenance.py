@@ -27,6 +27,7 @@ from bench.errors import RefusedInput
 from bench.own.files import own_files
 from bench.own.imports import imported_files
 from bench.results.repository import code_state
+from bench.results.syntax import syntax_of
 
 PACKAGES = (
     "torch",
@@ -113,7 +114,7 @@ def source_digest(paths: Sequence[Path]) -> str:
     for path in paths:
         try:
             content = path.read_bytes()
-            text = _shape(ast.parse(content)).encode() if path.suffix == ".py" else content
+            text = syntax_of(content) if path.suffix == ".py" else content
         except (OSError, SyntaxError, ValueError) as error:
             raise RefusedInput(f"{path}: cannot read as Python ({error})") from error
         digest.update(path.name.encode() + b"\0" + text + b"\0")
@@ -239,30 +240,6 @@ def _file_of_builder(method: Method) -> Path:
     if origin is None:
         raise RefusedInput(f"{method.name}: no file of the module {module}")
     return Path(origin)
-
-
-def _shape(node: Any) -> str:
-    """Return a syntax tree as text, without positions, docstrings and empty fields.
-
-    Not `ast.dump`: what that prints changes between Python versions, and with it every record's digest.
-    """
-    if isinstance(node, ast.AST):
-        parts = [
-            f"{name}={_shape(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])
-        ]
-        return f"{type(node).__name__}({','.join(parts)})"
-    if isinstance(node, list):
-        return f"[{','.join(_shape(item) for item in node if not _is_bare_text(item))}]"
-    return repr(node)
-
-
-def _is_bare_text(node: Any) -> bool:
-    """Say whether a statement is only a string: a docstring, or the remark below an attribute."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _cpu_model() -> str | None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from bench.errors import RefusedInput
+from bench.results.plain_json import canonical, plain, strict_json
 from bench.results.record_types import AccuracyIdentity, SpeedIdentity, TrainingIdentity
 from bench.results.value_types import AccuracyValues, Provenance, Sidecar, SpeedValues, TrainingValues
 
 SCHEMA = 1
 _CHECKSUM = "content_sha256"
+
+Head = dict[str, Any]
+"""A document without its values, identity and provenance as JSON text: what the index keeps."""
 
 
 class Record(BaseModel):
@@ -51,12 +53,54 @@ class Record(BaseModel):
     smoke: bool
     notes: list[str]
     sidecar: Sidecar | None
-    _stored: dict[str, Any] = PrivateAttr()
+    _stored: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _head: Head | None = PrivateAttr(None)
+    _whole: Callable[[], Record] | None = PrivateAttr(None)
 
     @property
     def stored(self) -> dict[str, Any]:
         """The document as written, without the digest of its content; not to be changed."""
+        self._complete()
         return self._stored
+
+    @property
+    def stored_identity(self) -> dict[str, Any]:
+        """The identity as written; not to be changed."""
+        return json.loads(self._head["identity"]) if self._head else self._stored["identity"]  # type: ignore[no-any-return]
+
+    @property
+    def head(self) -> Head:
+        """What the index keeps of the record, see `of_head`."""
+        document = dict(self.stored)
+        del document["values"]
+        return {**document, **{name: json.dumps(document[name]) for name in ("identity", "provenance")}}
+
+    @classmethod
+    def of_head(cls, head: Head, whole: Callable[[], Record]) -> Self:
+        """Return the record of a head that was checked before; ``whole`` reads the rest when it is wanted."""
+        made = cls.model_construct(
+            schema_version=SCHEMA,
+            identity=_IDENTITIES[cls.kind].model_validate_json(head["identity"]),
+            provenance=Provenance.model_validate_json(head["provenance"]),
+            sidecar=None if head["sidecar"] is None else Sidecar.model_validate(head["sidecar"]),
+            **{name: head[name] for name in ("id", "valid", "reasons", "smoke", "notes")},
+        )
+        made._head, made._whole = head, whole
+        return made
+
+    def _complete(self) -> None:
+        if self._whole is not None:
+            whole = self._whole()
+            self.__dict__.update(whole.__dict__)
+            self._stored, self._head, self._whole = whole.stored, None, None
+
+    if not TYPE_CHECKING:  # mypy knows the fields
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "values" and self._whole is not None:
+                self._complete()
+                return self.values
+            return super().__getattr__(name)
 
     @classmethod
     def make(
@@ -80,15 +124,15 @@ class Record(BaseModel):
                 ``valid`` that contradicts ``reasons``.
         """
         reasons = list(reasons)
-        identity = _plain({"take": 0, **identity}, "identity")
+        identity = plain({"take": 0, **identity}, "identity")
         return cls._of(
             {
                 "schema": SCHEMA,
                 "kind": cls.kind,
                 "id": record_id(identity),
                 "identity": identity,
-                "values": _plain(values, "values"),
-                "provenance": _plain(provenance, "provenance"),
+                "values": plain(values, "values"),
+                "provenance": plain(provenance, "provenance"),
                 "valid": not reasons if valid is None else valid,
                 "reasons": reasons,
                 "smoke": smoke,
@@ -100,10 +144,10 @@ class Record(BaseModel):
 
     def revised(self, **changes: Any) -> Self:
         """Return the record with other content; identity, values and provenance are merged key by key."""
-        document = dict(self._stored)
+        document = dict(self.stored)
         for name, value in changes.items():
             whole = {**document[name], **value} if name in ("identity", "values", "provenance") else value
-            document[name] = _plain(whole, name)
+            document[name] = plain(whole, name)
         document["id"] = record_id(document["identity"])
         return type(self)._of(document, f"record {self.id}")
 
@@ -120,7 +164,7 @@ class Record(BaseModel):
                 f"{source}: valid is {record.valid} with reasons {record.reasons}; "
                 "a record has reasons exactly when it is not valid"
             )
-        if record.id != (actual := hashlib.sha256(_canonical(document["identity"])).hexdigest()):
+        if record.id != (actual := hashlib.sha256(canonical(document["identity"])).hexdigest()):
             raise RefusedInput(f"{source}: id {record.id} is not that of its identity, {actual}")
         # only this name: a record must not make us read another file
         if record.sidecar is not None and record.sidecar.file != f"{record.id}.npz":
@@ -156,6 +200,11 @@ RECORD_TYPES: dict[str, type[Record]] = {
     one.kind: one for one in (AccuracyRecord, TrainingRecord, SpeedRecord)
 }
 KINDS = tuple(RECORD_TYPES)
+_IDENTITIES: dict[str, type[AccuracyIdentity | TrainingIdentity | SpeedIdentity]] = {
+    "accuracy": AccuracyIdentity,
+    "training": TrainingIdentity,
+    "speed": SpeedIdentity,
+}
 
 
 def record_id(identity: Mapping[str, Any]) -> str:
@@ -164,12 +213,12 @@ def record_id(identity: Mapping[str, Any]) -> str:
     Raises:
         RefusedInput: The identity holds something that JSON cannot (NaN, an object), named by its key.
     """
-    return hashlib.sha256(_canonical(_plain(identity, "identity"))).hexdigest()
+    return hashlib.sha256(canonical(plain(identity, "identity"))).hexdigest()
 
 
 def to_json(record: Record) -> str:
     """Return the record's file content; it ends with a digest of the rest, so that no edit goes unseen."""
-    digest = hashlib.sha256(_canonical(record.stored)).hexdigest()
+    digest = hashlib.sha256(canonical(record.stored)).hexdigest()
     return json.dumps({**record.stored, _CHECKSUM: digest}, indent=2, allow_nan=False) + "\n"
 
 
@@ -198,14 +247,14 @@ def from_json(text: str | bytes, source: object) -> Record:
         raise RefusedInput(f"{source}: kind {kind!r}; expected {', '.join(KINDS)}")
     checksum = document.pop(_CHECKSUM, None)
     try:
-        canonical = _canonical(document)
-        if b"\\ud" in canonical:  # perhaps half of a character: the lines below name its key
+        content = canonical(document)
+        if b"\\ud" in content:  # perhaps half of a character: the lines below name its key
             for name, value in document.items():
-                _plain(value, f"{source}: {name}")
-        actual = hashlib.sha256(canonical).hexdigest()
+                plain(value, f"{source}: {name}")
+        actual = hashlib.sha256(content).hexdigest()
     except ValueError:  # 1e999 is infinite: the next line names its key
         for name, value in document.items():
-            _plain(value, f"{source}: {name}")
+            plain(value, f"{source}: {name}")
         raise
     record = RECORD_TYPES[kind]._of(document, source)
     if checksum != actual:
@@ -229,45 +278,3 @@ def fault(error: ValidationError) -> str:
     found = first["input"]
     shown = repr(found) if isinstance(found, bool | int | float | str) else f"a {type(found).__name__}"
     return f"{key} is {shown[:80]}; expected {first['msg'].removeprefix('Input should be ')}"
-
-
-def _canonical(document: Any) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _plain(value: Any, where: str) -> Any:
-    """Return the value as JSON reads it back; refuse what it cannot hold, naming where."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, str) and not value.isascii() and value != value.encode(errors="replace").decode():
-        raise RefusedInput(f"{where} holds half of a character (a lone surrogate); expected text")
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise RefusedInput(f"{where} is {value}; expected a finite number, or null when not measured")
-        return value
-    if isinstance(value, Mapping):
-        if wrong := [key for key in value if not isinstance(key, str)]:
-            raise RefusedInput(f"{where} has the key {wrong[0]!r}; expected text keys")
-        return {_plain(key, f"key of {where}"): _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
-    raise RefusedInput(f"{where} is a {type(value).__name__}; expected a number, text, list, object or null")
-
-
-def strict_json(text: str | bytes) -> Any:
-    """Return a JSON document; a key given twice, NaN or infinity is a ValueError."""
-    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        duplicate = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {duplicate!r} twice")
-    return dict(pairs)
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a value")

@@ -30,7 +30,7 @@ def newest_first(records: Iterable[R]) -> list[R]:
     latest: dict[str, str] = {}
     for one in sorted(records, key=lambda one: one.identity.take):
         when, take = started(one), one.identity.take
-        first = record_id({**one.stored["identity"], "take": 0}) if take else one.id
+        first = record_id({**one.stored_identity, "take": 0}) if take else one.id
         when = max(when, latest.get(first, "")) if take else when
         latest[first] = max(when, latest.get(first, ""))
         keyed.append(((when, take, one.id), one))

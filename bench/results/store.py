@@ -7,7 +7,6 @@ import hashlib
 import io
 import logging
 import os
-import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from bench.errors import RefusedInput
 from bench.files import read_regular, write_new
+from bench.results.index import Index
 from bench.results.record import (
     KINDS,
     AccuracyRecord,
@@ -35,8 +35,6 @@ APPENDIX = "._"
 """Start of the names of what macOS writes next to each file on other file systems."""
 _LOG = logging.getLogger(__name__)  # stderr, unless the program that calls us has set up its own
 _NAMED = 3
-_TICK_NS = 50_000_000
-_READ: dict[Path, tuple[tuple[tuple[int, ...], ...], Record]] = {}
 _REPORTED: set[str] = set()
 
 
@@ -142,7 +140,8 @@ def read_records(home: Path, kind: str, *, strict: bool = ...) -> list[Record]: 
 def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Record]:
     """Return every record of a kind, sorted by id; none when there is no folder.
 
-    A file that has not changed since it was read in this process is not read again.
+    A file that has not changed since it was read is not read again: by this process, or, where the user has a
+    cache folder, by an earlier one (`bench.results.index`).
 
     Args:
         home: Holds ``results/records``.
@@ -154,13 +153,16 @@ def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Reco
         RefusedInput: ``strict`` and any of them is damaged, naming its file; the folder cannot be read.
     """
     found, faults = [], []
-    for path in record_files(records_folder(home, kind), ".json"):
+    folder = records_folder(home, kind)
+    index = Index(folder, read_record)
+    for path in record_files(folder, ".json"):
         try:
-            found.append(_read_once(path))
+            found.append(index.record(path))
         except RefusedInput as error:
             if strict:
                 raise
             faults.append(str(error))
+    index.save()
     _report(faults)
     return found
 
@@ -180,22 +182,6 @@ def record_files(folder: Path, suffix: str) -> list[Path]:
     return [
         folder / name for name in sorted(names) if name.endswith(suffix) and not name.startswith(APPENDIX)
     ]
-
-
-def _read_once(path: Path) -> Record:
-    try:
-        states = [found.stat() for found in (path, path.with_suffix(".npz")) if found.exists()]
-    except OSError:
-        return read_record(path)
-    state = tuple((one.st_mtime_ns, one.st_ctime_ns, one.st_size, one.st_ino) for one in states)
-    known = _READ.get(path)
-    if known is not None and known[0] == state:
-        return known[1]
-    record = read_record(path)
-    # an edit within one tick of the file system's clock would not show
-    if time.time_ns() - max(one.st_mtime_ns for one in states) > _TICK_NS:
-        _READ[path] = state, record
-    return record
 
 
 def _report(faults: Sequence[str]) -> None:

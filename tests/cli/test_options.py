@@ -13,6 +13,7 @@ SHARED = ("home", "json", "device", "threads", "data-root", "weights-file", "bud
 
 
 def test_the_choices_in_help_are_those_that_the_code_takes():
+    from bench.cli.reproduce_figures import FROM_DATA
     from bench.cli.reproduce_study import FROM_RECORDS
     from bench.cli.train import Journal
     from bench.fabric import DEVICES, PRECISIONS
@@ -29,7 +30,8 @@ def test_the_choices_in_help_are_those_that_the_code_takes():
     assert get_args(options.TimingPrecision) == tuple(TIMED)
     assert list(options.EngineName) == list(ENGINES)
     assert get_args(options.Calibrator) == CALIBRATION_METHODS
-    assert set(get_args(options.TableName)) == {*TABLES, *FROM_RECORDS, "summary", "all"} - {"text"}
+    names = {*TABLES, *FROM_RECORDS, *FROM_DATA, "summary", "all"} - {"text"}
+    assert set(get_args(options.TableName)) == names
     assert set(Journal) == set(EXTRAS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
 from drawn_folders import LAYOUTS, NAMES, write_described
@@ -10,9 +11,13 @@ from PIL import Image
 
 from bench.data import catalogue
 from bench.data.own.init import init
+from bench.errors import UsageError
+from bench.experiments.comparison import comparison_of
 from bench.experiments.grid import experiment_of
 from bench.experiments.grid_axes import axes_of
 from bench.results.store import read_records
+from bench.train.recipe import from_table
+from bench.train.splits import open_split
 
 RECIPE = """
 model = "enet"
@@ -127,6 +132,21 @@ def test_a_grid_of_it_is_scored_on_the_split_that_it_has(own, tmp_path):
     path.write_text(RECIPE.format(data="mine/data.toml").replace("enet", "carnet-mobile"))
     found = experiment_of(axes_of(lambdas=["0", "0.2"]), name_or_path=str(path), data=str(own), seeds=1)
     assert (found.recipe.data, found.scored, len(found.runs)) == ("drawn", "val", 2)
+
+
+def test_a_recipe_out_of_weights_leads_to_no_file(own, monkeypatch):
+    monkeypatch.setattr(catalogue, "_own", {})
+    for place in (own, own.parent):
+        table = tomllib.loads(RECIPE.format(data=place))
+        with pytest.raises(UsageError, match="no data set"):
+            open_split(from_table({"name": "tiny", **table}, "weights"), "train", None, own.parent)
+    assert catalogue.known("drawn") is None
+
+
+def test_networks_are_compared_on_it(own):
+    found = comparison_of(["enet", "carnet-mobile"], data=str(own.parent), name_or_path="default", seeds=1)
+    assert (found.recipe.data, found.scored, found.recipe.crop) == ("drawn", "val", (64, 64))
+    assert {run.recipe.data for run in found.runs} == {"drawn"}
 
 
 @pytest.mark.parametrize(

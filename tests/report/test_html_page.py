@@ -1,13 +1,17 @@
 """The one HTML page: complete, self-contained, the same bytes each time, usable without colour and mouse."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+from PIL import Image
 
 from bench.errors import NotMeasured
+from bench.report.html_figures import figures, figures_not_drawn
 from bench.report.html_page import html_page
 from bench.report.origin import Origin
 from bench.report.trade_off import front
@@ -61,7 +65,7 @@ def test_the_page_needs_nothing_from_elsewhere(page: str, elements: Elements) ->
     assert len(page.encode()) < 6e6
     assert not elements.all("link")
     assert all("src" not in script for script in elements.all("script"))
-    assert all(str(image["src"]).startswith("data:image/svg+xml;base64,") for image in elements.all("img"))
+    assert all(str(image["src"]).startswith("data:image/") for image in elements.all("img"))
     assert not re.search(r"url\(|@import", "".join(re.findall(r"<style>(.*?)</style>", page, re.S)))
 
 
@@ -111,3 +115,22 @@ def test_the_front_holds_what_nothing_beats_in_both_numbers() -> None:
     assert front(points, more_is_better=False) == ["a", "b", "e"]
     # by frames per second e is the fastest and the most accurate, so it beats all
     assert front(points, more_is_better=True) == ["e"]
+
+
+def test_a_figure_that_is_not_drawn_is_named_with_its_command(tmp_path: Path) -> None:
+    ((reason, names),) = figures_not_drawn(tmp_path)
+    assert "carnet-bench reproduce" in reason
+    assert all(f"Fig. {number}:" in names for number in (1, 5, 6, 11, 12))
+    assert figures(tmp_path) == []
+
+
+def test_a_figure_of_images_is_small_on_the_page(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    Image.effect_noise((2000, 1000), 64).save(reports / "fig5.png")
+    (reports / "fig5.svg").write_bytes(b"<svg/>")
+    (shown,) = figures(tmp_path)
+    with Image.open(io.BytesIO(base64.b64decode(shown["address"].partition(",")[2]))) as picture:
+        assert picture.size == (1000, 500)
+    ((_, names),) = figures_not_drawn(tmp_path)
+    assert "Fig. 5:" not in names

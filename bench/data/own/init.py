@@ -212,9 +212,11 @@ def _of_ids(found: Survey, listed: ColourList | None, root: Path) -> _Meaning:
         not_known.append("class names: edit `classes`, in the order of the ids")
         if names is not None:
             not_known.append(f"{source} has {len(names)} names, and the labels {count} classes: not used")
-    if 0 in found.images and ids is None and classes[0].lower() not in ("background", *(names or ())):
-        not_known.append("whether id 0 is a class: if it means 'none', use [ids] and ignore = [0, 255]")
-    table = dict(enumerate(range(count))) if ids is None else ids
+    if ids is None and classes != names:
+        not_known.append(
+            "whether an id, often 0 or the last, means 'no class': list it in `ignore`, the others in [ids]"
+        )
+    table = {one: one for one in range(count)} if ids is None else ids
     titles: dict[Any, str] = {stored: classes[to] for stored, to in table.items()}
     return _Meaning(
         "ids", classes, colours, ids, ignore, {**titles, **dict.fromkeys(ignore, "ignored")}, not_known

@@ -1,4 +1,4 @@
-"""torch.compile: static shapes, weights frozen into the code, so that they are laid out once."""
+"""torch.compile: static shapes, weights frozen into the code where that is right, so laid out once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
         warnings.simplefilter("ignore")  # of the compiler about itself
         try:
             # not by torch.compile's own options: those come too late to lay the weights out
-            with torch.inference_mode(), inductor.patch(freezing=True):
+            with torch.inference_mode(), inductor.patch(freezing=may_freeze(own)):
                 infer(example)
         except Exception as error:
             said = str(error).strip().partition("\n")[0]
@@ -40,3 +40,17 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
                 f"{type(network).__name__}: torch.compile fails: {type(error).__name__}: {said}"
             ) from error
     return Prepared(infer, c_code_of(own, conditions))
+
+
+def may_freeze(network: nn.Module) -> bool:
+    """Return whether the compiler folds a network's batch norms rightly where it freezes the weights.
+
+    It scales the first axis of the weight: the output channels of a convolution, but the input channels of
+    a transposed one; it notices only where their numbers differ (torch 2.14,
+    ``_inductor/fx_passes/binary_folding.py``).
+    """
+    transposed = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    return not any(
+        isinstance(module, transposed) and module.in_channels == module.out_channels
+        for module in network.modules()
+    )
