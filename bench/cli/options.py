@@ -83,6 +83,14 @@ SizeOrOwn = Annotated[
         help="Input size in pixels, height first; default: 512x1024, with --all each method's own.",
     ),
 ]
+SizeOrImages = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="Input size of times and operations in pixels; default: the images' own.",
+    ),
+]
 OwnModel = Annotated[
     str | None,
     typer.Option("--model", metavar="FILE.py:FUNCTION", help="The network, where a run trained your own."),
