@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from baselines.method import Method
+from bench.audit.comparisons import audit_comparisons
 from bench.audit.figures import Finding, figures_of_data
 from bench.audit.findings import Audit, Findings, Progress
 from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
@@ -285,6 +286,7 @@ def _audit(found: _Auditor) -> Audit:
         reports = home / "reports"
         for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
+        audit_comparisons(found, found.records)
         for one in figures_of_data(home):
             found.figure(one)
         found.summaries()
