@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bench.report.write import write_report
 from bench.reproduce import table as tables
 from bench.reproduce.frames import study_frame
 from bench.reproduce.study import reproduce_study
+from bench.results import index, store
 from bench.results.provenance import current_sources, machine
 from bench.results.record import Record
 from bench.results.store import add_record
@@ -260,3 +262,27 @@ def test_a_table_with_a_model_of_ones_own_is_compared_without_running_its_file(h
     page.write_text(before.replace("| 0.0702 ", "| 0.0703 ").replace(" 0.0702 thop", " 0.0703 thop"))
     assert page.read_text() != before
     assert [one.file for one in auditing.audit(home).damage] == ["reports/table2.md"]
+
+
+def test_a_quick_audit_opens_only_what_has_changed_and_compares_all_that_is_published(
+    home: Path, user_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.cache._began_s", lambda: time.time() + 60)
+    time.sleep(0.06)  # what changed just now is read each time
+    auditing.audit(home, quick=True)
+    opened: list[str] = []
+    real = store.read_regular
+    monkeypatch.setattr(store, "read_regular", lambda path: (opened.append(path.parent.name), real(path))[1])
+    index._READ.clear()
+    assert run(home, "--quick").stdout == "2 records and 1 tables checked\n"
+    assert "accuracy" not in opened  # the table shows the time alone
+    assert auditing.audit(home).damage == ()
+    assert opened.count("accuracy") > 0
+    before = table(home).read_text()
+    table(home).write_text(before.replace(",250.0,", ",150.0,"))
+    assert [one.file for one in auditing.audit(home, quick=True).damage] == ["results/tables/table2.csv"]
+    table(home).write_text(before)
+    (path,) = (home / "results" / "records" / "accuracy").glob("*.json")
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    found = [one.file for one in auditing.audit(home, quick=True).damage]
+    assert found[0] == f"results/records/accuracy/{path.name}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from baselines.method import Method
+from bench.audit.comparisons import audit_comparisons
 from bench.audit.figures import Finding, figures_of_data
 from bench.audit.findings import Audit, Findings, Progress
 from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
@@ -42,6 +44,7 @@ from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction
+from bench.results.index import Index
 from bench.results.record import KINDS, Record, SpeedRecord, TrainingRecord
 from bench.results.store import APPENDIX, read_arrays, read_record, record_files, records_folder
 from bench.train.publish import readme
@@ -56,8 +59,9 @@ _REPORT = "carnet-bench report"
 class _Auditor(Findings):
     """What was found so far below one home folder, and what was judged on the way."""
 
-    def __init__(self, home: Path, progress: Progress) -> None:
+    def __init__(self, home: Path, progress: Progress, *, quick: bool) -> None:
         super().__init__(home, progress)
+        self.quick = quick
         self.records: dict[str, Record] = {}
         self.looked_at = 0
         self.tables: dict[str, Reproduction] = {}
@@ -77,15 +81,18 @@ class _Auditor(Findings):
             self.notes.append(
                 f"{folder.relative_to(self.home)}: {extras} files of macOS ({APPENDIX}*) left out"
             )
-        for path in paths:
+        index = Index(folder, read_record)
+        for number, path in enumerate(paths, start=1):
             self.looked_at += 1
-            self.progress(f"{kind} {path.stem[:12]}")
+            self.progress(f"{kind} record {number} of {len(paths)}, {path.stem[:12]}")
             try:
-                record = read_record(path)
-                self.add(path, *wrong_values(record, read_arrays(record, self.home)))
+                record = index.record(path) if self.quick else read_record(path)
+                if not self.quick:
+                    self.add(path, *wrong_values(record, read_arrays(record, self.home)))
                 self.records[record.id] = record
             except RefusedInput as error:
                 self.add(path, str(error))
+        index.save()
         named = {one.sidecar.file for one in self.records.values() if one.sidecar is not None}
         for path in arrays:
             if path.name not in named and not path.with_suffix(".json").exists():
@@ -246,15 +253,22 @@ class _Auditor(Findings):
                         self.add(path, "its table in results/tables is missing")
 
 
-@counted_anew()
-def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
+def audit(home: Path, progress: Progress = lambda _: None, *, quick: bool = False) -> Audit:
     """Recompute every record below a home folder and rebuild every published table, page and figure.
 
     Args:
         home: Folder of ``results/``.
         progress: Called with each file checked.
+        quick: Whether a record is read only where its file has changed since it was last read
+            (`bench.results.index`), no value is recomputed from its samples or matrices, and counts that are
+            kept are not counted anew. What is published is rebuilt and compared all the same.
     """
-    found = _Auditor(home, progress)
+    with nullcontext() if quick else counted_anew():
+        return _audit(_Auditor(home, progress, quick=quick))
+
+
+def _audit(found: _Auditor) -> Audit:
+    home = found.home
     for kind in KINDS:
         found.records_of(kind)
     whole = all(not one.file.startswith("results/records/") for one in found.damage)
@@ -272,6 +286,7 @@ def audit(home: Path, progress: Progress = lambda _: None) -> Audit:
         reports = home / "reports"
         for caption in published(reports.glob(f"{_CURVES}*.caption.md")):
             found.curves(caption)
+        audit_comparisons(found, found.records)
         for one in figures_of_data(home):
             found.figure(one)
         found.summaries()

@@ -68,7 +68,7 @@ def _figure(name: str, caption: Path, home: Path) -> Iterator[Finding]:
         path = caption.with_name(f"{name}.{form}")
         if path.exists() and (found := sha256_of_file(path)) != expected:
             yield Finding(path, f"SHA-256 {found}, {caption.name} says {expected}")
-    data, weights, _ = made_from(text)
+    data, weights = made_from(text)
     files = tuple(home / "results" / "weights" / one for one in weights)
     if missing := [one.name for one in files if not one.is_file()]:
         yield Finding(caption, f"not redrawn: {', '.join(missing)} is not in results/weights", damage=False)

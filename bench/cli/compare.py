@@ -19,21 +19,26 @@ from bench.cli.options import (
     Home,
     Json,
     Models,
+    SizeOrImages,
     Threads,
     TrainingPrecision,
 )
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration, parse_size, whole_number
-from bench.cli.progress import timing, watching
+from bench.cli.progress import showing, timing, watching
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.experiments.comparison import Entrant
     from bench.experiments.comparison_times import Timing
     from bench.experiments.grid_execution import Progress
+    from bench.experiments.grid_plan import Experiment
     from bench.experiments.grid_state import Ledger
-    from bench.reproduce.comparison_result import Entry
+    from bench.reproduce.comparison_result import Comparison, Entry
     from bench.results.record import SpeedRecord
+    from bench.train.run import Settings
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _REPORT_S = (15.0, 3.0)
@@ -48,7 +53,7 @@ def compare(
     data: Data = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else default."),
+        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else `default`."),
     ] = None,
     seeds: Annotated[
         int,
@@ -56,14 +61,7 @@ def compare(
             "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
         ),
     ] = 3,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="HEIGHTxWIDTH",
-            help="Input size of times and operations in pixels; default: the images' own.",
-        ),
-    ] = None,
+    size: SizeOrImages = None,
     engine: Annotated[EngineName, typer.Option("--engine", help="Engine that is timed; see `time`.")] = (
         EngineName.eager
     ),
@@ -72,6 +70,14 @@ def compare(
     ] = "fp32",
     deploy: Deploy = False,
     budget: Budget = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--score",
+            metavar="NAME=FOLDER",
+            help="Add label PNGs made elsewhere, scored as by `score`; may be repeated.",
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the reports; default: the data set's.")
     ] = None,
@@ -87,9 +93,10 @@ def compare(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Train, score, count and time methods under one protocol, and say which differences are real.
+    """Train, score, count and time methods under one protocol.
 
-    Without --data and --recipe the data is CamVid where it is found, else synthetic scenes.
+    The differences are said with their intervals, so that it shows which are real. Without --data and
+    --recipe the data is CamVid where it is found, else synthetic scenes.
     Images seen, crops, augmentation, schedule and evaluation are the recipe's; what a method needs of its own
     stands in the recipe's [methods.NAME]. A method that the recipe's ImageNet weights do not fit starts from
     scratch, and the column of starting weights says so. All methods are timed first, in one interleaved run;
@@ -99,7 +106,8 @@ def compare(
 
     Methods that cannot be told apart from the best are marked =, those on the front of mIoU against time F
     (all pairs, by seed and by image, corrected by Holm). With fewer than 3 seeds there are numbers and no
-    verdicts. Page, CSV, LaTeX and plots are written to HOME/reports/compare-NAME.*.
+    verdicts; so for predictions from outside, which --score sets in the table. Page, CSV, LaTeX and plots are
+    written to HOME/reports/compare-NAME.*.
 
     \b
     Example:
@@ -125,13 +133,16 @@ def compare(
     size_hw = None if size is None else parse_size(size)
     if from_records and (dry_run or budget_s is not None):
         raise UsageError("--from-records trains and times nothing; drop it, or --budget and --dry-run")
+    outside = [_named_folder(one) for one in score or []]
     if name is not None and not _NAME.fullmatch(name):
         raise UsageError(f"--name '{name}'; expected 1 to 64 letters, digits, '.', '_' or '-'")
     experiment = comparison_of(
         models,
-        name_or_path=recipe,
         data=data or _data_of(recipe) or default_data(data_root, home),
+        name_or_path=recipe,
         seeds=seeds,
+        data_root=data_root,
+        home=home,
     )
     settings = Settings(home, data_root, None, device, threads, command_line())
     entrants = experiment.grid.subjects
@@ -147,6 +158,7 @@ def compare(
     if dry_run:
         _show_plan(progress, ledger, as_json=as_json)
         return
+    beside = _outside(outside, experiment, settings)  # refused before the training rather than after it
     if not from_records:
         _measure(progress, ledger, plan, budget_s, began_s)
     if not progress.of(DONE):
@@ -154,32 +166,70 @@ def compare(
         then = "give a longer --budget" if progress.unfit else None
         raise NotMeasured("no run is finished, so nothing was measured", then)
     times = recorded_times(plan, anywhere=from_records)
-    judged = judge_comparison(
-        name or re.sub(r"[^\w.-]", "-", experiment.recipe.data),
-        _entries(progress, plan, times),
-        home,
-        plan.size_hw,
-    )
+    entries = [*_entries(progress, plan, times), *beside]
+    title = name or re.sub(r"[^\w.-]", "-", experiment.recipe.data)
+    judged = judge_comparison(title, entries, home, plan.size_hw)
     written = write_comparison(judged, home)
-    if as_json:
-        print_json({**document_of(progress), **judged.as_json()})
-    else:
-        from rich.console import Console
-
-        from bench.report.compare_terminal import show_comparison
-
-        show_comparison(judged, Console())
-        print_lines(unfinished_lines(progress))
+    _show(progress, judged, as_json=as_json)
     for path in written:
         log(f"wrote {path}")
     if failed := progress.of(FAILED):
         raise NotMeasured(f"{len(failed)} of {len(progress.states)} runs failed; they are listed above")
 
 
+def _show(progress: Progress[Entrant], judged: Comparison, *, as_json: bool) -> None:
+    from bench.experiments.grid_text import document_of, unfinished_lines
+
+    if as_json:
+        print_json({**document_of(progress), **judged.as_json()})
+        return
+    from rich.console import Console
+
+    from bench.report.compare_terminal import show_comparison
+
+    show_comparison(judged, Console())
+    print_lines(unfinished_lines(progress))
+
+
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not name or not equals or not folder:
+        raise UsageError(f"--score '{text}'; expected NAME=FOLDER, e.g. deeplab-tf=from-tensorflow")
+    return name, Path(folder)
+
+
+def _outside(
+    named: Sequence[tuple[str, Path]], experiment: Experiment[Entrant], settings: Settings
+) -> list[Entry]:
+    """Score folders of predictions on the split that the comparison is scored on."""
+    from bench.predict.score import score_folder
+    from bench.reproduce.comparison_result import outside_entry
+
+    recipe, entries = experiment.recipe, []
+    taken = [one.name for one in experiment.grid.subjects]
+    for name, folder in named:
+        if name in taken:
+            raise UsageError(f"--score {name}={folder}: another method has this name; give another one")
+        taken.append(name)
+        with showing() as tell:
+            record, _ = score_folder(
+                folder,
+                recipe.data,
+                experiment.scored,
+                settings,
+                tell,
+                called=name,
+                options=recipe.data_options,
+            )
+        entries.append(outside_entry(record))
+    return entries
+
+
 def _data_of(recipe: str | None) -> str | None:
+    """Return the data set that a recipe names; None for one that fits any."""
     from bench.train import recipe as recipes
 
-    return None if recipe is None else recipes.load(recipe).data
+    return None if recipe in (None, recipes.DEFAULT) else recipes.load(str(recipe)).data
 
 
 def _classes(data: str) -> int:

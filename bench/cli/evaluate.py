@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.options import Data, DataRoot, Device, Home, Json, Msc, OwnModel, Threads
+from bench.cli.options import Data, DataRoot, Device, Home, Json, Msc, OwnModel, StatisticsName, Threads
 from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
 from bench.cli.parsing import parse_scales, parse_size
 from bench.cli.progress import watching
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="WEIGHTS", help="A run's folder, a weights file, or a .onnx or .xml file."),
+    ],
     split: Annotated[
         Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")
     ] = "test",
     model: OwnModel = None,
     data: Data = None,
+    statistics: StatisticsName = None,
     scales: Annotated[
         list[str] | None, typer.Option("--scales", metavar="FACTORS", help="Input scales, e.g. 0.5,1,1.5.")
     ] = None,
@@ -48,10 +52,15 @@ def evaluate(
     --scales, --flip, --msc or --window the probabilities of all views are averaged. The views are part of the
     record's identity. If the same evaluation is on record, both are compared image by image.
 
+    A network's file (.onnx in ONNX Runtime, .xml in OpenVINO) is run itself, on images of its size; classes
+    and normalisation are those that `export` wrote into it, else --data and --statistics. The record holds
+    its SHA-256.
+
     \b
     Example:
       carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
       carnet-bench evaluate runs/camvid-quick-0123456789ab --msc
+      carnet-bench evaluate carnet-mobile.onnx --data camvid --split val
       carnet-bench evaluate runs/default-0123456789ab --data photos/data.toml --split val
       carnet-bench evaluate runs/cityscapes-paper-0123456789ab --split val --window 768x768 --stride 512x512
     """  # noqa: D301
@@ -60,16 +69,27 @@ def evaluate(
 
     views = _views(scales or [], flip, msc, window, stride)
     settings = Settings(home, data_root, None, device, threads, command_line())
-    with watching() as watch:
-        record, same = evaluate_run(
-            source,
-            split,
-            settings,
-            lambda done, n: watch(split, done, n, 0),
-            model,
-            views=views,
-            data_set=data,
+    is_file = source.suffix in (".onnx", ".xml")
+    if is_file and (not views.single or model is not None or device not in ("auto", "cpu")):
+        raise UsageError(
+            f"{source}: a network's file is run on the CPU, on whole images of its size; drop --model, "
+            "--device, --scales, --flip, --msc and --window"
         )
+    if not is_file and statistics is not None:
+        raise UsageError("--statistics is for a .onnx or .xml file; weights have their own")
+    with watching() as watch:
+
+        def progress(done: int, images: int) -> None:
+            watch(split, done, images, 0)
+
+        if is_file:
+            from bench.speed.file_score import evaluate_file
+
+            record, same = evaluate_file(
+                source, split, settings, progress, data_set=data, statistics=statistics
+            )
+        else:
+            record, same = evaluate_run(source, split, settings, progress, model, views=views, data_set=data)
     if same:
         log(f"every image's confusion matrix equals that of record {record.id}")
     if as_json:

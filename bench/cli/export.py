@@ -165,6 +165,7 @@ def _trained(
     return subject, {
         "model": method.name,
         "weights": subject.weights.sha256,
+        "data": subject.data.name,
         "classes": list(subject.data.classes),
         "statistics": dataclasses.asdict(subject.weights.statistics),
         "notes": list(subject.notes),

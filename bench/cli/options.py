@@ -83,6 +83,23 @@ SizeOrOwn = Annotated[
         help="Input size in pixels, height first; default: 512x1024, with --all each method's own.",
     ),
 ]
+SizeOrFile = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="Input size in pixels, height first; a network's file has its own.",
+        show_default=False,
+    ),
+]
+SizeOrImages = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="Input size of times and operations in pixels; default: the images' own.",
+    ),
+]
 OwnModel = Annotated[
     str | None,
     typer.Option("--model", metavar="FILE.py:FUNCTION", help="The network, where a run trained your own."),
@@ -96,6 +113,14 @@ Partial = Annotated[bool, typer.Option("--partial", help="Accept a part of the d
 Msc = Annotated[bool, typer.Option("--msc", help="Scales 0.5,0.75,1,1.25,1.5,1.75, each also mirrored.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 
+StatisticsName = Annotated[
+    Literal["imagenet", "half"] | None,
+    typer.Option(
+        "--statistics",
+        help="Normalisation of a network's file that does not say it: ImageNet's, or x / 127.5 - 1.",
+        show_default=False,
+    ),
+]
 OfKind = Annotated[
     Literal["accuracy", "training", "speed"] | None, typer.Option("--kind", help="Only records of this kind.")
 ]

@@ -5,21 +5,26 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import Data, Device, Json, Overwrite, OwnModel, Threads
+from bench.cli.options import Data, Device, Json, Overwrite, OwnModel, StatisticsName, Threads
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
+from bench.errors import RefusedInput, UsageError
 
 _MOST_CLASSES = 6  # per image on a line of text
 
 
 def predict(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run's folder or weights file.")],
-    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="PNG or JPEG file, or a folder of them.")],
+    weights: Annotated[
+        Path,
+        typer.Argument(metavar="WEIGHTS", help="A run's folder, a weights file, or a .onnx or .xml file."),
+    ],
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="Image file, or a folder of them.")],
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     overwrite: Overwrite = False,
     model: OwnModel = None,
     data: Data = None,
+    statistics: StatisticsName = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -28,57 +33,119 @@ def predict(
 
     For each image, NAME_labels.png and NAME_overlay.png are written at the image's own size. The labels are
     an indexed PNG: pixel values are train ids 0..n-1, the palette holds the data set's colours. The overlay
-    has a legend of the classes that occur. From a folder, .png, .jpg and .jpeg files are read (subfolders are
-    not); other files are listed.
+    has a legend of the classes that occur. From a folder, .png, .jpg, .jpeg, .webp and .bmp files are read
+    (subfolders are not); other files are listed. What is converted to RGB (WebP, BMP, palettes, transparency)
+    is reported. An image that cannot be read is left out and listed at the end, with exit code 3.
+
+    A network's file (.onnx, .xml) is run itself, on images of its size; classes and normalisation are those
+    that `export` wrote into it, else --data and --statistics.
 
     \b
     Example:
+      carnet-bench predict carnet-mobile.onnx photos --data camvid --out segmented
       carnet-bench predict results/weights/carnet-mobile-0123456789ab.safetensors photos --out segmented
     """  # noqa: D301
-    from bench.data.unlabelled import ImageFiles, find_images
+    from bench.data.pictures import PICTURE_ENDS
+    from bench.data.unlabelled import find_images
     from bench.own.guard import user_code
     from bench.predict.overlay import percent
     from bench.predict.predict import predict_files, require_free
-    from bench.train.trained import open_weights
 
-    found = find_images(source)
+    found = find_images(source, PICTURE_ENDS, look=False)
     require_free(found.images, out, overwrite)
-    trained = open_weights(weights)
-    trained.require_data(data)
-    files = ImageFiles(trained.data, found.images)
-    where = _device(device, threads)
-    method = trained.method(model)
-    network = trained.network(method, files, where)
+    is_file = weights.suffix in (".onnx", ".xml")
+    if is_file and (model is not None or device not in {"auto", "cpu"}):
+        raise UsageError(f"{weights}: a network's file is run on the CPU; drop --model and --device")
+    if not is_file and statistics is not None:
+        raise UsageError("--statistics is for a .onnx or .xml file; weights have their own")
+    where = _device("cpu" if is_file else device, threads)
+    opened = (
+        _file(weights, found.images, data, statistics)
+        if is_file
+        else _trained(weights, found.images, data, model, where)
+    )
+    network, files, method, description = opened
     for name, why in found.skipped:
         log(f"skipped {name}: {why}")
     with showing() as tell, user_code("prediction", method):
-        done = predict_files(
+        done, left_out = predict_files(
             network,
             files,
-            trained.statistics,
+            description.pop("statistics"),
             where,
             out,
             sizes=method.sizes,
             overwrite=overwrite,
             progress=lambda count: tell("images", count, len(files)),
         )
+    for path, was in files.converted.items():
+        log(f"converted {path.name}: {was}")
     if as_json:
         print_json(
             {
-                "weights_sha256": trained.sha256,
-                "model": trained.identity["model"],
-                "data": trained.recipe.data,
+                **{key: description[key] for key in ("weights_sha256", "model", "data")},
                 "classes": list(files.classes),
                 "files": [_row(one) for one in done],
                 "skipped": [{"name": name, "why": why} for name, why in found.skipped],
-                "notes": list(trained.notes),
+                "converted": [{"name": path.name, "from": was} for path, was in files.converted.items()],
+                "left_out": [{"name": path.name, "why": why} for path, why in left_out],
+                "notes": description["notes"],
             }
         )
-        return
-    for one in done:
+    for one in () if as_json else done:
         shares = ", ".join(f"{share.title} {percent(share.share)}" for share in one.shares[:_MOST_CLASSES])
         more = len(one.shares) - _MOST_CLASSES
         typer.echo(f"{one.overlay}: {shares}" + (f" and {more} more" if more > 0 else ""))
+    if left_out:
+        raise RefusedInput(
+            "\n  ".join([f"{len(left_out)} of {len(files)} images left out", *(why for _, why in left_out)]),
+            then="fix or remove them; the results of the others are written",
+        )
+
+
+def _trained(weights: Path, images: Any, data: str | None, model: str | None, where: Any) -> Any:
+    """Return the network of a run, the images as its data, its method, and what it is."""
+    from bench.data.unlabelled import ImageFiles
+    from bench.train.trained import open_weights
+
+    trained = open_weights(weights)
+    trained.require_data(data)
+    files = ImageFiles(trained.data, images, convert=True)
+    method = trained.method(model)
+    return (
+        trained.network(method, files, where),
+        files,
+        method,
+        {
+            "weights_sha256": trained.sha256,
+            "model": trained.identity["model"],
+            "data": trained.recipe.data,
+            "statistics": trained.statistics,
+            "notes": list(trained.notes),
+        },
+    )
+
+
+def _file(path: Path, images: Any, data: str | None, statistics: str | None) -> Any:
+    """Return the same of a network's file."""
+    from bench.data.catalogue import entry
+    from bench.data.unlabelled import ImageFiles
+    from bench.speed.net_file import FileNetwork, method_of, open_net_file
+
+    file = open_net_file(path)
+    known = entry(file.data(data))
+    return (
+        FileNetwork(file),
+        ImageFiles(known, images, convert=True),
+        method_of(file),
+        {
+            "weights_sha256": file.sha256,
+            "model": path.name,
+            "data": known.name,
+            "statistics": file.statistics(statistics),
+            "notes": list(file.notes),
+        },
+    )
 
 
 def _device(name: str, threads: int | None) -> Any:

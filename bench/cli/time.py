@@ -23,7 +23,7 @@ from bench.cli.options import (
     MaxLoss,
     Models,
     ScoredData,
-    Size,
+    SizeOrFile,
     Threads,
     TimingPrecision,
     Weights,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from bench.clock.clock import Progress
     from bench.results.record import SpeedRecord
+    from bench.speed.net_file import NetFile
     from bench.speed.trained_subject import TrainedSubject
 
 _BUDGET = "60s"
@@ -48,7 +49,7 @@ _BUDGET = "60s"
 def time_networks(
     *,
     models: Models,
-    size: Size,
+    size: SizeOrFile = None,
     classes: Classes = None,
     weights: Weights = None,
     engine: Annotated[
@@ -92,22 +93,37 @@ def time_networks(
     measurement is recorded, valid or not; exit code 4 when none is valid. --end-to-end times one network from
     image files to label maps: decode, normalise, model, argmax, the loader (the first two), and all together.
 
+    MODEL may be a network's file, .onnx or OpenVINO's .xml: the file itself is timed, in onnxruntime or
+    openvino, at its own size, and the record holds its SHA-256.
+
     \b
     Example:
       carnet-bench time carnet-mobile bs-mobile --size 512x1024 --threads 2 --budget 2m
       carnet-bench time carnet-mobile --size 512x1024 --engine onnxruntime --engine openvino --deploy
+      carnet-bench time carnet-mobile.onnx --engine onnxruntime --engine openvino
       carnet-bench time carnet-mobile --size 360x480 --weights runs/NAME --precision int8 \\
         --calibrate camvid:32 --engine openvino --deploy
     """  # noqa: D301
-    size_hw, budget_s = parse_size(size), parse_duration(budget or _BUDGET)
+    budget_s = parse_duration(budget or _BUDGET)
     from bench.clock.protocol import Protocol
     from bench.models import resolve
     from bench.results.store import add_record
     from bench.speed.measure import measure_speed
+    from bench.speed.net_file import is_net_file, method_of, open_net_file
     from bench.speed.trained_subject import open_subject
     from bench.speed.variant import Variant
 
-    methods, batches = [resolve(name) for name in models], batch or [1]
+    files = {name: open_net_file(Path(name)) for name in models if is_net_file(name)}
+    methods = [method_of(files[name]) if name in files else resolve(name) for name in models]
+    size_hw = _size(size, list(files.values()), len(models))
+    batches = batch or [next((one.shape[0] for one in files.values()), 1)]
+    if files and (weights is not None or end_to_end is not None):
+        raise UsageError(
+            "a network's file has its own weights and is timed alone; drop --weights, --end-to-end"
+        )
+    if files:
+        classes = classes or next(one.num_classes for one in files.values())
+        engine = engine or [EngineName(next(iter(files.values())).engines[0])]
     asked = wanted_of(
         weights,
         precision,
@@ -174,6 +190,15 @@ def time_networks(
         for images in dict.fromkeys(record.identity.batch for record, _ in written):
             _print_table([record for record, _ in written if record.identity.batch == images])
     log_written(written)
+
+
+def _size(text: str | None, files: Sequence[NetFile], models: int) -> tuple[int, int]:
+    """Return the input's height and width: as given, or that of the files where there is nothing else."""
+    if text is not None:
+        return parse_size(text)
+    if len(files) < models:
+        raise UsageError("time needs --size HEIGHTxWIDTH", then="carnet-bench time --help")
+    return files[0].size_hw
 
 
 def _print_table(records: Sequence[SpeedRecord]) -> None:

@@ -74,11 +74,11 @@ def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
         RefusedInput: Missing, truncated, damaged, another format, above the pixel limit, another mode than
             RGB or grey, or more bits than allowed.
     """
-    picture, content, orientation = _decode(path, ("PNG", "JPEG"))
+    picture, content, orientation = decoded(path, ("PNG", "JPEG"))
     if picture.mode not in _IMAGE_MODES:
         raise RefusedInput(f"{path}: image mode {picture.mode}, expected 8-bit RGB and grey", then=_THEN)
-    if picture.format == "PNG" and _bits(content) > most_bits:
-        raise RefusedInput(f"{path}: {_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
+    if picture.format == "PNG" and png_bits(content) > most_bits:
+        raise RefusedInput(f"{path}: {png_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
     if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
     return _tensor(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
@@ -107,14 +107,14 @@ def read_ids(path: Path, content: bytes | None = None) -> UInt8[Tensor, "h w"]:
     Raises:
         RefusedInput: As for an image; and any mode but L and P, any other format (JPEG invents ids).
     """
-    picture, content, _ = _decode(path, ("PNG",), content)
+    picture, content, _ = decoded(path, ("PNG",), content)
     if picture.mode not in _LABEL_MODES:
         raise RefusedInput(
             f"{path}: label mode {picture.mode}, expected L and P (8-bit ids, one channel)", then=_THEN
         )
     # Pillow stretches 2- and 4-bit grey to 0..255, so ids would change
-    if picture.mode == "L" and _bits(content) != 8:
-        raise RefusedInput(f"{path}: grey label of {_bits(content)} bits, expected 8", then=_THEN)
+    if picture.mode == "L" and png_bits(content) != 8:
+        raise RefusedInput(f"{path}: grey label of {png_bits(content)} bits, expected 8", then=_THEN)
     return _tensor(np.array(picture))
 
 
@@ -127,11 +127,11 @@ def read_packed(path: Path) -> np.ndarray[Any, np.dtype[np.int32]]:
     Raises:
         RefusedInput: As for an image; and an index beyond the palette.
     """
-    picture, content, _ = _decode(path, ("PNG",))
+    picture, content, _ = decoded(path, ("PNG",))
     if picture.mode not in ("RGB", "P"):
         raise RefusedInput(f"{path}: colour label mode {picture.mode}, expected RGB and palette", then=_THEN)
-    if _bits(content) > 8:
-        raise RefusedInput(f"{path}: {_bits(content)}-bit colour label, expected 8-bit", then=_THEN)
+    if png_bits(content) > 8:
+        raise RefusedInput(f"{path}: {png_bits(content)}-bit colour label, expected 8-bit", then=_THEN)
     if picture.mode == "P":
         entries, largest = len(picture.getpalette() or ()) // 3, int(np.array(picture).max())
         if largest >= entries:  # Pillow shows it as black, which may be a class
@@ -201,7 +201,7 @@ def map_ids(
     return mapped
 
 
-def _decode(
+def decoded(
     path: Path, formats: tuple[str, ...], content: bytes | None = None
 ) -> tuple[Image.Image, bytes, int]:
     """Decode the whole file; return the picture as stored, its bytes and its orientation."""
@@ -273,7 +273,7 @@ def _orientation(picture: Any) -> int:
     return int(found) if found in range(2, 9) else 1
 
 
-def _bits(content: bytes) -> int:
+def png_bits(content: bytes) -> int:
     """Return the bit depth in a PNG's header; 0 where the header is not in its place."""
     return content[24] if content[12:16] == b"IHDR" else 0
 

@@ -10,6 +10,7 @@ import torch
 from bench.data.dataset import IGNORE, ReadsImages, Sample, SegmentationData, image_digests, sample_name
 from bench.data.folder import COMPANION
 from bench.data.images import exif_orientation, read_image
+from bench.data.pictures import read_picture
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 
@@ -40,15 +41,21 @@ class ImageFiles:
     Args:
         entry: Data set whose classes are meant.
         files: Image files; a sample's name is its file's without the suffix, and unique.
+        convert: Whether to read what a data set may not hold too: WebP, BMP, transparency, palettes.
+
+    Attributes:
+        converted: {file: what it was converted from}, of those read so far.
     """
 
     split = "files"
     synthetic = False
     labelled = False
 
-    def __init__(self, entry: Entry, files: Sequence[Path] = ()) -> None:
+    def __init__(self, entry: Entry, files: Sequence[Path] = (), *, convert: bool = False) -> None:
         self.name, self.classes, self.palette = entry.name, entry.classes, entry.palette
         self.files = tuple(files)
+        self.convert = convert
+        self.converted: dict[Path, str] = {}
 
     def __len__(self) -> int:
         return len(self.files)
@@ -56,6 +63,11 @@ class ImageFiles:
     def read(self, index: int) -> Sample:
         """Return the image at ``index``, upright, with a label of ``IGNORE``."""
         path = self.files[index]
+        if self.convert:
+            image, was = read_picture(path)
+            if was is not None:
+                self.converted[path] = was
+            return _unlabelled(image, path.stem)
         try:
             image = read_image(path, most_bits=8)
         except RefusedInput as error:
@@ -103,10 +115,45 @@ class WithoutLabels:
         return image_digests(self._data)
 
 
-def find_images(source: Path) -> Found:
+class OneImage:
+    """An image that was read already, as data of one sample.
+
+    Args:
+        files: The images that it is of.
+        sample: The image.
+    """
+
+    split = "files"
+    synthetic = False
+    labelled = False
+
+    def __init__(self, files: ImageFiles, sample: Sample) -> None:
+        self.name, self.classes, self.palette = files.name, files.classes, files.palette
+        self._sample = sample
+
+    def __len__(self) -> int:
+        return 1
+
+    def read(self, index: int) -> Sample:
+        """Return the image."""
+        if index != 0:
+            raise IndexError(index)
+        return self._sample
+
+    def manifest(self) -> dict[str, str]:
+        """Return nothing: its files are those of the images."""
+        return {}
+
+
+def find_images(source: Path, ends: tuple[str, ...] = _IMAGE_ENDS, *, look: bool = True) -> Found:
     """Return the image files of a folder (not of folders in it) in the order of their names, or the one file.
 
-    What a file is called says whether it is meant as an image: ``.png``, ``.jpg`` or ``.jpeg``.
+    What a file is called says whether it is meant as an image.
+
+    Args:
+        source: The folder or file.
+        ends: Endings of an image's name, in any case.
+        look: Whether a file that is called an image and is none is refused here; else reading it refuses it.
 
     Raises:
         RefusedInput: Nothing there; no image in the folder; two images of one name; or a file that is called
@@ -114,7 +161,7 @@ def find_images(source: Path) -> Found:
     """
     try:
         if source.is_dir():
-            reasons = {path: _why_no_image(path) for path in sorted(source.iterdir())}
+            reasons = {path: _why_no_image(path, ends) for path in sorted(source.iterdir())}
         elif source.is_file():
             reasons = {source: None}
         else:
@@ -127,7 +174,7 @@ def find_images(source: Path) -> Found:
     skipped = tuple((path.name, why) for path, why in reasons.items() if why is not None)
     if not images:
         raise RefusedInput(
-            f"{source}: no image among its {len(skipped)} entries; images are named {', '.join(_IMAGE_ENDS)}"
+            f"{source}: no image among its {len(skipped)} entries; images are named {', '.join(ends)}"
         )
     by_stem: dict[str, Path] = {}
     for path in images:
@@ -139,13 +186,14 @@ def find_images(source: Path) -> Found:
                 then="rename one of them",
             )
         try:
-            exif_orientation(path)
+            if look:
+                exif_orientation(path)
         except RefusedInput as error:
             raise RefusedInput(str(error), then=_THEN) from error
     return Found(tuple(images), skipped)
 
 
-def _why_no_image(path: Path) -> str | None:
+def _why_no_image(path: Path, ends: tuple[str, ...]) -> str | None:
     """Return why an entry of a folder is not read as an image, or None."""
     if path.name.startswith(COMPANION):
         return "a companion file of macOS"
@@ -153,8 +201,8 @@ def _why_no_image(path: Path) -> str | None:
         return "a broken link"
     if path.is_dir():
         return "a folder"
-    if path.suffix.lower() not in _IMAGE_ENDS:
-        return f"not named {', '.join(_IMAGE_ENDS)}"
+    if path.suffix.lower() not in ends:
+        return f"not named {', '.join(ends)}"
     return None if path.is_file() else "not a regular file"
 
 

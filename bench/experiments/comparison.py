@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from baselines.method import Method
 from bench.data.catalogue import entry
@@ -14,9 +16,6 @@ from bench.models import resolve
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
 from bench.train.weights import find
-
-GENERIC = "default"
-"""Recipe for a data set that has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,22 @@ class Entrant:
 
 
 def comparison_of(
-    models: Sequence[str], *, name_or_path: str | None = None, data: str, seeds: int = 3
+    models: Sequence[str],
+    *,
+    data: str,
+    name_or_path: str | None = None,
+    seeds: int = 3,
+    data_root: Path | None = None,
+    home: Path | None = None,
 ) -> Experiment[Entrant]:
     """Return the requested comparison.
 
     Args:
         models: Names of ``carnet-bench models``, or ``path/to/file.py:build``.
-        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-compare``, else the generic recipe.
         data: Data set, as `bench.data.catalogue.entry` takes it.
+        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-compare``, else the one that fits any data.
         seeds: Number of seeds: 0, 1, ...
+        data_root, home: Where the data is looked for by a recipe that is fitted to its images.
 
     Raises:
         UsageError: No such method, recipe or data set, two methods of one name, or a recipe of other data.
@@ -62,13 +68,14 @@ def comparison_of(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"'{twice[0]}': two networks of this name; give each once, in files of their own")
     data = entry(data).name
-    chosen = name_or_path or _default_recipe(data)
-    base = recipes.load(chosen, {"data": data} if chosen == GENERIC else None)
+    chosen = name_or_path or (own if (own := f"{data}-compare") in recipes.names() else recipes.DEFAULT)
+    load = partial(recipes.load, chosen, data_root=data_root, home=home)
+    base = load({"data": data} if chosen == recipes.DEFAULT else None)
     if base.data != data:
         raise UsageError(f"recipe {base.name} trains on {base.data}, not on {data}; drop --recipe or --data")
     grid = Grid(tuple(Point(entrant.name, entrant) for entrant in entrants))
     return Experiment(
-        base, grid, tuple(range(seeds)), independent_split(base), partial(_recipe_of, chosen, base)
+        base, grid, tuple(range(seeds)), independent_split(base), partial(_recipe_of, load, base)
     )
 
 
@@ -84,14 +91,14 @@ def input_size(recipe: Recipe) -> tuple[int, int]:
     return sizes[0] if len(sizes) == 1 else recipe.crop
 
 
-def _recipe_of(name_or_path: str, base: Recipe, entrant: Entrant, seed: int) -> Recipe:
+def _recipe_of(load: Callable[[dict[str, Any]], Recipe], base: Recipe, entrant: Entrant, seed: int) -> Recipe:
     """Return the recipe of one run.
 
     A method whose encoder the recipe's shared ImageNet weights do not fit starts from random ones; its record
     and the column of starting weights say so. One that has no such encoder learns at the decoder's rate
     throughout. What ``[methods.NAME]`` says of either stays as it is.
     """
-    found = recipes.load(name_or_path, {"model": entrant.model, "data": base.data, "seed": seed})
+    found = load({"model": entrant.model, "data": base.data, "seed": seed})
     encoder = entrant.method.encoder
     if found.weights == base.weights != "none" and find(found.weights).architecture != encoder:
         found = replace(found, weights="none")
@@ -99,13 +106,3 @@ def _recipe_of(name_or_path: str, base: Recipe, entrant: Entrant, seed: int) -> 
     if encoder is None and found.weights == "none" and shared_rates:
         found = replace(found, encoder_lr=found.decoder_lr)
     return found
-
-
-def _default_recipe(data: str) -> str:
-    name, known = f"{data}-compare", recipes.names()
-    if name in known or GENERIC not in known:
-        if name not in known:
-            have = [other for other in known if other.endswith("-compare")]
-            raise UsageError(f"no recipe '{name}'; choose from {', '.join(have)}", then="give --recipe")
-        return name
-    return GENERIC

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from baselines.sizes import ANY, SizeRule
+from bench.data.unlabelled import OneImage
 from bench.errors import RefusedInput
 from bench.evaluate.evaluate import predictions
 from bench.files import write_atomic
@@ -69,8 +70,8 @@ def predict_files(
     sizes: SizeRule = ANY,
     overwrite: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[Predicted]:
-    """Write labels and overlay of each image.
+) -> tuple[list[Predicted], list[tuple[Path, str]]]:
+    """Write labels and overlay of each image; what cannot be read is left out.
 
     The labels are a palette PNG of the image's size (upright): its stored values are train ids, its palette
     the data set's colours.
@@ -80,26 +81,38 @@ def predict_files(
         files: The images, with the classes that the network was trained on.
         out: Folder of the results.
         overwrite: Replace results that are there.
-        progress: Called with the number of images done.
+        progress: Called with the number of images done, those left out among them.
+
+    Returns:
+        The results, and the images that were left out, each with the reason.
 
     Raises:
-        RefusedInput: As ``require_free``; an image that cannot be read (the results of those before it stay),
-            or a disk that refuses.
+        RefusedInput: As ``require_free``, or a disk that refuses.
     """
     require_free(files.files, out, overwrite)
     done: list[Predicted] = []
-    for index, (_, found, _) in enumerate(predictions(network, files, statistics, device, sizes)):
+    left_out: list[tuple[Path, str]] = []
+    for index, path in enumerate(files.files):
+        progress(index)
+        try:
+            sample = files.read(index)
+            one = OneImage(files, sample)
+            ((_, found, _),) = predictions(network, one, statistics, device, sizes)
+        except (
+            RefusedInput
+        ) as error:  # an image that is bad, or of a size that a network's file does not take
+            left_out.append((path, str(error)))
+            continue
         prediction = found.to("cpu", torch.uint8)
-        path = files.files[index]
         labels_path, overlay_path = results_of(path, out)
-        image = files.read(index).image
+        image = sample.image
         write_atomic(labels_path, _png(_indexed(prediction, files.palette)))
         write_atomic(overlay_path, _png(overlay(image, prediction, files.classes, files.palette)))
         height, width = prediction.shape
         shares = class_shares(prediction, files.classes, files.palette)
         done.append(Predicted(path, labels_path, overlay_path, (height, width), tuple(shares)))
-        progress(len(done))
-    return done
+    progress(len(files.files))
+    return done, left_out
 
 
 def _indexed(prediction: UInt8[Tensor, "h w"], palette: tuple[tuple[int, int, int], ...]) -> Image.Image:

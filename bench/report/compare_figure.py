@@ -15,7 +15,8 @@ from bench.report.origin import Origin
 from bench.reproduce.comparison_result import SCRATCH, Comparison, Standing
 
 _PRETRAINED, _SCRATCH, _FRONT = COLOURS[:3]
-_AXES_IN, _ENTRY_IN = 2.5, 0.11
+_AXES_IN, _ENTRY_IN = 2.5, 0.12
+_FEWEST_TICKS = 3
 _WIDER = 1.25
 """Room beside the outermost points of the logarithmic axis, as a factor."""
 
@@ -75,7 +76,7 @@ def _has_front(shown: Sequence[Standing], axis: Axis) -> bool:
 
 def _remarks(comparison: Comparison, axis: Axis) -> list[str]:
     missing = [one.entry.method.title for one in comparison.standings if _place(one, axis) is None]
-    front = "dotted: the methods whose lead in mIoU or time is real over each other one"
+    front = "rings: the methods whose lead in mIoU or time is real over each other one"
     return [
         "bars: 95 % intervals over seeds and images",
         *([front] if _has_front(comparison.standings, axis) else []),
@@ -101,7 +102,7 @@ def _fill(figure: Any, shown: list[Standing], axis: Axis) -> None:
     axes.set_ylabel("mIoU (%)")
     front = sorted(places[one.name] for one in shown if one.on_front) if _has_front(shown, axis) else []
     if front:
-        axes.plot(*zip(*front, strict=True), color=_FRONT, linewidth=1.0, linestyle=":", zorder=1)
+        axes.plot(*zip(*front, strict=True), zorder=1, **_ON_FRONT)
     for one in shown:
         x, y = places[one.name]
         style = _style(_kind(one))
@@ -117,23 +118,38 @@ def _fill(figure: Any, shown: list[Standing], axis: Axis) -> None:
 
 
 def _ticks(left: float, right: float) -> list[float]:
-    """Return 1, 2 and 5 of each power of ten within the limits."""
+    """Return 1, 2 and 5 of each power of ten within the limits, or more where these are few."""
     powers = range(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
-    return [
-        step * 10.0**power for power in powers for step in (1, 2, 5) if left <= step * 10.0**power <= right
-    ]
+    found: list[float] = []
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        found = [step * 10.0**power for power in powers for step in steps]
+        found = [tick for tick in found if left <= tick <= right]
+        if len(found) >= _FEWEST_TICKS:
+            break
+    return found
 
 
-Kind = tuple[bool, bool]
-"""Whether a method starts from scratch, and whether it is in the group of the best."""
+Kind = tuple[bool, bool | None]
+"""Whether a method starts from scratch, and whether it is in the group of the best; None is not judged."""
+_ON_FRONT: dict[str, Any] = {
+    "color": _FRONT,
+    "linestyle": ":",
+    "marker": "o",
+    "markersize": 7.5,
+    "markerfacecolor": "none",
+    "markeredgewidth": 0.8,
+}
+"""A ring around each method on the front, and a line from one to the next."""
+_WORDS = {True: "not told apart from the best", None: "not judged", False: "behind the best"}
+_FILLS = {True: None, None: "#c8c8c8", False: "white"}
 
 
 def _kind(one: Standing) -> Kind:
-    return one.weights == SCRATCH, bool(one.in_group)
+    return one.weights == SCRATCH, one.in_group
 
 
 def _kinds(shown: list[Standing]) -> list[Kind]:
-    return sorted({_kind(one) for one in shown}, key=lambda kind: (kind[0], not kind[1]))
+    return sorted({_kind(one) for one in shown}, key=lambda kind: (kind[0], [*_FILLS].index(kind[1])))
 
 
 def _style(kind: Kind) -> dict[str, Any]:
@@ -142,7 +158,7 @@ def _style(kind: Kind) -> dict[str, Any]:
     return {
         "marker": "^" if scratch else "o",
         "color": colour,
-        "markerfacecolor": colour if grouped else "white",
+        "markerfacecolor": _FILLS[grouped] or colour,
         "linestyle": "none",
     }
 
@@ -154,8 +170,8 @@ def _legend(shown: list[Standing], *, front: bool) -> list[Any]:
     entries = []
     for scratch, grouped in _kinds(shown):
         words = ["from scratch" if scratch else "encoder from ImageNet"]
-        words += ["not told apart from the best" if grouped else "behind the best"] if judged else []
+        words += [_WORDS[grouped]] if judged else []
         entries.append(Line2D([], [], label=", ".join(words), **_style((scratch, grouped))))
     if front:
-        entries.append(Line2D([], [], color=_FRONT, linestyle=":", label="front of mIoU against time"))
+        entries.append(Line2D([], [], label="front of mIoU against time", **_ON_FRONT))
     return entries

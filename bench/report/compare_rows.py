@@ -111,7 +111,7 @@ def _row(one: Standing, line: dict[str, object]) -> CompareRow:
         (GROUP if one.in_group else "") + (FRONT if one.on_front else ""),
         points([one.miou]),
         NOTHING if one.interval is None else points([one.interval.low, one.interval.high]),
-        str(len(one.seeds)),
+        str(len(one.seeds)) if one.seeds or not one.entry.accuracy else NOTHING,
         NOTHING
         if one.to_best is None
         else points([value for value in behind if isinstance(value, float)], signed=True),

@@ -28,7 +28,11 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         for row, one in zip(rows, comparison.standings, strict=True)
     ]
     print_whole(console, table_of(heading(comparison), heads, lines))
-    notes = [f"{one.name}: {note}" for one in comparison.standings for note in one.notes]
+    by_note: dict[str, list[str]] = {}
+    for one in comparison.standings:
+        for note in one.notes:
+            by_note.setdefault(note, []).append(one.name)
+    notes = [f"{', '.join(names)}: {note}" for note, names in by_note.items()]
     for line in (*map(sentence, conditions(comparison)), *_rules(rows), *notes):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -36,9 +36,7 @@ HEADINGS = {
 }
 NEEDS = "needs a data set and weights trained on it"
 _IMAGES = {"fig1": 1, "fig5": 3, "fig6": 3, "fig11": 2, "fig12": 2}
-_MADE_FROM = re.compile(
-    r"^<!-- made from (?P<data>\S+) with (?P<weights>[^;]*); torch (?P<torch>\S+) -->$", re.M
-)
+_MADE_FROM = re.compile(r"^<!-- made from (?P<data>\S+) with (?P<weights>[^;]*); torch \S+ -->$", re.M)
 
 
 def write_data_figure(name: str, inputs: Inputs, made_by: Origin | None = None) -> list[Path]:
@@ -75,8 +73,8 @@ def data_figure_files(name: str, inputs: Inputs, made_by: Origin) -> dict[str, s
     }
 
 
-def made_from(caption: str) -> tuple[str, list[str], str]:
-    """Return the data set, the weights files and torch's version that a caption names.
+def made_from(caption: str) -> tuple[str, list[str]]:
+    """Return the data set and the weights files that a caption names.
 
     Raises:
         RefusedInput: It names none.
@@ -84,7 +82,7 @@ def made_from(caption: str) -> tuple[str, list[str], str]:
     found = _MADE_FROM.search(caption)
     if found is None:
         raise RefusedInput("does not say which data and weights its figure is made from; redraw it")
-    return found["data"], found["weights"].split(", "), found["torch"]
+    return found["data"], found["weights"].split(", ")
 
 
 def _samples(name: str, data: SegmentationData) -> list[int]:

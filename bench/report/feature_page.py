@@ -93,16 +93,14 @@ def show_features(
     titles = [title_of(one) for one in networks]
     if len(set(titles)) < len(titles):
         titles = [f"{title}, {one.recipe.name}" for title, one in zip(titles, networks, strict=True)]
-    picture, maps, ranges = None, [], []
+    pixels = ImageFiles(catalogue.entry(networks[0].recipe.data), found.images).read(0).image
+    maps, ranges = [], []
     for title, one in zip(titles, networks, strict=True):
-        files = ImageFiles(catalogue.entry(one.recipe.data), found.images)
-        sample = files.read(0)
-        picture = sample.image.permute(1, 2, 0).numpy()
+        files = ImageFiles(catalogue.entry(one.recipe.data))  # its classes
         with user_code("feature maps", one.method(model)):
-            maps.append(extractor_of(one, files, where, layers, model).maps(sample.image))
+            maps.append(extractor_of(one, files, where, layers, model).maps(pixels))
         ranges += [(title, layer, *value_range(it)) for layer, it in maps[-1].items()]
-    if picture is None:  # pragma: no cover - there is at least one network
-        raise UsageError("no weights")
+    picture = pixels.permute(1, 2, 0).numpy()
     rows = [
         MapRow(
             picture,

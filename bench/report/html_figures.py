@@ -26,7 +26,7 @@ _FIGURES = {
     "fig12": HEADINGS["fig12"],
     "curves-camvid": "Training curves on CamVid",
 }
-_WIDEST_PX, _QUALITY = 1000, 80
+_WIDEST_PX, _QUALITY = 640, 75
 """Of photographs, whose vector files would fill the page."""
 
 

@@ -12,12 +12,12 @@ from bench.cost.count import count_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
-from bench.reproduce.comparison_result import SCRATCH, Comparison, Counted, Entry, Standing
+from bench.reproduce.comparison_result import OUTSIDE, SCRATCH, Comparison, Counted, Entry, Standing
 from bench.reproduce.record_cells import own_notes
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS, accuracy_interval
 from bench.reproduce.verdict.groups import Pair, accuracy_pairs, best_group, time_pairs, without_lead
 from bench.results.record import AccuracyRecord
-from bench.results.select import Tabulated, is_synthetic
+from bench.results.select import Tabulated, is_synthetic, of_runs
 from bench.results.store import read_arrays
 
 
@@ -48,8 +48,9 @@ def judge_comparison(name: str, entries: Sequence[Entry], home: Path, size_hw: t
         NotMeasured: No method has a score.
         RefusedInput: Scores of different images, or a damaged record.
     """
+    entries = sorted(entries, key=_place)  # whatever the order in which they are named
     scored = [record for entry in entries for record in entry.accuracy.values()]
-    if not scored:
+    if not of_runs(scored):
         raise NotMeasured("no method has a score, so there is nothing to compare")
     scores = _Scores(entries, home)
     pairs, medians, times = scores.pairs(), _medians(entries), _times(entries)
@@ -70,10 +71,9 @@ def judge_comparison(name: str, entries: Sequence[Entry], home: Path, size_hw: t
         )
         for one in standings
     ]
-    standings.sort(key=lambda one: (one.miou is None, -(one.miou or 0.0)))
     return Comparison(
         name,
-        _protocol(scored),
+        _protocol(of_runs(scored)),
         tuple(standings),
         tuple(pairs),
         tuple(times),
@@ -99,6 +99,7 @@ class _Scores:
         first = next(record for entry in entries for record in entry.accuracy.values())
         data = first.identity.data
         self._blocks: Blocks = blocks_of_split(data.name, data.split, first.values.images)
+        self._any_time = any(entry.speed is not None for entry in entries)
         self.comparable = True
         self.note: str | None = None
 
@@ -116,7 +117,7 @@ class _Scores:
         """Return a method's line before it is compared."""
         records = list(entry.accuracy.values())
         mious = [record.values.miou for record in records]
-        recipes = [one.identity.run.recipe for one in records]
+        recipes = [one.identity.run.recipe for one in of_runs(records)]
         recipes += [one.identity.recipe for one in entry.training.values()]
         weights = recipes[0].weights if recipes else None
         trained = [one.values.train_s for one in entry.training.values() if one.valid]
@@ -132,21 +133,30 @@ class _Scores:
         )
 
     def _notes_on(self, entry: Entry) -> list[str]:
+        if entry.is_outside:
+            first = f"{OUTSIDE}: how they were made is not known, so no verdict"
+            return list(dict.fromkeys([first, *own_notes(list(entry.accuracy.values()))]))
         failed = [f"seed {seed}: {one.reasons[0]}" for seed, one in entry.training.items() if not one.valid]
         refused = [self._trained.why_not(one) for one in entry.accuracy.values()]
         if entry.speed is not None and (reason := self._timed.why_not(entry.speed)) is not None:
             refused.append(f"its time: {reason}")
         few = [f"{_seeds(entry)}: no verdict"] if entry.accuracy and not _enough(entry) else []
-        notes = [
+        notes: list[str | None] = [
             *([] if entry.accuracy else ["no finished run"]),
             *few,
             *failed,
             *refused,
             *own_notes(list(entry.accuracy.values())),
             entry.counted.note,
-            *([] if entry.speed else ["no valid time in the run that is shown"]),
+            *([] if entry.speed or not self._any_time else ["no valid time in the run that is shown"]),
         ]
         return [note for note in dict.fromkeys(notes) if note]
+
+
+def _place(entry: Entry) -> tuple[bool, float, str]:
+    """Return the key that puts the highest mIoU first and methods without a score last."""
+    mious = [record.values.miou for record in entry.accuracy.values()]
+    return not mious, -statistics.fmean(mious) if mious else 0.0, entry.method.name
 
 
 def _mean_iou(records: Sequence[AccuracyRecord]) -> dict[str, float | None]:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCRATCH = "from scratch"
+OUTSIDE = "predictions from outside"
 _TEXTS = (
-    "method", "title", "kind", "starting_weights", "seeds", "group", "front", "no_lead_over", "timed_size",
-    "note", "accuracy_records", "training_records", "speed_record",
+    "method", "title", "kind", "starting_weights", "seeds", "group", "front", "no_lead_over", "size",
+    "timed_size", "note", "accuracy_records", "training_records", "speed_record",
 )  # fmt: skip
 
 
@@ -55,6 +56,18 @@ class Entry:
     accuracy: Mapping[int, AccuracyRecord] = field(default_factory=dict)
     training: Mapping[int, TrainingRecord] = field(default_factory=dict)
     speed: SpeedRecord | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether its predictions come from outside, so that nobody knows how they were made."""
+        return any(record.identity.predictions is not None for record in self.accuracy.values())
+
+
+def outside_entry(record: AccuracyRecord) -> Entry:
+    """Return the entry of predictions from outside: a score, and nothing to count or to time."""
+    name = record.identity.model
+    method = Method(name, name, OUTSIDE, 0, "", group="own")
+    return Entry(method, method, Counted(), {0: record})
 
 
 @dataclass(frozen=True)
@@ -94,8 +107,8 @@ class Standing:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Finished seeds."""
-        return tuple(self.entry.accuracy)
+        """Finished seeds; none of predictions from outside, whose seed is not known."""
+        return () if self.entry.is_outside else tuple(self.entry.accuracy)
 
     @property
     def records(self) -> dict[str, list[str]]:
@@ -176,7 +189,7 @@ class Comparison:
             yield {
                 "method": one.name,
                 "title": one.entry.method.title,
-                "kind": one.entry.method.group,
+                "kind": "outside" if one.entry.is_outside else one.entry.method.group,
                 "starting_weights": one.weights,
                 "seeds": " ".join(map(str, one.seeds)) or None,
                 "miou": one.miou,
@@ -192,6 +205,7 @@ class Comparison:
                 "no_lead_over": " ".join(one.rivals) or None,
                 "params_m": one.entry.counted.params_m,
                 "gmacs": one.entry.counted.gmacs,
+                "size": f"{self.size_hw[0]}x{self.size_hw[1]}",
                 "timed_size": None if timed is None else f"{timed[0]}x{timed[1]}",
                 "median_ms": None if values is None else values.median_ms,
                 "p90_ms": None if values is None else values.p90_ms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -90,12 +91,33 @@ class Records:
         return Choice(first, refused, tuple(alike))
 
     def accuracy_by_split(self, row: str, table: Table) -> dict[str, tuple[AccuracyRecord, ...]]:
-        """Return the nearest run on each data set and split there is, by ``NAME SPLIT``."""
+        """Return a run on each data set and split there is, by ``NAME SPLIT``, for a plot of many methods.
+
+        Where one recipe has trained several methods, as a comparison does, the run is that recipe's; the one
+        that has trained most comes first. Otherwise it is the nearest.
+        """
         by_split: dict[str, list[AccuracyRecord]] = {}
         for record in self._usable(row)[0]:
-            data = record.identity.data
-            by_split.setdefault(f"{data.name} {data.split}", []).append(record)
-        return {split: self._nearest(records, table)[0] for split, records in sorted(by_split.items())}
+            by_split.setdefault(_split(record), []).append(record)
+        return {
+            split: max(self._nearest(records, table), key=self._in_company)
+            for split, records in sorted(by_split.items())
+        }
+
+    def _in_company(self, run: Sequence[AccuracyRecord]) -> tuple[bool, int]:
+        """Return whether this very command has made a run, and how many methods its recipe has trained."""
+        methods = self._methods[_split(run[0]), run[0].identity.run.recipe.name]
+        return any(one.id in self._prefer for one in run), len(methods) if len(methods) > 1 else 0
+
+    @cached_property
+    def _methods(self) -> dict[tuple[str, str], set[str]]:
+        """The methods that may be tabulated by data set, split and recipe."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for record in self._accuracy:
+            if _is_full_version(record) and record in self._tabulated:
+                key = _split(record), record.identity.run.recipe.name
+                found.setdefault(key, set()).add(record.identity.model)
+        return found
 
     def _nearest(self, records: Sequence[AccuracyRecord], table: Table) -> list[tuple[AccuracyRecord, ...]]:
         """Return the runs, one record per seed, the nearest first."""
@@ -113,6 +135,10 @@ class Records:
         return self._tabulated.sort(
             record for record in self._accuracy if record.identity.model == row and _is_full_version(record)
         )
+
+
+def _split(record: AccuracyRecord) -> str:
+    return f"{record.identity.data.name} {record.identity.data.split}"
 
 
 def _is_full_version(record: AccuracyRecord) -> bool:

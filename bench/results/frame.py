@@ -69,8 +69,8 @@ def _row(record: Record, tabulated: Tabulated) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if isinstance(record, SpeedRecord):
         own = _of_time(record)
-    elif isinstance(record, AccuracyRecord) and record.identity.predictions is not None:
-        own = _of_predictions(record)
+    elif isinstance(record, AccuracyRecord) and record.identity.trained is None:
+        own = _without_run(record)
     elif isinstance(record, AccuracyRecord | TrainingRecord):
         own = _of_run(record)
     return {
@@ -106,14 +106,15 @@ def _of_run(record: AccuracyRecord | TrainingRecord) -> dict[str, Any]:
     }
 
 
-def _of_predictions(record: AccuracyRecord) -> dict[str, Any]:
-    data = record.identity.data
+def _without_run(record: AccuracyRecord) -> dict[str, Any]:
+    data, machine = record.identity.data, record.provenance.machine or Machine()
+    outside = record.identity.predictions is not None
     return {
         "data": f"{data.name} {data.split}",
         "value": 100 * record.values.miou,
         "unit": "% mIoU",
-        "detail": "predictions from outside",
-        "where": "not known",
+        "detail": "predictions from outside" if outside else f"exported file, {record.identity.engine}",
+        "where": "not known" if outside else machine.cpu or "cpu",
     }
 
 

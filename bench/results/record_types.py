@@ -127,14 +127,16 @@ _OF_A_RUN = ("weights_sha256", "engine", "device", "precision", "batch", "size",
 
 
 class AccuracyIdentity(_Identity):
-    """What defines an evaluation: of a run (`bench.train.score`) or of predictions from outside.
+    """What defines an evaluation: of a run, of a network's file, or of predictions from outside.
 
-    How the latter were computed is not known, so an identity has either ``predictions`` or all the rest.
+    See `bench.train.score`, `bench.speed.file_score` and `bench.predict.score`. How predictions from outside
+    were computed is not known; a file has its digest (``weights_sha256``) and no run.
     """
 
     model: Name
     num_classes: int
     trained: Run | None = Field(None, alias="run")
+    file: Literal["onnx", "xml"] | None = None
     predictions: Outside | None = None
     selection: str = "last"
     weights_sha256: str | None = None
@@ -151,19 +153,21 @@ class AccuracyIdentity(_Identity):
     @model_validator(mode="after")
     def _either(self) -> Self:
         known = [name for name in _OF_A_RUN if getattr(self, name) is not None]
-        if self.predictions is None and self.trained is None:
+        if self.predictions is None and self.trained is None and self.file is None:
             raise ValueError("run is missing")
+        if self.file is not None and self.trained is not None:
+            raise ValueError("both a file and a run; expected one of them")
         if self.predictions is None and len(known) < len(_OF_A_RUN):
             raise ValueError(f"{next(name for name in _OF_A_RUN if name not in known)} is missing")
-        if self.predictions is not None and (self.trained is not None or known):
+        if self.predictions is not None and (self.trained is not None or self.file is not None or known):
             raise ValueError(f"{[*known, 'run'][0]} of predictions from outside; expected none")
         return self
 
     @property
     def run(self) -> Run:
-        """The training run; a LookupError for predictions from outside, which `of_runs` leaves out."""
+        """The training run; a LookupError without one: `of_runs` leaves such records out."""
         if self.trained is None:
-            raise LookupError(f"{self.model}: predictions from outside have no run")
+            raise LookupError(f"{self.model}: neither predictions from outside nor a file have a run")
         return self.trained
 
 

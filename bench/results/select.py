@@ -52,8 +52,8 @@ def is_single_pass(record: AccuracyRecord) -> bool:
 
 
 def of_runs(records: Iterable[AccuracyRecord]) -> list[AccuracyRecord]:
-    """Return the scores of networks that were trained here, without those of predictions from outside."""
-    return [one for one in records if one.identity.predictions is None]
+    """Return the scores of training runs, without those of predictions from outside and of exported files."""
+    return [one for one in records if one.identity.trained is not None]
 
 
 def is_synthetic(record: AccuracyRecord) -> bool:
@@ -152,6 +152,8 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         return f"not valid: {'; '.join(record.reasons)}"
     if isinstance(record, AccuracyRecord) and record.identity.predictions is not None:
         return "predictions from outside: how they were computed is not known"
+    if isinstance(record, AccuracyRecord) and record.identity.file is not None:
+        return "an exported file: its training is not known"
     parts = (record.provenance, *record.provenance.parts)
     return next((reason for part in parts if (reason := _why_not_made_by(part, sources))), None)
 

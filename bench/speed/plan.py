@@ -14,6 +14,7 @@ from bench.speed.device import Device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
 from bench.speed.identity import speed_identity
+from bench.speed.net_file import FileMethod, NetFile
 from bench.speed.trained_subject import TrainedSubject
 from bench.speed.variant import Variant
 
@@ -73,14 +74,39 @@ class Plan:
             ready = trained is not None and trained.judge is not None and trained.calibration is not None
             if variant.precision == "int8" and "int8" in find_engine(variant.engine).precisions and not ready:
                 require_calibration(None, variant.engine)
+        for method in self.methods:
+            if isinstance(method, FileMethod):
+                self._require_file(method.file)
         wanted = [variant.identity(self.device) for variant in self.variants]
         if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
             raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
 
+    def _require_file(self, file: NetFile) -> None:
+        """Refuse what a network's file cannot do: another engine, precision, size, batch or folding."""
+        for variant in self.variants:
+            if variant.engine not in file.engines:
+                raise UsageError(
+                    f"{file.path}: runs in {' or '.join(file.engines)}, not in {variant.engine}",
+                    then=f"--engine {file.engines[0]}",
+                )
+            if variant.deploy or variant.precision != "fp32":
+                raise UsageError(f"{file.path}: a file is timed as it is; drop --deploy and --precision")
+        if (self.batch, 3, *self.size_hw) != file.shape:
+            height, width = file.size_hw
+            raise UsageError(
+                f"{file.path}: takes {file.shape[0]} images of {height}x{width}, not {self.batch} of "
+                f"{self.size_hw[0]}x{self.size_hw[1]}",
+                then=f"--size {height}x{width} --batch {file.shape[0]}",
+            )
+
     def gmacs(self) -> dict[str, tuple[float | None, list[str]]]:
         """Return 10^9 multiply-adds of an image by method's name; None with the reason if not counted."""
+        uncounted = (None, ["no GEMM bound: the operations of a file are not counted"])
         return {
-            method.name: _gmacs(method, self.num_classes, self.size_of(method)) for method in self.methods
+            method.name: uncounted
+            if isinstance(method, FileMethod)
+            else _gmacs(method, self.num_classes, self.size_of(method))
+            for method in self.methods
         }
 
     def measurements(self, threads: int) -> list[Measurement]:
@@ -94,6 +120,8 @@ class Plan:
     def _identity(self, method: Method, variant: Variant, threads: int) -> dict[str, Any]:
         numbers = {"num_classes": self.num_classes, "batch": self.batch, "threads": threads}
         identity = speed_identity(method, variant, self.size_of(method), self.device, **numbers)
+        if isinstance(method, FileMethod):
+            return identity | {"weights": method.file.sha256}
         return identity if self.trained is None else identity | self.trained.identity(variant.precision)
 
 

@@ -12,6 +12,7 @@ from bench.clock.statistics import drift, spread
 from bench.evaluate.peak import PeakMemory
 from bench.results.record import SpeedRecord
 from bench.speed.answers import uneven
+from bench.speed.net_file import FileMethod
 from bench.speed.parity import as_values
 from bench.speed.plan import Measurement, Plan
 from bench.speed.repeats import Repeat
@@ -77,8 +78,12 @@ def _record(plan: Plan, timed: Timed, one: Measurement) -> SpeedRecord:
         values,
         {**timed.provenance[one.method.name, one.variant.deploy], "cpu_mhz": timed.mhz, "run": timed.run},
         reasons=(*samples.chosen.reasons, *repeat.reasons(), *timed.doubts[name], *against),
-        notes=[*notes, *(() if plan.trained is None else plan.trained.notes)],
+        notes=[*notes, *(() if plan.trained is None else plan.trained.notes), *_of_file(one)],
     )
+
+
+def _of_file(one: Measurement) -> tuple[str, ...]:
+    return one.method.file.notes if isinstance(one.method, FileMethod) else ()
 
 
 def chosen_values(samples: Samples, batch: int = 1) -> dict[str, Any]:

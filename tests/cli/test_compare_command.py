@@ -143,6 +143,8 @@ def test_nothing_measured_says_so(carnet_bench, words, tmp_path):
         ("enet --name ../x", "--name '../x'; expected"),
         ("enet --data scenes --from-records --budget 10m", "--from-records trains and times nothing"),
         ("mynet.py --data scenes", "say which builder in it"),
+        ("enet --data scenes --score tensorflow", "--score 'tensorflow'; expected NAME=FOLDER"),
+        ("enet --data scenes --score enet=folder", "another method has this name"),
     ],
 )
 def test_a_mistake_exits_with_the_choices_and_leaves_nothing(carnet_bench, tmp_path, line, message):

@@ -94,7 +94,7 @@ def test_a_folder_of_images_becomes_labels_and_overlays(carnet_bench, weights_of
     assert "skipped notes.txt: not named" in stderr
     document = json.loads(stdout)
     assert document["data"] == "camvid"
-    assert document["skipped"] == [{"name": "notes.txt", "why": "not named .png, .jpg, .jpeg"}]
+    assert document["skipped"] == [{"name": "notes.txt", "why": "not named .png, .jpg, .jpeg, .webp, .bmp"}]
     assert document["notes"] == ["a note"]
     assert [row["size_hw"] for row in document["files"]] == [[33, 47], [64, 32]]
     assert sorted(path.name for path in out.iterdir()) == [
@@ -128,6 +128,31 @@ def test_results_are_replaced_only_when_asked_for(carnet_bench, weights_of, phot
     assert "one_overlay.png: " in stdout
     code, _, stderr = carnet_bench("predict", weights_of("camvid"), photos, "--out", photos)
     assert (code, "is the folder of the images" in stderr) == (3, True)
+
+
+def test_other_kinds_are_converted_and_said_and_a_bad_image_stops_nothing(
+    carnet_bench, weights_of, photos, tmp_path
+):
+    pixels = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (33, 47, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(photos / "clear.png")
+    Image.fromarray(pixels[..., :3]).save(photos / "lossless.webp", lossless=True)
+    Image.fromarray(pixels[..., :3]).save(photos / "old.bmp")
+    (photos / "broken.png").write_bytes((photos / "one.png").read_bytes()[:200])
+    words = ("predict", weights_of("camvid"), photos, "--threads", 1)
+    code, stdout, stderr = carnet_bench(*words, "--out", tmp_path / "out", "--json")
+    document = json.loads(stdout)
+    assert code == 3
+    assert "1 of 6 images left out" in stderr
+    assert "broken.png" in stderr
+    assert "converted clear.png: PNG of mode RGBA, its transparency dropped" in stderr
+    assert {one["name"] for one in document["converted"]} == {"clear.png", "lossless.webp", "old.bmp"}
+    assert [one["name"] for one in document["left_out"]] == ["broken.png"]
+    assert len(document["files"]) == 5
+    labels = [np.array(Image.open(tmp_path / "out" / f"{name}_labels.png")) for name in ("clear", "old")]
+    assert np.array_equal(*labels)
+    code, _, stderr = carnet_bench(*words[:2], photos / "broken.png", "--out", tmp_path / "other")
+    assert code == 3
+    assert "1 of 1 images left out" in stderr
 
 
 def test_weights_of_no_run_are_refused(carnet_bench, photos, tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bench.data.catalogue import entry, open_data
 from bench.data.dataset import IGNORE, is_labelled
+from bench.data.pictures import read_picture
 from bench.data.unlabelled import ImageFiles, WithoutLabels, find_images
 from bench.errors import RefusedInput, UsageError
 
@@ -100,3 +101,33 @@ def test_a_view_of_data_that_reads_only_whole_samples_drops_the_label(toy_data):
     assert (len(view), view.split, view.classes) == (6, "train", toy_data.classes)
     assert view.read(2).label.unique().tolist() == [IGNORE]
     assert view.read(2).name == "toy_2"
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "was"),
+    [
+        ("a.png", "RGB", None),
+        ("a.jpg", "L", None),
+        ("a.png", "RGBA", "PNG of mode RGBA, its transparency dropped"),
+        ("a.png", "LA", "PNG of mode LA, its transparency dropped"),
+        ("a.png", "P", "PNG of mode P"),
+        ("a.bmp", "RGB", "BMP of mode RGB"),
+        ("a.webp", "RGB", "WEBP of mode RGB"),
+    ],
+)
+def test_a_picture_of_any_kind_is_read_as_rgb_and_what_it_was_is_said(tmp_path, name, mode, was):
+    Image.new("RGB", (4, 3), (204, 204, 204)).convert(mode).save(tmp_path / name)
+    image, found = read_picture(tmp_path / name)
+    assert found == was
+    assert image.shape == (3, 3, 4)
+    assert (image.int() - 204).abs().max() <= 2
+
+
+def test_an_animation_and_sixteen_bits_are_refused_by_name(tmp_path):
+    frames = [Image.new("RGB", (4, 3), (value, 0, 0)) for value in (0, 200)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:])
+    Image.fromarray(np.zeros((3, 4), np.uint16)).save(tmp_path / "deep.png")
+    for name, word in (("moving.webp", "animated"), ("deep.png", "I;16")):
+        with pytest.raises(RefusedInput, match=word) as refused:
+            read_picture(tmp_path / name)
+        assert name in str(refused.value)

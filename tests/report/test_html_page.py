@@ -131,6 +131,6 @@ def test_a_figure_of_images_is_small_on_the_page(tmp_path: Path) -> None:
     (reports / "fig5.svg").write_bytes(b"<svg/>")
     (shown,) = figures(tmp_path)
     with Image.open(io.BytesIO(base64.b64decode(shown["address"].partition(",")[2]))) as picture:
-        assert picture.size == (1000, 500)
+        assert picture.size == (640, 320)
     ((_, names),) = figures_not_drawn(tmp_path)
     assert "Fig. 5:" not in names

@@ -37,12 +37,13 @@ def add(tmp_path: Path, source: dict[str, str | None]) -> Any:
         *,
         recipe: dict[str, Any] | None = None,
         provenance: dict[str, Any] | None = None,
+        row: str = ROW,
         **flags: Any,
     ) -> Record:
         full = {"weights": "imagenet", "epochs": 36, "scloss_weight": 0.2, "seed": 0, **(recipe or {})}
         seed = full["seed"]
         identity = {
-            "model": ROW,
+            "model": row,
             "num_classes": 11,
             "run": {"recipe": full, "initial_weights_sha256": f"initial {seed}"},
             "weights_sha256": f"weights {seed} {full}",
@@ -221,3 +222,16 @@ def test_each_data_set_has_its_point_in_the_plot(tmp_path: Path, add: Any) -> No
         "camvid test": 0.6,
         "scenes test": 0.4,
     }
+
+
+def test_points_of_one_comparison_stand_together_in_the_plot(tmp_path: Path, add: Any) -> None:
+    add(0.7, data="camvid", recipe={"epochs": 500, "name": "camvid-long"})
+    add(0.6, data="camvid", recipe={"epochs": 12, "name": "camvid-compare"})
+    shown = Records(tmp_path, METHODS).accuracy_by_split(ROW, TABLE)["camvid test"]
+    assert shown[0].values.miou == 0.7
+    enet = {"source": current_sources(METHODS["enet"])}
+    add(0.5, data="camvid", recipe={"epochs": 12, "name": "camvid-compare"}, row="enet", provenance=enet)
+    shown = Records(tmp_path, METHODS).accuracy_by_split(ROW, TABLE)["camvid test"]
+    assert shown[0].values.miou == 0.6
+    assert Records(tmp_path, METHODS).accuracy_by_split("enet", TABLE)["camvid test"][0].values.miou == 0.5
+    assert Records(tmp_path, METHODS).accuracy(ROW, TABLE).records[0].values.miou == 0.7

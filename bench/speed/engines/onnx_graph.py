@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,26 @@ from torch import Tensor, nn
 from bench.errors import RefusedInput
 from bench.extras import import_extra
 
+if TYPE_CHECKING:
+    from bench.speed.engines.engine import Prepared
+
 INPUT, OUTPUT = "image", "logits"
+
+
+class RunsFile(Protocol):
+    """A network's file, see `bench.speed.net_file.NetFile`."""
+
+    def prepared(self, engine: str, threads: int, precision: str = "fp32") -> Prepared:
+        """Return it in an engine."""
+
+
+@runtime_checkable
+class HasFile(Protocol):
+    """A network that is a file already: nothing is exported, the file itself is loaded."""
+
+    @property
+    def file(self) -> RunsFile:
+        """The file."""
 
 
 def onnx_bytes(network: nn.Module, example: Tensor, metadata: Mapping[str, str] | None = None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from bench.errors import RefusedInput
 from bench.extras import import_extra
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import Conditions, Prepared
-from bench.speed.engines.onnx_graph import INPUT, OUTPUT, onnx_bytes
+from bench.speed.engines.onnx_graph import HasFile, onnx_bytes
 from bench.speed.engines.quantised import quantised_bytes
 
 
@@ -23,6 +24,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
         UsageError: The extra ``engines`` is not installed, or int8 without a calibration.
         RefusedInput: The network cannot be exported, quantised or loaded.
     """
+    if isinstance(network, HasFile):
+        return network.file.prepared("onnxruntime", conditions.threads)
     content = onnx_bytes(network, example)
     if conditions.precision == "int8":
         content, _ = quantised_bytes(content, require_calibration(conditions.calibration, "onnxruntime"))
@@ -51,16 +54,40 @@ def load(content: bytes, example: Tensor, threads: int) -> Prepared:
         raise RefusedInput(f"the ONNX model takes {wanted}, not {tuple(example.shape)}")
     logits = torch.empty(tuple(session.get_outputs()[0].shape))
     binding = session.io_binding()
-    _bind(binding.bind_output, OUTPUT, logits)
+    given, returned = session.get_inputs()[0].name, session.get_outputs()[0].name
+    _bind(binding.bind_output, returned, logits)
 
     def infer(image: Tensor) -> Tensor:
         if not image.is_contiguous():
             image = image.contiguous()
-        _bind(binding.bind_input, INPUT, image)
+        _bind(binding.bind_input, given, image)
         session.run_with_iobinding(binding)
         return logits
 
     return Prepared(infer, {"onnxruntime": str(runtime.__version__)})
+
+
+def describe(content: bytes, path: Path, key: str) -> tuple[Any, Any, str | None]:
+    """Return the shapes of an ONNX model's image and logits, and the text of its metadata under a key.
+
+    Raises:
+        UsageError: The extra ``engines`` is not installed.
+        RefusedInput: ONNX Runtime does not take it; more than one input or output, or another type.
+    """
+    runtime = import_extra("onnxruntime", "engines")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is said here
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no base of their own
+        raise RefusedInput(f"{path}: ONNX Runtime does not load it: {error}") from error
+    ends = [*session.get_inputs(), *session.get_outputs()]
+    if len(session.get_inputs()) != 1 or len(ends) != 2 or any(one.type != "tensor(float)" for one in ends):
+        found = ", ".join(f"{one.name} {one.type}" for one in ends)
+        raise RefusedInput(f"{path}: {found}; expected one float32 input and one float32 output")
+    image, logits = (tuple(one.shape) for one in ends)
+    return image, logits, session.get_modelmeta().custom_metadata_map.get(key)
 
 
 def _bind(bind: Any, name: str, tensor: Tensor) -> None:

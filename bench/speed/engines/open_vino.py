@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from bench.errors import RefusedInput, UsageError
 from bench.extras import import_extra
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import Conditions, Prepared
-from bench.speed.engines.onnx_graph import onnx_bytes
+from bench.speed.engines.onnx_graph import HasFile, onnx_bytes
 from bench.speed.engines.quantised import quantised_bytes
 
 # int8 stands in the model itself; what is not quantised stays in fp32
@@ -27,6 +28,8 @@ def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prep
             calibration.
         RefusedInput: The network cannot be exported, quantised or compiled.
     """
+    if isinstance(network, HasFile):
+        return network.file.prepared("openvino", conditions.threads, conditions.precision)
     content = onnx_bytes(network, example)
     versions: dict[str, str] = {}
     if conditions.precision == "int8":
@@ -47,6 +50,30 @@ def read_model(content: bytes) -> Any:
         return openvino.Core().read_model(content)
     except RuntimeError as error:
         raise RefusedInput(f"OpenVINO does not read the model: {error}") from error
+
+
+def describe(path: Path, key: str) -> tuple[Any, Any, str | None]:
+    """Return the shapes of a model's image and logits, and the text of its metadata under a key.
+
+    Raises:
+        UsageError: The extra ``engines`` is not installed.
+        RefusedInput: OpenVINO does not take it; more than one input or output, or another type.
+    """
+    openvino = import_extra("openvino", "engines")
+    try:
+        model = openvino.Core().read_model(str(path))
+    except RuntimeError as error:
+        raise RefusedInput(f"{path}: OpenVINO does not read it: {str(error).strip()}") from error
+    ends = [*model.inputs, *model.outputs]
+    types = [one.get_element_type().get_type_name() for one in ends]
+    if len(model.inputs) != 1 or types != ["f32", "f32"]:
+        raise RefusedInput(f"{path}: {', '.join(types)}; expected one float32 input and one float32 output")
+    image, logits = (
+        tuple(side.get_length() if side.is_static else None for side in one.get_partial_shape())
+        for one in ends
+    )
+    text = model.get_rt_info([key]).astype(str) if model.has_rt_info([key]) else None
+    return image, logits, text
 
 
 def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
@@ -82,8 +109,10 @@ def load(model: Any, threads: int, precision: str = "fp32") -> Prepared:
     request = compiled.create_infer_request()
 
     def infer(image: Tensor) -> Tensor:
-        # the tensor shares the image's memory, and the logits share the request's
-        request.set_input_tensor(openvino.Tensor(image.contiguous().numpy(), shared_memory=True))
+        # the tensor shares the image's memory, which must live until the call ends; the logits share the
+        # request's
+        image = image.contiguous()
+        request.set_input_tensor(openvino.Tensor(image.numpy(), shared_memory=True))
         request.infer()
         return torch.from_numpy(request.get_output_tensor(0).data)
 

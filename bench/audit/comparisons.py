@@ -1,0 +1,154 @@
+"""Rebuild a published comparison from the records that its table names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from baselines.method import Method
+from bench.audit.findings import Findings
+from bench.audit.pages import differing_files, published
+from bench.errors import BenchError, RefusedInput
+from bench.files import read_regular
+from bench.models import available
+from bench.report.compare_write import comparison_files
+from bench.report.origin import Origin
+from bench.reproduce.comparison import counted, judge_comparison
+from bench.reproduce.comparison_result import Entry, outside_entry
+from bench.results.record import AccuracyRecord, Record, SpeedRecord, TrainingRecord
+
+_FILES = "compare-*.csv"
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+_RECORDS = ("accuracy_records", "training_records", "speed_record")
+_NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
+
+Line = Mapping[str, str]
+R = TypeVar("R", bound=Record)
+
+
+def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
+    """Rebuild each comparison from the records that its table names and compare the files that are there."""
+    for path in published((found.home / "reports").glob(_FILES)):
+        found.progress(path.name)
+        try:
+            files, absent = rebuilt_comparison(path, found.home, records)
+        except BenchError as error:
+            found.add(path, str(error))
+            continue
+        if absent:
+            found.notes.append(
+                f"{path.relative_to(found.home)}: {', '.join(absent)} not installed here, so numbers were "
+                "compared with their records and nothing was rebuilt"
+            )
+        command = f"carnet-bench compare METHOD... --from-records --name {path.stem.removeprefix('compare-')}"
+        for file, fault in differing_files(files, found.home, command):
+            found.add(file, fault)
+
+
+def rebuilt_comparison(
+    path: Path, home: Path, records: Mapping[str, Record]
+) -> tuple[dict[str, str | bytes], list[str]]:
+    """Return what the records that a comparison's table names give, by path below the home folder.
+
+    Which records they are, commit and machine are taken from the table; the numbers are not.
+
+    Args:
+        path: ``reports/compare-NAME.csv``.
+        home: Holds ``results/records``.
+        records: Every record, by id.
+
+    Returns:
+        The files, and the methods that are not installed here; with any of those there are no files, and only
+        mIoU and median time are compared with the records.
+
+    Raises:
+        RefusedInput: No such table; a record that is missing or of another method; without the method, a
+            number that is not its records'.
+    """
+    lines = _lines(path)
+    known = available()
+    absent = [line["method"] for line in lines if line["method"] not in known and line["kind"] != "outside"]
+    chosen = [_records_of(line, records) for line in lines]
+    if absent:
+        for line, found in zip(lines, chosen, strict=True):
+            _require_numbers(line, found)
+        return {}, absent
+    origins = {(line["commit"], line["machine"]) for line in lines}
+    sizes = {line["size"] for line in lines}
+    size = _SIZE.fullmatch(next(iter(sizes)))
+    if len(origins) != 1 or len(sizes) != 1 or size is None:
+        raise RefusedInput(
+            f"{len(origins)} origins and the sizes {', '.join(sorted(sizes))}; expected one of each"
+        )
+    size_hw = int(size[1]), int(size[2])
+    classes = next(iter(_of(AccuracyRecord, [one for found in chosen for one in found]))).identity.num_classes
+    entries = [
+        _entry(known.get(line["method"]), found, classes, size_hw)
+        for line, found in zip(lines, chosen, strict=True)
+    ]
+    judged = judge_comparison(path.stem.removeprefix("compare-"), entries, home, size_hw)
+    return comparison_files(judged, Origin(*origins.pop())), []
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    try:
+        text = read_regular(path).decode()
+        lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RefusedInput(f"not a table: {error}") from error
+    missing = [name for name in _NEEDED if not lines or not isinstance(lines[0].get(name), str)]
+    if missing:
+        raise RefusedInput(f"no table of a comparison: without {', '.join(missing)}")
+    return lines
+
+
+def _records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
+    ids = [one for name in _RECORDS for one in (line[name] or "").split()]
+    for one in ids:
+        if one not in records:
+            raise RefusedInput(f"{line['method']}: refers to the missing record {one}")
+        if records[one].identity.model != line["method"]:
+            raise RefusedInput(f"{line['method']}: record {one[:12]} is of {records[one].identity.model}")
+    return [records[one] for one in ids]
+
+
+def _entry(
+    method: Method | None, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]
+) -> Entry:
+    outside = next((one for one in _of(AccuracyRecord, found) if one.identity.predictions is not None), None)
+    if outside is not None:
+        return outside_entry(outside)
+    if method is None:
+        raise RefusedInput("a method that is not installed is called predictions from outside")
+    accuracy = {one.identity.run.recipe.seed: one for one in _of(AccuracyRecord, found)}
+    training = {one.identity.recipe.seed: one for one in _of(TrainingRecord, found)}
+    runs = [one.identity.run.recipe for one in accuracy.values()]
+    runs += [one.identity.recipe for one in training.values()]
+    options = runs[0].model_options if runs else {}
+    network = replace(method, options={**method.options, **options})
+    costs = counted(network, num_classes, size_hw)
+    return Entry(method, network, costs, accuracy, training, next(_of(SpeedRecord, found), None))
+
+
+def _of(kind: type[R], found: Sequence[Record]) -> Iterator[R]:
+    return (one for one in found if isinstance(one, kind))
+
+
+def _require_numbers(line: Line, found: Sequence[Record]) -> None:
+    scores = [one.values.miou for one in _of(AccuracyRecord, found)]
+    medians = [one.values.median_ms for one in _of(SpeedRecord, found)]
+    for name, values in (("miou", scores), ("median_ms", medians)):
+        expected = math.fsum(values) / len(values) if values else None
+        given = float(line[name]) if line.get(name) else None
+        if given is None or expected is None:
+            same = given is expected
+        else:
+            same = math.isclose(given, expected, rel_tol=1e-9)
+        if not same:
+            raise RefusedInput(f"{line['method']}: {name} is {given}, its records give {expected}")

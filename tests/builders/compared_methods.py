@@ -1,0 +1,87 @@
+"""Methods of a comparison on record: scores with their images, trainings and times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from made_records import make_record
+
+from baselines.registry import METHODS
+from bench.clock.statistics import drift, spread, summarise
+from bench.evaluate.confusion import Confusion
+from bench.evaluate.evaluate import Evaluation
+from bench.reproduce.comparison_result import Counted, Entry
+from bench.results.provenance import current_sources
+from bench.results.store import add_record
+
+SIZE = (360, 480)
+IMAGES = 20
+
+
+def make_entry(
+    home: Path,
+    name: str,
+    wrong: Sequence[int],
+    median_ms: float | None = None,
+    *,
+    weights: str = "none",
+    failed: Sequence[int] = (),
+    counted: Counted | None = None,
+    **flags: Any,
+) -> Entry:
+    """Return a method whose seeds give this number of 1,000 pixels of each image the other of two classes."""
+    method = METHODS[name]
+    provenance = {
+        "source": current_sources(method),
+        "dirty": False,
+        "started_utc": "2026-01-01T00:00:00Z",
+    }
+
+    def run(seed: int) -> dict[str, Any]:
+        recipe = {"name": "camvid-compare", "model": name, "seed": seed, "weights": weights}
+        return {"model": name, "recipe": recipe, "num_classes": 2}
+
+    accuracy, training = {}, {}
+    for seed, count in enumerate(wrong):
+        hard = count + np.array([10, -10] * (IMAGES // 2))
+        per_image = np.array([[[500 - one, one], [one, 500 - one]] for one in hard // 2], np.int32)
+        confusion = Confusion(2)
+        confusion.matrix += per_image.sum(axis=0)
+        names = tuple(f"image_{number}" for number in range(IMAGES))
+        outcome = Evaluation(confusion, per_image, names, 1.0)
+        values = {
+            "miou": confusion.miou(),
+            "iou": dict(zip(("road", "sky, clouds"), confusion.iou(), strict=True)),
+            "pixel_accuracy": confusion.pixel_accuracy(),
+            "mean_accuracy": confusion.mean_accuracy(),
+            "labelled_pixels": int(confusion.matrix.sum()),
+            "images": IMAGES,
+        }
+        score = make_record(
+            "accuracy", {"model": name, "num_classes": 2, "run": run(seed)}, values, provenance, **flags
+        )
+        accuracy[seed] = add_record(score, home, outcome.arrays())[0]
+        trained = make_record("training", run(seed), {"train_s": 60.0 * (seed + 1)}, provenance)
+        training[seed] = add_record(trained, home)[0]
+    for seed in failed:
+        lost = make_record("training", run(seed), {}, provenance, reasons=["diverged: loss is nan at step 7"])
+        training[seed] = add_record(lost, home)[0]
+    speed = None
+    if median_ms is not None:
+        identity = {"model": name, "options": dict(method.options), "num_classes": 2, "size": list(SIZE)}
+        samples = [median_ms * (1 + 0.001 * (number % 3 - 1)) for number in range(20)]
+        summary = asdict(summarise(samples))
+        values = {
+            "fps": summary.pop("calls_per_s"),
+            **summary,
+            "samples_ms": samples,
+            "drift": drift(samples),
+            "spread": spread(samples),
+        }
+        made = make_record("speed", identity, values, {**provenance, "run": "a" * 16})
+        speed = add_record(made, home)[0]
+    return Entry(method, method, counted or Counted(1.5, 2.5), accuracy, training, speed)
