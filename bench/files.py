@@ -286,9 +286,3 @@ def check_written(path: Path, digest: str) -> None:
     actual = sha256_of_file(path)
     if actual != digest:
         raise RefusedInput(f"{path}: read back with SHA-256 {actual}, expected {digest}; disk fault?")
-
-
-def no_file(path: Path) -> str:
-    """Return what a path is that is no plain file, for a message."""
-    found = "a folder" if path.is_dir() else "not a plain file" if path.exists() else "no such file"
-    return f"{path}: {found}" + ("" if found == "no such file" else "; expected a file")

@@ -11,8 +11,7 @@ from typing import Any
 
 from baselines.method import Method
 from baselines.registry import METHODS
-from bench.errors import RefusedInput, UsageError, unknown
-from bench.files import no_file
+from bench.errors import RefusedInput, UsageError, no_file, unknown
 from bench.own.files import OwnFiles, run_file
 from bench.own.guard import guarded
 

@@ -7,8 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bench.errors import RefusedInput
-from bench.files import no_file
+from bench.errors import RefusedInput, no_file
 
 _LARGEST_BYTES = 100_000
 _BRIEF = reprlib.Repr()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench import files
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, no_file
 from bench.toml_text import text_of
 
 
@@ -209,7 +209,7 @@ def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
 
 def test_what_is_no_file_is_named_as_what_it_is(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    found = {name: files.no_file(tmp_path / name).partition(": ")[2] for name in ("", "pipe", "gone")}
+    found = {name: no_file(tmp_path / name).partition(": ")[2] for name in ("", "pipe", "gone")}
     assert found == {
         "": "a folder; expected a file",
         "pipe": "not a plain file; expected a file",

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import RefusedInput
-from bench.files import no_file, write_atomic
+from bench.errors import RefusedInput, no_file
+from bench.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

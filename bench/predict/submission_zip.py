@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.data.archive import DAMAGE
 from bench.data.folder import COMPANION
-from bench.errors import RefusedInput
-from bench.files import no_file
+from bench.errors import RefusedInput, no_file
 from bench.predict.submission_format import FORMATS, SubmissionFormat
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from bench.data.statistics import HALF, IMAGENET, Statistics
-from bench.errors import RefusedInput, unknown
-from bench.files import no_file
+from bench.errors import RefusedInput, no_file, unknown
 from bench.train.encoder_names import placed, standard
 from bench.train.weight_file import fit, load_weights
 
