@@ -79,7 +79,8 @@ def page(session: nox.Session) -> None:
     require_torch(session)
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         session.skip("Chromium is missing: apt-get install --no-install-recommends chromium")
-    python(session, "-m", "pip", "install", "-q", "-e", f"{ROOT}[page]")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    python(session, "-m", "pip", "install", "-q", *extras["page"])
     folder = ROOT / ".nox" / "page"
     if shutil.which("npm") and not (folder / "node_modules" / "axe-core").is_dir():
         session.run("npm", "install", "--prefix", str(folder), "--silent", "axe-core@4", external=True)

@@ -60,6 +60,17 @@ def test_a_figure_that_other_versions_drew_is_compared_by_digest_and_caption(
     ]
 
 
+@pytest.mark.parametrize("change", [("drawn by matplotlib ", "drawn by matplotlib 1"), ("c0ffee", "c1ffee")])
+def test_a_digit_of_the_versions_or_the_commit_in_a_caption_is_found(
+    drawn: Path, change: tuple[str, str]
+) -> None:
+    caption = drawn / "reports" / "curves-camvid.caption.md"
+    before = caption.read_text()
+    caption.write_text(before.replace(*change))
+    assert caption.read_text() != before
+    assert [one.file for one in auditing.audit(drawn).damage] == ["reports/curves-camvid.caption.md"]
+
+
 def test_a_thousand_runs_are_a_figure_of_the_latest_that_can_be_told_apart() -> None:
     runs = [
         make_record(

@@ -16,6 +16,7 @@ from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
 from bench.report.data_figures import NAMES, data_figure_files, made_from
 from bench.report.figure_inputs import Inputs
+from bench.report.origin import is_sealed
 from bench.results.feature_ranges import FOLDER, read_ranges
 
 _DIGESTS = re.compile(r"; sha256: (.*) -->$", re.MULTILINE)
@@ -61,6 +62,8 @@ def figures_of_data(home: Path) -> Iterator[Finding]:
 
 def _figure(name: str, caption: Path, home: Path) -> Iterator[Finding]:
     text = read_regular(caption).decode(errors="replace")
+    if not (whole := is_sealed(text, "<!--", " -->")):
+        yield Finding(caption, f"not as it was written; redraw it with carnet-bench reproduce {name}")
     digests = _DIGESTS.search(text)
     if digests is None:
         raise RefusedInput(f"{caption}: names no digests; redraw it with carnet-bench reproduce {name}")
@@ -68,6 +71,8 @@ def _figure(name: str, caption: Path, home: Path) -> Iterator[Finding]:
         path = caption.with_name(f"{name}.{form}")
         if path.exists() and (found := sha256_of_file(path)) != expected:
             yield Finding(path, f"SHA-256 {found}, {caption.name} says {expected}")
+    if not whole:  # what it names may be wrong
+        return
     data, weights = made_from(text)
     files = tuple(home / "results" / "weights" / one for one in weights)
     if missing := [one.name for one in files if not one.is_file()]:

@@ -79,11 +79,10 @@ def comparison_to_markdown(comparison: Comparison, origin: Origin, plots: Iterab
 
 
 def comparison_to_latex(comparison: Comparison, origin: Origin) -> str:
-    """Return a ``tabular`` of the comparison; it needs the package booktabs."""
+    """Return a ``tabular`` of the comparison, no wider than the text; see `bench.report.latex.NEEDS`."""
     heads = {**_HEADS, **_COSTS}
+    comments = (f"{heading(comparison)}; {latex.NEEDS}", *conditions(comparison), *RULES, origin.line)
     lines = [
-        f"% {heading(comparison)}; needs \\usepackage{{booktabs}}",
-        *(f"% {line}" for line in (*conditions(comparison), *RULES, origin.line)),
         f"\\begin{{tabular}}{{ll{'r' * (len(_LATEX) - 2)}}}",
         "\\toprule",
         " & ".join(latex.escaped(heads[key]) for key in _LATEX) + " \\\\",
@@ -91,10 +90,12 @@ def comparison_to_latex(comparison: Comparison, origin: Origin) -> str:
     ]
     for row in rows_of(comparison):
         mark = f"$^{{{row.marks}}}$" if row.marks else ""
-        fields = [latex.escaped(text).replace(" to ", "--") for text in _fields(row, _LATEX)]
+        fields = [latex.escaped(getattr(row, key)).replace(" to ", "--") for key in _LATEX]
         lines.append(" & ".join([fields[0], fields[1], fields[2] + mark, *fields[3:]]) + " \\\\")
     legend = f"$^{{{GROUP}}}$ not told apart from the best; $^{{{FRONT}}}$ on the front of mIoU against time"
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "", f"{{\\footnotesize {legend}}}", ""])
+    table_lines = latex.fitted([*lines, "\\bottomrule", "\\end{tabular}"])
+    head = [f"% {line}" for line in comments]
+    return "\n".join([*head, *table_lines, "", f"{{\\footnotesize {legend}\\par}}", ""])
 
 
 def _fields(row: CompareRow, keys: Iterable[str]) -> list[str]:

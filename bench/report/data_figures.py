@@ -18,7 +18,7 @@ from bench.own.guard import user_code
 from bench.predict.features import REDUCTION
 from bench.report.feature_figure import MapRow, draw_maps
 from bench.report.figure_inputs import SEGMENTATIONS, Inputs, choose_weights, extractor_of, title_of
-from bench.report.origin import Origin, origin
+from bench.report.origin import Origin, origin, sealed
 from bench.report.segmentation_figure import Segmented, colours_of, draw_segmented
 from bench.reproduce.feature_claims import judge_ranges
 from bench.results.feature_ranges import FOLDER
@@ -68,7 +68,9 @@ def data_figure_files(name: str, inputs: Inputs, made_by: Origin) -> dict[str, s
     weights = ", ".join(one.path.name for one in chosen)
     made = f"<!-- made from {data.name} with {weights}; torch {torch.__version__} -->\n"
     return {
-        f"reports/{name}.{form}": f"{content}{made}" if isinstance(content, str) else content
+        f"reports/{name}.{form}": sealed(f"{content}{made}", "<!--", " -->")
+        if isinstance(content, str)
+        else content
         for form, content in files.items()
     }
 

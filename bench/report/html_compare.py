@@ -12,7 +12,7 @@ from bench.errors import RefusedInput
 from bench.files import read_regular
 from bench.results.store import APPENDIX
 
-COMMAND = "carnet-bench compare carnet-mobile enet bisenet1 --data camvid"
+COMMAND = "carnet-bench compare enet bisenet1 carnet-mobile --data camvid"
 """What measures a comparison where there is none."""
 
 _PREFIX = "compare-"

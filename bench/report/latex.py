@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.report.origin import Origin
@@ -21,6 +21,9 @@ _SPECIAL = str.maketrans({
     "±": "$\\pm$",
     "†": "\\textdagger{}",
 })  # fmt: skip
+
+NEEDS = "needs \\usepackage{booktabs}, and graphicx to shrink what is wider than the text"
+"""The packages of a `fitted` table, for the comment at its head."""
 
 _SHOWN = (
     "\\ifdim\\wd0>\\linewidth\\ifdefined\\resizebox\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi"
@@ -49,9 +52,6 @@ def to_latex(frame: pd.DataFrame, titles: Mapping[str, str], caption: str, origi
     ends = [(2 * place + 2, 2 * place + 3) for place in range(len(columns))]
     heads = [f"\\multicolumn{{2}}{{c}}{{{escaped(_HEADINGS[column])}}}" for column in columns]
     lines = [
-        f"% {caption}; needs \\usepackage{{booktabs}}, and graphicx to shrink what is wider than the text",
-        f"% {origin.line}",
-        "\\begingroup\\setlength{\\tabcolsep}{3pt}\\sbox0{%",
         f"\\begin{{tabular}}{{l{'rr' * len(columns)}}}",
         "\\toprule",
         _line(["Method", *heads]),
@@ -69,8 +69,16 @@ def to_latex(frame: pd.DataFrame, titles: Mapping[str, str], caption: str, origi
                 fields = [field for column in columns for field in _pair(found.get(column), marks)]
                 lines.append(_line([escaped(titles[str(row)]), *fields]))
     legend = "; ".join(f"$^{mark}$ {escaped(str(kind))}" for kind, mark in marks.items())
-    lines += ["\\bottomrule", "\\end{tabular}}%", _SHOWN, "\\par\\endgroup", ""]
-    return "\n".join([*lines, f"{{\\footnotesize {legend}\\par}}", ""])
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    head = [f"% {caption}; {NEEDS}", f"% {origin.line}"]
+    return "\n".join([*head, *fitted(lines), "", f"{{\\footnotesize {legend}\\par}}", ""])
+
+
+def fitted(tabular: Sequence[str]) -> list[str]:
+    """Return the lines of a ``tabular`` that graphicx makes narrower where it is wider than the text."""
+    *lines, last = tabular
+    start = "\\begingroup\\setlength{\\tabcolsep}{3pt}\\sbox0{%"
+    return [start, *lines, f"{last}}}%", _SHOWN, "\\par\\endgroup"]
 
 
 def _pair(cell: Mapping[Any, Any] | None, marks: Mapping[str, str]) -> tuple[str, str]:

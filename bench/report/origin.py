@@ -41,6 +41,12 @@ def sealed(text: str, start: str, end: str = "") -> str:
     return f"{text}{start} sha256 of all above: {hashlib.sha256(text.encode()).hexdigest()}{end}\n"
 
 
+def is_sealed(text: str, start: str, end: str = "") -> bool:
+    """Say whether the last line of a page is the digest of all others; parameters as `sealed`."""
+    body, _, _ = text.rpartition(f"{start} sha256 of all above: ")
+    return sealed(body, start, end) == text
+
+
 def origin() -> Origin:
     """Return the origin of what is made now, here."""
     state = code_state(package_root())

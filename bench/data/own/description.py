@@ -119,11 +119,24 @@ def read_description(path: Path) -> Description:
     """Return what a TOML file says of a data set.
 
     Raises:
-        RefusedInput: No such file, not TOML, an unknown key, a wrong type or value, classes and colours that
-            do not match, ids of no class, a folder outside the data set's own, or no split.
+        RefusedInput: No such file; else as `parse_description`.
     """
     then = f"carnet-bench data init FOLDER writes a {FILE} that fits the folder"
-    table = as_table(text_of(path, then), str(path))
+    return parse_description(text_of(path, then), path)
+
+
+def parse_description(text: str, path: Path) -> Description:
+    """Return what the text of a TOML file says of a data set.
+
+    Args:
+        text: The text.
+        path: The file, for messages.
+
+    Raises:
+        RefusedInput: Not TOML, an unknown key, a wrong type or value, classes and colours that do not match,
+            ids of no class, a folder outside the data set's own, or no split.
+    """
+    table = as_table(text, str(path))
     try:
         found = Description.model_validate(table)
     except ValidationError as error:

@@ -40,6 +40,7 @@ class OwnFolder(PairFolder):
     """
 
     why_unlabelled = "its TOML file names no folder of labels"
+    beside = (FILE, "-train.txt", "-val.txt")
 
     def __init__(self, split: str, root: Path, *, description: Description, source: Path) -> None:
         self.name, self.classes, self.palette = description.name, description.classes, description.palette
@@ -209,18 +210,18 @@ def _require_listed(names: Iterable[str], listing: Path, images: Mapping[str, Pa
 def _require_png(
     images: Mapping[str, Path], labels: Mapping[str, Path], folder: Path, label_end: str
 ) -> None:
-    """Refuse labels of another format by name, where a label as described is missing."""
-    for name in images:
-        if name in labels:
-            continue
-        stem = PurePosixPath(name + label_end).stem
-        beside = [path for path in entries((folder / name).parent) if path.stem == stem]
-        other = next((path for path in beside if path not in images.values()), None)
-        if other is not None:
-            raise RefusedInput(
-                f"{other}: a label named *{other.suffix}, expected *{label_end} (PNG: JPEG changes ids)",
-                then="re-export the labels as PNG; a converted JPEG keeps its false ids",
-            )
+    """Refuse the first label that is missing as described and is there in another format."""
+    name = next((one for one in images if one not in labels), None)
+    if name is None:
+        return
+    stem = PurePosixPath(name + label_end).stem
+    beside = [path for path in entries((folder / name).parent) if path.stem == stem]
+    other = next((path for path in beside if path not in images.values()), None)
+    if other is not None:
+        raise RefusedInput(
+            f"{other}: a label named *{other.suffix}, expected *{label_end} (PNG: JPEG changes ids)",
+            then="re-export the labels as PNG; a converted JPEG keeps its false ids",
+        )
 
 
 def _holds(folder: Path) -> str:

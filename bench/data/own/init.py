@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.catalogue import ENTRIES
 from bench.data.own.colours import ColourList, find_colours, find_names
-from bench.data.own.description import FILE, Split
+from bench.data.own.description import FILE, Split, parse_description
 from bench.data.own.folder import entry_of_file, pairs_of
 from bench.data.own.hold_out import HoldOut, hold_out, sequences_of
 from bench.data.own.layouts import Layout, recognise
@@ -90,6 +90,8 @@ def init(
             the list does not have, or a file that exists. Nothing is written then.
         UsageError: A validation split is there already, or too few images for one.
     """
+    if name is not None and name in ENTRIES:
+        raise UsageError(f"--name {name}: a built-in data set; expected another name")
     layout = recognise(root)
     file = root / FILE
     pairs = {
@@ -107,12 +109,14 @@ def init(
     known = set() if listed is None else {*listed.classes.values(), *listed.void.values()}
     found = survey({split: files for split, files in labels.items() if files}, known, seen)
     meaning = _of_colours(found, listed, root) if found.in_colour else _of_ids(found, listed, root)
-    for split, names in lists.items():
-        write_atomic(paths[split], "".join(f"{one}\n" for one in names))
     splits = dict(layout.splits)
     for split, path in paths.items():
         splits[split] = splits["train"].model_copy(update={"list": path.name})
-    write_atomic(file, _text(layout, name or _name_of(root), meaning, splits))
+    text = _text(layout, name or _name_of(root), meaning, splits)
+    parse_description(text, file)  # before anything is written
+    for split, names in lists.items():
+        write_atomic(paths[split], "".join(f"{one}\n" for one in names))
+    write_atomic(file, text)
     entry = entry_of_file(file)
     opened = {split: len(entry.open_folder(split, root)) for split in entry.splits if entry.open_folder}
     made = Made(

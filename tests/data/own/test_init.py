@@ -193,6 +193,15 @@ def test_what_cannot_be_described_is_refused_by_name_and_nothing_is_written(tmp_
     assert not (root / "data.toml").exists()
 
 
+@pytest.mark.parametrize("name", ["camvid", "my data", "../x"])
+def test_a_name_that_no_record_could_hold_is_refused_before_anything_is_written(tmp_path, name):
+    root = write_side_by_side(tmp_path)
+    with pytest.raises(BenchError) as refused:
+        init(root, name=name, val=0.2)
+    assert name in str(refused.value)
+    assert not list(root.glob("data*"))
+
+
 def test_a_validation_split_that_is_there_is_kept(tmp_path):
     with pytest.raises(UsageError, match="val split of 2 images"):
         init(write_plain(tmp_path), val=0.1)
