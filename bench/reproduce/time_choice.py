@@ -82,6 +82,9 @@ class Times:
         self._records = [
             one for one in read_records(home, "speed", strict=False) if one.identity.measured is None
         ]
+        self._by_model: dict[str, list[SpeedRecord]] = {}
+        for one in self._records:
+            self._by_model.setdefault(one.identity.model, []).append(one)
         self._rows = [row for row in rows if row[0] in methods]
         self._of_rows = [record for row in self._rows for record in self._tabulated.sort(self._of(*row))[0]]
         self._shown = self._named(machine)
@@ -148,7 +151,7 @@ class Times:
         options = self._methods[row].options
         return [
             one
-            for one in self._records
+            for one in self._by_model.get(row, ())
             if is_time_of(one, row, size_hw, classes, form=self._form, options=options)
         ]
 

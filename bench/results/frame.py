@@ -87,11 +87,9 @@ def _row(record: Record, tabulated: Tabulated) -> dict[str, Any]:
 
 def _of_run(record: AccuracyRecord | TrainingRecord) -> dict[str, Any]:
     if isinstance(record, AccuracyRecord):
-        recipe, miou, unit = record.identity.run.recipe, record.values.miou, "% mIoU"
+        recipe, unit = record.identity.run.recipe, "% mIoU"
     else:
-        kept = record.values.selection
         recipe, unit = record.identity.recipe, "% val mIoU"
-        miou = math.nan if kept is None or kept.val_miou is None else kept.val_miou
     data, device = record.identity.data, record.identity.device
     machine = record.provenance.machine or Machine()
     variant = variant_of(recipe)
@@ -99,7 +97,7 @@ def _of_run(record: AccuracyRecord | TrainingRecord) -> dict[str, Any]:
     length = f"seed {recipe.seed}, {recipe.epochs} epochs"
     return {
         "data": f"{data.name} {data.split}",
-        "value": 100 * miou,
+        "value": _percent(record),
         "unit": unit,
         "detail": ", ".join(filter(None, (recipe.name, degraded, length))),
         "where": (machine.cpu if device == "cpu" else machine.gpu) or device,
@@ -111,7 +109,7 @@ def _without_run(record: AccuracyRecord) -> dict[str, Any]:
     outside = record.identity.predictions is not None
     return {
         "data": f"{data.name} {data.split}",
-        "value": 100 * record.values.miou,
+        "value": _percent(record),
         "unit": "% mIoU",
         "detail": "predictions from outside" if outside else f"exported file, {record.identity.engine}",
         "where": "not known" if outside else machine.cpu or "cpu",
@@ -124,11 +122,15 @@ def _of_time(record: SpeedRecord) -> dict[str, Any]:
     batch = f"batch {identity.batch}" if identity.batch > 1 else None
     return {
         "data": f"{height}x{width}",
-        "value": record.values.median_ms,
+        "value": record.main_value,
         "unit": "ms",
         "detail": ", ".join(filter(None, (identity.form or "eager", identity.measured, batch))),
         "where": identity.where,
     }
+
+
+def _percent(record: Record) -> float:
+    return math.nan if record.main_value is None else 100 * record.main_value
 
 
 def _data_set(record: Record) -> str | None:

@@ -69,11 +69,28 @@ class Record(BaseModel):
         return json.loads(self._head["identity"]) if self._head else self._stored["identity"]  # type: ignore[no-any-return]
 
     @property
+    def first_id(self) -> str:
+        """The id of the measurement's first take."""
+        if self._head:
+            return str(self._head["first_id"])
+        return record_id({**self.stored_identity, "take": 0}) if self.identity.take else self.id
+
+    @property
+    def main_value(self) -> float | None:
+        """The one number that a list shows: mIoU, the validation mIoU of the kept weights, or the median."""
+        if self._head:
+            return self._head["main_value"]  # type: ignore[no-any-return]
+        if isinstance(self.values, TrainingValues):
+            return None if self.values.selection is None else self.values.selection.val_miou
+        return self.values.miou if isinstance(self.values, AccuracyValues) else self.values.median_ms
+
+    @property
     def head(self) -> Head:
         """What the index keeps of the record, see `of_head`."""
         document = dict(self.stored)
         del document["values"]
-        return {**document, **{name: json.dumps(document[name]) for name in ("identity", "provenance")}}
+        texts = {name: json.dumps(document[name]) for name in ("identity", "provenance")}
+        return {**document, **texts, "first_id": self.first_id, "main_value": self.main_value}
 
     @classmethod
     def of_head(cls, head: Head, whole: Callable[[], Record]) -> Self:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from baselines.method import Method
 from bench.results.provenance import current_sources
-from bench.results.record import AccuracyRecord, Record, SpeedRecord, record_id
+from bench.results.record import AccuracyRecord, Record, SpeedRecord
 from bench.results.value_types import Provenance
 
 R = TypeVar("R", bound=Record)
@@ -30,7 +30,7 @@ def newest_first(records: Iterable[R]) -> list[R]:
     latest: dict[str, str] = {}
     for one in sorted(records, key=lambda one: one.identity.take):
         when, take = started(one), one.identity.take
-        first = record_id({**one.stored_identity, "take": 0}) if take else one.id
+        first = one.first_id
         when = max(when, latest.get(first, "")) if take else when
         latest[first] = max(when, latest.get(first, ""))
         keyed.append(((when, take, one.id), one))

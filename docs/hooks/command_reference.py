@@ -52,10 +52,10 @@ def _section(words: str, command: Any, context: typer.Context) -> Iterator[str]:
 
 
 def _field(text: str) -> str:
-    """Return text for a field of a table."""
-    return " ".join(text.replace("|", "\\|").split())
+    """Return text on one line; within backticks the site's tables take a bar as it is."""
+    return " ".join(text.split())
 
 
 def _prose(text: str) -> str:
     """Return text that Markdown leaves as it is, but for what stands between backticks."""
-    return re.sub(r"(`[^`]*`)|([*_<\[])", lambda found: found[1] or f"\\{found[2]}", text)
+    return re.sub(r"(`[^`]*`)|([*_<|\[])", lambda found: found[1] or f"\\{found[2]}", text)

@@ -80,10 +80,10 @@ def test_an_entry_is_the_record_and_reads_its_values_when_they_are_wanted(
     whole = store.read_record(path)
     opened.clear()
     assert record.identity == whole.identity
-    assert record.provenance == whole.provenance
-    assert (record.id, record.valid, record.notes) == (whole.id, whole.valid, whole.notes)
+    assert (record.id, record.notes, record.provenance) == (whole.id, whole.notes, whole.provenance)
     assert record.sidecar == whole.sidecar
     assert record.stored_identity == whole.stored["identity"]
+    assert (record.main_value, record.first_id) == (0.5, whole.first_id)
     assert opened == []
     assert record.values == whole.values
     assert opened == [path.name, path.with_suffix(".npz").name]
