@@ -4,6 +4,13 @@
 5 regression found; 130/143 interrupted after a checkpoint.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _LONGEST = 20_000
 """Characters of a message: a list of tensor names is long, the text of a damaged file may be endless."""
 
@@ -71,3 +78,9 @@ class Stopped(KeyboardInterrupt):
 def unknown(kind: str, name: str, choices: list[str]) -> UsageError:
     """Return the error for an unknown name, with the choices."""
     return UsageError(f"no {kind} '{name}'; choose from {', '.join(choices)}")
+
+
+def no_file(path: Path) -> str:
+    """Return what a path is that is no plain file, for a message."""
+    found = "a folder" if path.is_dir() else "not a plain file" if path.exists() else "no such file"
+    return f"{path}: {found}" + ("" if found == "no such file" else "; expected a file")

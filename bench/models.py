@@ -11,7 +11,7 @@ from typing import Any
 
 from baselines.method import Method
 from baselines.registry import METHODS
-from bench.errors import RefusedInput, UsageError, unknown
+from bench.errors import RefusedInput, UsageError, no_file, unknown
 from bench.own.files import OwnFiles, run_file
 from bench.own.guard import guarded
 
@@ -102,7 +102,7 @@ def _from_file(reference: str) -> Method:
     path_text, _, name = reference.rpartition(":")
     path = Path(path_text)
     if not path.is_file():
-        raise RefusedInput(f"{path}: no such file", then="give --model path/to/file.py:build")
+        raise RefusedInput(no_file(path), then="give --model path/to/file.py:build")
     with guarded(f"{path}: cannot be run", [OwnFiles(path.resolve(), path.resolve().parent)], named=path):
         module = run_file(path)
     if not hasattr(module, name):

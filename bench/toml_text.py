@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, no_file
 
 _LARGEST_BYTES = 100_000
 _BRIEF = reprlib.Repr()
@@ -32,7 +32,7 @@ def text_of(path: Path, then: str | None = None) -> str:
     """
     try:
         if not path.is_file():
-            raise RefusedInput(f"{path}: no such file", then)
+            raise RefusedInput(no_file(path), then)
         if path.stat().st_size > _LARGEST_BYTES:
             raise RefusedInput(f"{path}: {path.stat().st_size} bytes, expected at most {_LARGEST_BYTES}")
         return path.read_text(encoding="utf-8-sig")

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from bench import files
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, no_file
+from bench.toml_text import text_of
 
 
 def names_in(folder):
@@ -204,3 +205,15 @@ def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
     path = tmp_path / ("n" * 255)
     files.write_atomic(path, "1")
     assert path.read_text() == "1"
+
+
+def test_what_is_no_file_is_named_as_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    found = {name: no_file(tmp_path / name).partition(": ")[2] for name in ("", "pipe", "gone")}
+    assert found == {
+        "": "a folder; expected a file",
+        "pipe": "not a plain file; expected a file",
+        "gone": "no such file",
+    }
+    with pytest.raises(RefusedInput, match="a folder"):
+        text_of(tmp_path)

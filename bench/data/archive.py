@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, no_file
 from bench.files import write_atomic
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _check_name(archive: Path, name: str) -> None:
 def _listed(archive: Path) -> Iterator[tuple[str, int, int | None, str]]:
     """Yield name, declared bytes, CRC-32 and what is bad about the kind of each member that is no folder."""
     if not archive.is_file():
-        raise RefusedInput(f"{archive}: no such file")
+        raise RefusedInput(no_file(archive))
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():

@@ -101,7 +101,8 @@ def predict_files(
         except (
             RefusedInput
         ) as error:  # an image that is bad, or of a size that a network's file does not take
-            left_out.append((path, str(error)))
+            why = str(error)  # of the network rather than of the file, it does not name the image
+            left_out.append((path, why if str(path) in why else f"{path}: {why}"))
             continue
         prediction = found.to("cpu", torch.uint8)
         labels_path, overlay_path = results_of(path, out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.data.archive import DAMAGE
 from bench.data.folder import COMPANION
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, no_file
 from bench.predict.submission_format import FORMATS, SubmissionFormat
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def members_of(archive: Path) -> list[zipfile.ZipInfo]:
         RefusedInput: No such file, not a zip, or more files than any submission has.
     """
     if not archive.is_file():
-        raise RefusedInput(f"{archive}: no such file")
+        raise RefusedInput(no_file(archive))
     try:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from bench.data.statistics import HALF, IMAGENET, Statistics
-from bench.errors import RefusedInput, unknown
+from bench.errors import RefusedInput, no_file, unknown
 from bench.train.encoder_names import placed, standard
 from bench.train.weight_file import fit, load_weights
 
@@ -128,7 +128,7 @@ def read(weights: EncoderWeights, file: Path | None = None) -> dict[str, Tensor]
         if place.is_file():
             return load_weights(place, weights.sha256)
     if file is not None:
-        raise RefusedInput(f"{file}: no such file")
+        raise RefusedInput(no_file(file))
     if weights.hub is not None:
         return _from_hub(weights)
     raise RefusedInput(

@@ -155,6 +155,11 @@ def test_predict_runs_the_file_on_images_of_its_size(files, tmp_path, monkeypatc
     image = (scene.image[None].float() / 255 - 0.5) / 0.5
     expected = network(image).argmax(1)[0].numpy()
     assert (found != expected).mean() <= 0.001
+    Image.new("RGB", (64, 48)).save(tmp_path / "photos" / "small.bmp")
+    code, out = _call(monkeypatch, capsys, *words, "--data", "scenes", "--overwrite")
+    (left_out,) = json.loads(out)["left_out"]
+    assert code == 3
+    assert "small.bmp: " in left_out["why"]
     assert _call(monkeypatch, capsys, *words[:-1], "--overwrite", "--device", "cuda")[0] == 2
 
 
