@@ -170,3 +170,33 @@ def test_no_process_outlives_a_training_that_is_killed(
     first.process.kill()
     first.process.wait()
     wait_until(lambda: not any(is_alive(child) for child in children))
+
+
+LONG = {
+    "time": ("time", "enet", "--size", "32x32", "--budget", "300s", "--samples", "100000", "--threads", "1"),
+    "ablate": (
+        *("ablate", "--recipe", "scenes-quick", "--lambda", "0", "0.2", "--seeds", "3", "--device", "cpu"),
+        *("--threads", "1"),
+    ),
+    "reproduce": (
+        *("reproduce", "table1", "--data", "scenes", "--budget", "900h", "--device", "cpu"),
+        *("--threads", "1"),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_sigterm_to_the_group_ends_a_long_command_with_one_line(
+    command: Callable[..., Command], name: str
+) -> None:
+    one = command("home", *LONG[name])
+    # it works once it has said something or written a file
+    one.until(lambda: one.err.stat().st_size or any(path.is_file() for path in one.home.rglob("*")))
+    os.killpg(one.process.pid, signal.SIGTERM)
+    code, err = one.end()
+    assert code == 128 + signal.SIGTERM, err
+    assert "SIGTERM" in err
+    assert "Traceback" not in err
+    assert len([line for line in err.splitlines() if line.startswith("error: ")]) == 1
+    assert half_written(one.home) == []
