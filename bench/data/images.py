@@ -191,7 +191,7 @@ def map_ids(
     mapped = table[stored.long().clamp(0, 255)]
     bad = outside | ((mapped >= num_classes) & (mapped != IGNORE))
     if bool(bad.any()):
-        values = stored[bad].unique().tolist()
+        values = stored[bad].unique().tolist()  # type: ignore[no-untyped-call]
         listed = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
         raise RefusedInput(
             f"{name}: label {listed}, classes are {_allowed(table, num_classes)} "
