@@ -53,7 +53,7 @@ def make_entry(
         confusion.matrix += per_image.sum(axis=0)
         names = tuple(f"image_{number}" for number in range(IMAGES))
         outcome = Evaluation(confusion, per_image, names, 1.0)
-        values = {
+        values: dict[str, Any] = {
             "miou": confusion.miou(),
             "iou": dict(zip(("road", "sky, clouds"), confusion.iou(), strict=True)),
             "pixel_accuracy": confusion.pixel_accuracy(),

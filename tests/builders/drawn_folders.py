@@ -45,7 +45,7 @@ def write_png(path: Path, pixels: Pixels) -> None:
 
 def pairs(counts: Mapping[str, int] | None = None) -> list[tuple[str, str, int]]:
     """Return (split, name, seed) of every pair."""
-    found = []
+    found: list[tuple[str, str, int]] = []
     for split, count in (counts or COUNTS).items():
         found += [(split, f"{split}_{index:03d}", len(found) + index) for index in range(count)]
     return found

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from bench.evaluate.differences import Difference, compare
 from bench.evaluate.power import chance, seeds_needed, smallest_gain
@@ -58,9 +59,7 @@ def test_the_parts_of_a_difference_are_those_of_its_interval() -> None:
         found = compare(first, second, paired=paired)
         assert found.seed_variance is not None
         variance = found.image_variance + found.seed_variance / 3
-        from scipy.stats import t
-
-        half = t.ppf(0.975, found.degrees) * math.sqrt(variance)
+        half = stdtrit(found.degrees, 0.975) * math.sqrt(variance)
         assert found.high - found.mean == pytest.approx(half)
 
 
