@@ -104,10 +104,13 @@ class Records:
             for split, records in sorted(by_split.items())
         }
 
-    def _in_company(self, run: Sequence[AccuracyRecord]) -> tuple[bool, int]:
-        """Return whether this very command has made a run, and how many methods its recipe has trained."""
+    def _in_company(self, run: Sequence[AccuracyRecord]) -> int:
+        """Return how many methods a run's recipe has trained; 0 for one that has trained no other.
+
+        What this very command has made does not matter: the points of a plot are those of one comparison.
+        """
         methods = self._methods[_split(run[0]), run[0].identity.run.recipe.name]
-        return any(one.id in self._prefer for one in run), len(methods) if len(methods) > 1 else 0
+        return len(methods) if len(methods) > 1 else 0
 
     @cached_property
     def _methods(self) -> dict[tuple[str, str], set[str]]:
