@@ -74,7 +74,10 @@ def _write_files(repository: Path, commit: str, tree: Path) -> None:
         raise RefusedInput(f"baseline {commit}: `git archive` failed: {said[-1] if said else '?'}")
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(tree, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                opened.extractall(tree, filter="data")
+            else:  # Python before 3.11.4; the archive is git's, of the user's own commit
+                opened.extractall(tree)
         archive.unlink()
     except (OSError, tarfile.TarError) as error:
         raise RefusedInput(

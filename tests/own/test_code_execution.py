@@ -111,7 +111,7 @@ def test_a_record_of_a_grid_runs_no_file(trap, tmp_path):
     )
     (folder / f"{record.id}.json").write_text(to_json(record))
     assert ledger.training
-    assert ledger._is_stale(record)
+    assert ledger.tabulated.is_stale(record)
     assert not (tmp_path / "ran").exists()
 
 

@@ -31,9 +31,10 @@ def test_a_recipe_says_how_it_is_run_and_what_to_expect(name: str) -> None:
         # a study's scores are in its table, not in one number
         assert re.match(rf"# carnet-bench ablate --.* --(recipe {name}|data {found.data})\b", first)
         return
-    assert re.match(rf"# carnet-bench (compare .*--recipe|train) {name}\b", first)
     if name.endswith("-compare"):
+        assert re.match(rf"# carnet-bench (compare .*--data {found.data}|train {name})\b", first)
         return
+    assert re.match(rf"# carnet-bench train {name}\b", first)
     if name not in ("scenes-quick", "default"):
         assert re.search(r"mIoU 0\.\d{3}", first)
 
