@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.report.data_figures import HEADINGS, NEEDS
+from bench.errors import RefusedInput
 from bench.report.html_compare import figures_of
 
 _FIGURES = {
@@ -58,8 +59,11 @@ def figures_not_drawn(home: Path) -> list[tuple[str, str]]:
 
 
 def _photograph(png: Path) -> str:
-    with Image.open(png) as picture:
-        shown = picture.convert("RGB")
+    try:
+        with Image.open(png) as picture:
+            shown = picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for a damaged file
+        raise RefusedInput(f"{png}: not a readable picture ({error})") from error
     shown.thumbnail((_WIDEST_PX, 10 * _WIDEST_PX))
     stream = io.BytesIO()
     shown.save(stream, "JPEG", quality=_QUALITY)
