@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.report.data_figures import HEADINGS, NEEDS
 from bench.errors import RefusedInput
+from bench.report.data_figures import HEADINGS, NEEDS
 from bench.report.html_compare import figures_of
 
 _FIGURES = {
