@@ -144,16 +144,22 @@ def own_files(method: Method) -> OwnFiles | None:
 
 @contextlib.contextmanager
 def importing(own: OwnFiles | None) -> Iterator[None]:
-    """While a user's code runs, let it import what lies next to it; afterwards nobody else does."""
+    """While a user's code runs, let it import what lies next to it; afterwards nobody else does.
+
+    No compiled file is written: Python takes it for its source's by second and size, so a file that was
+    edited within a second would be digested as it is and run as it was.
+    """
     previous = _active[0]
     if own is None or own is previous:
         yield
         return
     _put_away(previous)
-    before = _bring(own)
+    before, writes_none = _bring(own), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         _collect(own, before)
         _put_away(own)
         _bring(previous)

@@ -47,7 +47,7 @@ def test_an_unchanged_network_passes_and_a_changed_one_is_5(gate, network: Path,
     code, out, _ = gate()
     assert code == 0
     assert out.splitlines()[-1] == "passed"
-    (network.parent / "sibling.py").write_text("WIDTH = 5  # other\n")
+    (network.parent / "sibling.py").write_text("WIDTH = 5\n")
     code, out, error = gate()
     assert code == 5
     assert "counts: mynet: changed" in out

@@ -1,5 +1,6 @@
 """Files next to a user's network: they can be imported, stay apart, and are part of what was measured."""
 
+import os
 import sys
 from importlib.metadata import EntryPoint
 
@@ -80,6 +81,18 @@ def test_a_changed_sibling_is_read_again(write):
     assert size_of(path) == 1
     write("SIZE = 22\n", "layers.py")
     assert size_of(path) == 22
+
+
+def test_a_sibling_that_was_edited_within_a_second_is_read_again(write, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path, mine = write("SIZE = 3\n", "layers.py"), write(net("from layers import SIZE", "SIZE"))
+    assert size_of(mine) == 3
+    made = path.stat()
+    path.write_text("SIZE = 5\n")
+    os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # Python's compiled file would fit both
+    assert size_of(mine) == 5
+    assert not list(path.parent.glob("__pycache__"))
+
 
 
 @pytest.mark.parametrize(
