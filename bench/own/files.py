@@ -154,7 +154,8 @@ def importing(own: OwnFiles | None) -> Iterator[None]:
         yield
         return
     _put_away(previous)
-    before, writes_none = _bring(own), sys.dont_write_bytecode
+    before = _bring(own)
+    writes_none = sys.dont_write_bytecode
     sys.dont_write_bytecode = True
     try:
         yield

@@ -94,7 +94,6 @@ def test_a_sibling_that_was_edited_within_a_second_is_read_again(write, monkeypa
     assert not list(path.parent.glob("__pycache__"))
 
 
-
 @pytest.mark.parametrize(
     "imports",
     [
