@@ -11,7 +11,7 @@ import stat
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -78,6 +78,17 @@ def append(path: Path, data: bytes | str) -> None:
             stream.write(content)
     except OSError as error:
         raise _refused(path, content, error) from error
+
+
+def write_below(home: Path, contents: Mapping[str, bytes | str]) -> list[Path]:
+    """Write files given by their path below a folder, each whole or not at all; return their paths in order.
+
+    Raises:
+        RefusedInput: When the disk refuses, naming the path and the bytes needed.
+    """
+    for name, content in contents.items():
+        write_atomic(home / name, content)
+    return [home / name for name in contents]
 
 
 def write_new(path: Path, data: bytes | str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.report.csv_table import to_csv
 from bench.report.markdown import escaped, sentence, table
 from bench.report.origin import Origin, origin
@@ -39,10 +39,7 @@ def write_claims(ledger: JudgedLedger, home: Path, made_by: Origin | None = None
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    contents = claims_files(ledger, made_by or origin())
-    for name, content in contents.items():
-        write_atomic(home / name, content)
-    return [home / name for name in contents]
+    return write_below(home, claims_files(ledger, made_by or origin()))
 
 
 def claims_files(ledger: JudgedLedger, made_by: Origin) -> dict[str, str]:

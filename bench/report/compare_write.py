@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.report.compare_figure import draw_comparison
 from bench.report.compare_page import comparison_to_latex, comparison_to_markdown
 from bench.report.csv_table import to_csv
@@ -18,10 +18,7 @@ def write_comparison(comparison: Comparison, home: Path, made_by: Origin | None 
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    contents = comparison_files(comparison, made_by or origin())
-    for name, content in contents.items():
-        write_atomic(home / name, content)
-    return [home / name for name in contents]
+    return write_below(home, comparison_files(comparison, made_by or origin()))
 
 
 def comparison_files(comparison: Comparison, made_by: Origin) -> dict[str, str | bytes]:

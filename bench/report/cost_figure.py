@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.report.figure import COLUMN_IN, PAGE_IN, render
 from bench.report.labels import Point as Corner
 from bench.report.labels import write_labels
@@ -54,10 +54,7 @@ def write_fig4(table1: Reproduction, home: Path, made_by: Origin | None = None) 
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    contents = fig4_files(table1, made_by or origin())
-    for name, content in contents.items():
-        write_atomic(home / name, content)
-    return [home / name for name in contents]
+    return write_below(home, fig4_files(table1, made_by or origin()))
 
 
 def fig4_files(table1: Reproduction, made_by: Origin) -> dict[str, str | bytes]:

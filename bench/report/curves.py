@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.method import Method
 from bench.errors import NotMeasured
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.models import available
 from bench.paper.variant import Variant, variant_of
 from bench.report.figure import COLOURS, render
@@ -53,13 +53,10 @@ def write_curves(
             if names
             else f"carnet-bench train {data}-quick",
         )
-    paths = []
     # audit redraws curves-DATA from the records and the installed networks alone
     name = f"own-curves-{data}" if own else f"curves-{data}"
-    for form, content in draw(records, made_by or origin()).items():
-        paths.append(home / "reports" / f"{name}.{form}")
-        write_atomic(paths[-1], content)
-    return paths
+    drawn = draw(records, made_by or origin())
+    return write_below(home, {f"reports/{name}.{form}": content for form, content in drawn.items()})
 
 
 def training_records(data: str, home: Path, own: Sequence[Method] = ()) -> list[TrainingRecord]:

@@ -13,7 +13,7 @@ from bench.data.dataset import Sample, SegmentationData, data_notes
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.evaluate import predictions
 from bench.fabric import launch_fabric
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.own.guard import user_code
 from bench.predict.features import REDUCTION
 from bench.report.feature_figure import MapRow, draw_maps
@@ -41,10 +41,7 @@ _MADE_FROM = re.compile(r"^<!-- made from (?P<data>\S+) with (?P<weights>[^;]*);
 
 def write_data_figure(name: str, inputs: Inputs, made_by: Origin | None = None) -> list[Path]:
     """Write ``reports/NAME.*``; parameters and errors as `data_figure_files`; the disk may refuse."""
-    contents = data_figure_files(name, inputs, made_by or origin())
-    for file, content in contents.items():
-        write_atomic(inputs.home / file, content)
-    return [inputs.home / file for file in contents]
+    return write_below(inputs.home, data_figure_files(name, inputs, made_by or origin()))
 
 
 def data_figure_files(name: str, inputs: Inputs, made_by: Origin) -> dict[str, str | bytes]:

@@ -13,7 +13,7 @@ from bench.data import catalogue
 from bench.data.unlabelled import ImageFiles, find_images
 from bench.errors import RefusedInput, UsageError
 from bench.fabric import launch_fabric
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.own.guard import user_code
 from bench.predict.features import REDUCTION, value_range
 from bench.report.feature_figure import MapRow, draw_maps, short
@@ -119,9 +119,5 @@ def show_features(
         origin().line,
     ]
     drawn = draw_maps(rows, f"Feature maps of {image.name}", remarks)
-    written = []
-    for form in forms:
-        path = stem.with_name(f"{stem.name}.{form}")
-        write_atomic(path, drawn[form])
-        written.append(path)
+    written = write_below(stem.parent, {f"{stem.name}.{form}": drawn[form] for form in forms})
     return ShownFeatures(tuple(written), tuple(ranges))

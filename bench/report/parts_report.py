@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.report.csv_table import to_csv
 from bench.report.figure import COLOURS, render
 from bench.report.latex import to_latex
@@ -38,10 +38,7 @@ def write_parts(parts: Sequence[Part], home: Path, made_by: Origin | None = None
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    contents = parts_files(parts, made_by or origin())
-    for name, content in contents.items():
-        write_atomic(home / name, content)
-    return [home / name for name in contents]
+    return write_below(home, parts_files(parts, made_by or origin()))
 
 
 def parts_files(parts: Sequence[Part], made_by: Origin) -> dict[str, str | bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.files import write_atomic
+from bench.files import write_below
 from bench.report.csv_table import to_csv
 from bench.report.latex import to_latex
 from bench.report.origin import Origin, origin
@@ -34,10 +34,7 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
     Raises:
         RefusedInput: The disk refuses; the message names the file.
     """
-    contents = report_files(judged, made_by or origin())
-    for name, content in contents.items():
-        write_atomic(home / name, content)
-    return [home / name for name in contents]
+    return write_below(home, report_files(judged, made_by or origin()))
 
 
 def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[str, str | bytes]:
