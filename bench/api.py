@@ -22,7 +22,8 @@ def records(
 
     Args:
         kind: ``accuracy``, ``training`` or ``speed``; None for all.
-        model, data: Name of a method and of a data set; None for any.
+        model: Name of a method; None for any.
+        data: Name of a data set; None for any.
         home: Project folder with ``results/records``.
 
     Raises:
