@@ -14,6 +14,7 @@ from bench.errors import UsageError
 from bench.experiments.grid_plan import Experiment, Grid, Point, independent_split
 from bench.models import resolve
 from bench.train import recipe as recipes
+from bench.train.fitted import FITTED
 from bench.train.recipe import Recipe
 from bench.train.weights import find
 
@@ -98,7 +99,9 @@ def _recipe_of(load: Callable[[dict[str, Any]], Recipe], base: Recipe, entrant: 
     and the column of starting weights say so. One that has no such encoder learns at the decoder's rate
     throughout. What ``[methods.NAME]`` says of either stays as it is.
     """
-    found = load({"model": entrant.model, "data": base.data, "seed": seed})
+    # what the base has fitted to the data is not fitted again for every run
+    fitted = {key: getattr(base, key) for key in FITTED}
+    found = load({**fitted, "model": entrant.model, "data": base.data, "seed": seed})
     encoder = entrant.method.encoder
     if found.weights == base.weights != "none" and find(found.weights).architecture != encoder:
         found = replace(found, weights="none")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from baselines.method import Method
-from bench.cost.count import count_costs
+from bench.cost.kept import kept_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
@@ -24,7 +24,7 @@ from bench.results.store import read_arrays
 def counted(method: Method, num_classes: int, size_hw: tuple[int, int]) -> Counted:
     """Count a network at the smallest size that it takes and that holds ``size_hw``."""
     try:
-        costs = count_costs(
+        costs = kept_costs(
             method, num_classes, method.sizes.fitting(size_hw), ("gmacs", "params_m"), components=False
         )
     except (NotMeasured, RefusedInput) as error:
@@ -59,15 +59,14 @@ def judge_comparison(name: str, entries: Sequence[Entry], home: Path, size_hw: t
     judged = judged if scores.comparable and len(judged) > 1 else {}
     group = best_group(judged, pairs)
     both = {name: miou for name, miou in judged.items() if name in medians}
+    rivals = {name: without_lead(name, both, medians, pairs, times) for name in both}
     standings = [
         replace(
             one,
             to_best=_to_best(one.name, judged, pairs),
             in_group=one.name in group if one.name in judged else None,
-            on_front=not (rivals := _rivals(one.name, both, medians, pairs, times))
-            if one.name in both
-            else None,
-            rivals=rivals if one.name in both else (),
+            on_front=not rivals[one.name] if one.name in rivals else None,
+            rivals=rivals.get(one.name, ()),
         )
         for one in standings
     ]
@@ -192,16 +191,6 @@ def _times(entries: Sequence[Entry]) -> list[Pair]:
     return time_pairs(
         {entry.method.name: entry.speed.values.samples_ms for entry in entries if entry.speed is not None}
     )
-
-
-def _rivals(
-    name: str,
-    both: Mapping[str, float],
-    medians_ms: Mapping[str, float],
-    pairs: Sequence[Pair],
-    times: Sequence[Pair],
-) -> tuple[str, ...]:
-    return without_lead(name, both, medians_ms, pairs, times)
 
 
 def _protocol(scored: Sequence[AccuracyRecord]) -> str:

@@ -22,6 +22,8 @@ from bench.data.sheet import spread
 from bench.errors import UsageError
 
 FIT = "fit"
+FITTED = ("crop", "epochs", "validate_every")
+"""Keys of a recipe that may say so."""
 _CROP_SHARE = 2 / 3
 _MULTIPLE, _LEAST_SIDE, _MOST_PIXELS = 32, 64, 512 * 512
 _STEPS = 32 * 61
@@ -44,7 +46,7 @@ def fit_to_data(
         UsageError: No such data set.
         RefusedInput: The training images are not found, or cannot be read.
     """
-    wanted = [key for key in ("crop", "epochs", "validate_every") if table.get(key) == FIT]
+    wanted = [key for key in FITTED if table.get(key) == FIT]
     if not wanted:
         return {}
     name = table.get("data")
