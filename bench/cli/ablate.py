@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from bench.cli.options import Budget, Data, DataRoot, Device, Home, Json, Threads, WeightsFile
+from bench.cli.grid_output import require_no_failure, require_results, show_plan
+from bench.cli.options import (
+    Budget,
+    Data,
+    DataRoot,
+    Device,
+    DryRun,
+    Home,
+    Json,
+    Seeds,
+    Threads,
+    WeightsFile,
+)
 from bench.cli.output import command_line, log, print_json, print_lines
-from bench.cli.parsing import parse_duration, whole_number
+from bench.cli.parsing import parse_duration
 from bench.cli.progress import watching
 
 Values = list[str] | None
@@ -57,16 +69,9 @@ def ablate(
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
     ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
-        ),
-    ] = 3,
+    seeds: Seeds = 3,
     budget: Budget = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     home: Home = Path(),
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
@@ -98,14 +103,12 @@ def ablate(
       carnet-bench ablate --modules 0 1 2 3 4 --recipe nyudv2-ablation --seeds 3
       carnet-bench ablate --scloss-form paper bce --backbone mobile resnet50
     """  # noqa: D301
-    from bench.errors import NotMeasured
     from bench.experiments.grid import default_data, experiment_of, require_one_backbone
     from bench.experiments.grid_axes import axes_of
-    from bench.experiments.grid_cost import Estimates
-    from bench.experiments.grid_execution import execute, look, measure_left
+    from bench.experiments.grid_execution import execute, look
     from bench.experiments.grid_result import outcomes
-    from bench.experiments.grid_state import DONE, FAILED, Ledger
-    from bench.experiments.grid_text import document_of, plan_document, plan_lines, result_lines
+    from bench.experiments.grid_state import Ledger
+    from bench.experiments.grid_text import document_of, result_lines
     from bench.reproduce.grid_verdict import as_json as difference_as_json
     from bench.reproduce.grid_verdict import judge_grid_difference
     from bench.train.run import Settings
@@ -129,15 +132,11 @@ def ablate(
     settings = Settings(home, data_root, weights_file, device, threads, command_line())
     ledger = Ledger(settings, experiment.scored)
     progress = look(experiment, ledger)
-    estimates = Estimates(ledger)
-    with watching() as watch:
-        if dry_run:
-            measure_left(progress, estimates, watch)
-        else:
-            execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
     if dry_run:
-        _print(plan_document(progress, estimates) if as_json else plan_lines(progress, estimates))
+        show_plan(progress, ledger, as_json=as_json)
         return
+    with watching() as watch:
+        execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
     found = outcomes(progress, home)
     judged = {
         one.subject: judge_grid_difference(found[0].subject, one.subject, one.difference) for one in found[1:]
@@ -145,16 +144,9 @@ def ablate(
     variants = [{**one.as_json(), **difference_as_json(judged.get(one.subject))} for one in found]
     remarks = {variant: one.line for variant, one in judged.items() if one is not None}
     document = {**document_of(progress), "variants": variants}
-    _print(document if as_json else result_lines(progress, found, remarks))
-    if not progress.of(DONE):
-        then = "give a longer --budget" if progress.unfit else None
-        raise NotMeasured("no run is finished, so nothing was measured", then)
-    if failed := progress.of(FAILED):
-        raise NotMeasured(f"{len(failed)} of {len(progress.states)} runs failed; they are listed above")
-
-
-def _print(found: dict[str, Any] | list[str]) -> None:
-    if isinstance(found, dict):
-        print_json(found)
+    if as_json:
+        print_json(document)
     else:
-        print_lines(found)
+        print_lines(result_lines(progress, found, remarks))
+    require_results(progress)
+    require_no_failure(progress)

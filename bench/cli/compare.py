@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.grid_output import require_no_failure, require_results, show_plan
 from bench.cli.options import (
     Budget,
     Data,
     DataRoot,
     Deploy,
     Device,
+    DryRun,
     EngineName,
     Home,
     Json,
     Models,
+    Seeds,
     SizeOrImages,
     Threads,
     TrainingPrecision,
 )
 from bench.cli.output import command_line, log, print_json, print_lines
-from bench.cli.parsing import parse_duration, parse_size, whole_number
+from bench.cli.parsing import parse_duration, parse_size
 from bench.cli.progress import showing, timing, watching
 from bench.errors import UsageError
 
@@ -55,12 +58,7 @@ def compare(
         str | None,
         typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-compare, else `default`."),
     ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
-        ),
-    ] = 3,
+    seeds: Seeds = 3,
     size: SizeOrImages = None,
     engine: Annotated[EngineName, typer.Option("--engine", help="Engine that is timed; see `time`.")] = (
         EngineName.eager
@@ -84,9 +82,7 @@ def compare(
     from_records: Annotated[
         bool, typer.Option("--from-records", help="Judge what is on record; train and time nothing.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     home: Home = Path(),
     data_root: DataRoot = None,
     device: Device = "auto",
@@ -116,12 +112,11 @@ def compare(
       carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --from-records --json
     """  # noqa: D301
     from baselines.registry import METHODS
-    from bench.errors import NotMeasured
     from bench.experiments.comparison import comparison_of, input_size
     from bench.experiments.comparison_times import Timing, recorded_times
     from bench.experiments.grid import default_data
     from bench.experiments.grid_execution import look
-    from bench.experiments.grid_state import DONE, FAILED, Ledger
+    from bench.experiments.grid_state import DONE, Ledger
     from bench.experiments.grid_text import document_of, unfinished_lines
     from bench.report.compare_write import write_comparison
     from bench.reproduce.comparison import judge_comparison
@@ -156,15 +151,14 @@ def compare(
         Variant(str(engine), precision, deploy),
     )
     if dry_run:
-        _show_plan(progress, ledger, as_json=as_json)
+        show_plan(progress, ledger, as_json=as_json)
         return
     beside = _outside(outside, experiment, settings)  # refused before the training rather than after it
     if not from_records:
         _measure(progress, ledger, plan, budget_s, began_s)
     if not progress.of(DONE):
         print_lines(unfinished_lines(progress)) if not as_json else print_json(document_of(progress))
-        then = "give a longer --budget" if progress.unfit else None
-        raise NotMeasured("no run is finished, so nothing was measured", then)
+    require_results(progress)
     times = recorded_times(plan, anywhere=from_records)
     entries = [*_entries(progress, plan, times), *beside]
     title = name or re.sub(r"[^\w.-]", "-", experiment.recipe.data)
@@ -173,8 +167,7 @@ def compare(
     _show(progress, judged, as_json=as_json)
     for path in written:
         log(f"wrote {path}")
-    if failed := progress.of(FAILED):
-        raise NotMeasured(f"{len(failed)} of {len(progress.states)} runs failed; they are listed above")
+    require_no_failure(progress)
 
 
 def _show(progress: Progress[Entrant], judged: Comparison, *, as_json: bool) -> None:
@@ -236,20 +229,6 @@ def _classes(data: str) -> int:
     from bench.data.catalogue import entry
 
     return len(entry(data).classes)
-
-
-def _show_plan(progress: Progress[Entrant], ledger: Ledger, *, as_json: bool) -> None:
-    from bench.experiments.grid_cost import Estimates
-    from bench.experiments.grid_execution import measure_left
-    from bench.experiments.grid_text import plan_document, plan_lines
-
-    estimates = Estimates(ledger)
-    with watching() as watch:
-        measure_left(progress, estimates, watch)
-    if as_json:
-        print_json(plan_document(progress, estimates))
-    else:
-        print_lines(plan_lines(progress, estimates))
 
 
 def _measure(

@@ -72,6 +72,15 @@ Budget = Annotated[
         show_default=False,
     ),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
+]
 Size = Annotated[
     str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Input size in pixels, height first.")
 ]

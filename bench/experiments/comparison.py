@@ -11,7 +11,7 @@ from typing import Any
 from baselines.method import Method
 from bench.data.catalogue import entry
 from bench.errors import UsageError
-from bench.experiments.grid_plan import Experiment, Grid, Point, independent_split
+from bench.experiments.grid_plan import Experiment, Grid, Point, independent_split, require_data
 from bench.models import resolve
 from bench.train import recipe as recipes
 from bench.train.fitted import FITTED
@@ -72,8 +72,7 @@ def comparison_of(
     chosen = name_or_path or (own if (own := f"{data}-compare") in recipes.names() else recipes.DEFAULT)
     load = partial(recipes.load, chosen, data_root=data_root, home=home)
     base = load({"data": data} if chosen == recipes.DEFAULT else None)
-    if base.data != data:
-        raise UsageError(f"recipe {base.name} trains on {base.data}, not on {data}; drop --recipe or --data")
+    require_data(base, data)
     grid = Grid(tuple(Point(entrant.name, entrant) for entrant in entrants))
     return Experiment(
         base, grid, tuple(range(seeds)), independent_split(base), partial(_recipe_of, load, base)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.data.catalogue import entry, find, splits_here
 from bench.errors import UsageError
 from bench.experiments.grid_axes import Axes, grid_of
-from bench.experiments.grid_plan import Experiment, GridRun, independent_split
+from bench.experiments.grid_plan import Experiment, GridRun, independent_split, require_data
 from bench.paper.variant import BACKBONES, Variant, backbone_of
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
@@ -41,10 +41,8 @@ def experiment_of(
     name_or_path = name_or_path or _default_recipe(data or "camvid")
     # the one recipe that is of no data set
     recipe = recipes.load(name_or_path, {"data": data} if data and name_or_path == recipes.DEFAULT else None)
-    if data is not None and recipe.data != data:
-        raise UsageError(
-            f"recipe {recipe.name} trains on {recipe.data}, not on {data}; drop --recipe or --data"
-        )
+    if data is not None:
+        require_data(recipe, data)
     backbone = backbone_of(recipe.model)
     if backbone is None:
         have = ", ".join(f"carnet-{name}" for name in BACKBONES)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, UsageError
 from bench.train.recipe import Recipe
 from bench.train.splits import scored_split
 
@@ -109,6 +109,18 @@ class Experiment(Generic[S]):
         """Which weights are kept; the scored split never decides."""
         rule = "the best epoch on val" if self.recipe.selection == "best" else "the last epoch"
         return f"weights of {rule}, scored on {self.scored}, which selects nothing"
+
+
+def require_data(recipe: Recipe, data: str) -> None:
+    """Refuse a recipe of other data than was named.
+
+    Raises:
+        UsageError: With both names.
+    """
+    if recipe.data != data:
+        raise UsageError(
+            f"recipe {recipe.name} trains on {recipe.data}, not on {data}; drop --recipe or --data"
+        )
 
 
 def independent_split(recipe: Recipe) -> str:
