@@ -64,12 +64,13 @@ def evaluate(
       carnet-bench evaluate runs/default-0123456789ab --data photos/data.toml --split val
       carnet-bench evaluate runs/cityscapes-paper-0123456789ab --split val --window 768x768 --stride 512x512
     """  # noqa: D301
+    from bench.speed.net_file import is_net_file
     from bench.train.run import Settings
     from bench.train.score import evaluate_run
 
     views = _views(scales or [], flip, msc, window, stride)
     settings = Settings(home, data_root, None, device, threads, command_line())
-    is_file = source.suffix in (".onnx", ".xml")
+    is_file = is_net_file(source)
     if is_file and (not views.single or model is not None or device not in ("auto", "cpu")):
         raise UsageError(
             f"{source}: a network's file is run on the CPU, on whole images of its size; drop --model, "

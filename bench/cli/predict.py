@@ -1,7 +1,9 @@
 """``carnet-bench predict``: label maps and overlays of images."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -9,6 +11,16 @@ from bench.cli.options import Data, Device, Json, Overwrite, OwnModel, Statistic
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from torch import nn
+
+    from baselines.method import Method
+    from bench.data.statistics import Statistics
+    from bench.data.unlabelled import ImageFiles
 
 _MOST_CLASSES = 6  # per image on a line of text
 
@@ -50,10 +62,11 @@ def predict(
     from bench.own.guard import user_code
     from bench.predict.overlay import percent
     from bench.predict.predict import predict_files, require_free
+    from bench.speed.net_file import is_net_file
 
     found = find_images(source, PICTURE_ENDS, look=False)
     require_free(found.images, out, overwrite)
-    is_file = weights.suffix in (".onnx", ".xml")
+    is_file = is_net_file(weights)
     if is_file and (model is not None or device not in {"auto", "cpu"}):
         raise UsageError(f"{weights}: a network's file is run on the CPU; drop --model and --device")
     if not is_file and statistics is not None:
@@ -64,17 +77,17 @@ def predict(
         if is_file
         else _trained(weights, found.images, data, model, where)
     )
-    network, files, method, description = opened
+    files = opened.files
     for name, why in found.skipped:
         log(f"skipped {name}: {why}")
-    with showing() as tell, user_code("prediction", method):
+    with showing() as tell, user_code("prediction", opened.method):
         done, left_out = predict_files(
-            network,
+            opened.network,
             files,
-            description.pop("statistics"),
+            opened.statistics,
             where,
             out,
-            sizes=method.sizes,
+            sizes=opened.method.sizes,
             overwrite=overwrite,
             progress=lambda count: tell("images", count, len(files)),
         )
@@ -83,13 +96,15 @@ def predict(
     if as_json:
         print_json(
             {
-                **{key: description[key] for key in ("weights_sha256", "model", "data")},
+                "weights_sha256": opened.weights_sha256,
+                "model": opened.model,
+                "data": opened.data,
                 "classes": list(files.classes),
                 "files": [_row(one) for one in done],
                 "skipped": [{"name": name, "why": why} for name, why in found.skipped],
                 "converted": [{"name": path.name, "from": was} for path, was in files.converted.items()],
                 "left_out": [{"name": path.name, "why": why} for path, why in left_out],
-                "notes": description["notes"],
+                "notes": opened.notes,
             }
         )
     for one in () if as_json else done:
@@ -103,8 +118,23 @@ def predict(
         )
 
 
-def _trained(weights: Path, images: Any, data: str | None, model: str | None, where: Any) -> Any:
-    """Return the network of a run, the images as its data, its method, and what it is."""
+class _Opened(NamedTuple):
+    """What segments, the images as its data, and what is said of both."""
+
+    network: nn.Module
+    files: ImageFiles
+    method: Method
+    statistics: Statistics
+    weights_sha256: str
+    model: str
+    data: str
+    notes: list[str]
+
+
+def _trained(
+    weights: Path, images: Sequence[Path], data: str | None, model: str | None, where: torch.device
+) -> _Opened:
+    """Open the weights of a run."""
     from bench.data.unlabelled import ImageFiles
     from bench.train.trained import open_weights
 
@@ -112,43 +142,39 @@ def _trained(weights: Path, images: Any, data: str | None, model: str | None, wh
     trained.require_data(data)
     files = ImageFiles(trained.data, images, convert=True)
     method = trained.method(model)
-    return (
+    return _Opened(
         trained.network(method, files, where),
         files,
         method,
-        {
-            "weights_sha256": trained.sha256,
-            "model": trained.identity["model"],
-            "data": trained.recipe.data,
-            "statistics": trained.statistics,
-            "notes": list(trained.notes),
-        },
+        trained.statistics,
+        trained.sha256,
+        trained.identity["model"],
+        trained.recipe.data,
+        list(trained.notes),
     )
 
 
-def _file(path: Path, images: Any, data: str | None, statistics: str | None) -> Any:
-    """Return the same of a network's file."""
+def _file(path: Path, images: Sequence[Path], data: str | None, statistics: str | None) -> _Opened:
+    """Open a network's file."""
     from bench.data.catalogue import entry
     from bench.data.unlabelled import ImageFiles
     from bench.speed.net_file import FileNetwork, method_of, open_net_file
 
     file = open_net_file(path)
     known = entry(file.data(data))
-    return (
+    return _Opened(
         FileNetwork(file),
         ImageFiles(known, images, convert=True),
         method_of(file),
-        {
-            "weights_sha256": file.sha256,
-            "model": path.name,
-            "data": known.name,
-            "statistics": file.statistics(statistics),
-            "notes": list(file.notes),
-        },
+        file.statistics(statistics),
+        file.sha256,
+        path.name,
+        known.name,
+        list(file.notes),
     )
 
 
-def _device(name: str, threads: int | None) -> Any:
+def _device(name: str, threads: int | None) -> torch.device:
     import torch
 
     from bench.fabric import launch_fabric

@@ -99,7 +99,8 @@ def survey(
             found = _colours(path) if in_colour else _ids(path)
             counts.update(found)
             images.update(found.keys())
-            places = {**dict.fromkeys(found, path), **places}
+            for one in found:
+                places.setdefault(one, path)
             if len(images) > _MOST_COLOURS:
                 raise RefusedInput(
                     f"{path}: more than {_MOST_COLOURS} colours so far; expected one per class",
