@@ -18,7 +18,16 @@ from bench.report.labels import write_labels
 from bench.report.markdown import sentence, table
 from bench.report.origin import Origin, origin, sealed
 from bench.report.page import number, title
-from bench.report.pareto import Mark, draw_mark, label_of, marks, measured_mark, printed_mark, style
+from bench.report.pareto import (
+    Mark,
+    draw_mark,
+    label_of,
+    marks,
+    measured_mark,
+    notes_on_points,
+    printed_mark,
+    style,
+)
 from bench.report.trade_off import CostAxis, cost_axes, front, measured_places, printed_places
 from bench.reproduce.table_result import Reproduction
 
@@ -202,12 +211,7 @@ def _remarks(panels: Sequence[Panel], table1: Reproduction) -> Iterator[str]:
         shown = printed_places(panel.axis, table1)
         if missing := [row.title for row in table1.rows if row.name not in shown]:
             yield f"{panel.axis.label}: not known of {', '.join(missing)}"
-    notes: dict[str, list[str]] = {}
-    for point in table1.points:
-        for note in point.notes:
-            notes.setdefault(note, []).append(f"{point.title} on {point.data}")
-    yield from (f"{', '.join(points)}: {note}" for note, points in notes.items())
-    yield "† also trained with coarse annotations of Cityscapes; msc: multi-scale testing"
+    yield from notes_on_points(table1)
 
 
 def _fill(figure: Any, panels: Sequence[Panel], across: int, heights: Sequence[float]) -> None:

@@ -111,6 +111,11 @@ def _remarks(reproduction: Reproduction) -> Iterator[str]:
     missing = without_both(reproduction)
     if missing:
         yield f"not shown, as the paper prints no Params: {', '.join(missing)}"
+    yield from notes_on_points(reproduction)
+
+
+def notes_on_points(reproduction: Reproduction) -> Iterator[str]:
+    """Yield each note on measured points once, behind the points that it is on, and what the marks mean."""
     by_note: dict[str, list[str]] = {}
     for point in reproduction.points:
         for note in point.notes:
