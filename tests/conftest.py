@@ -119,7 +119,7 @@ def carnet_bench(
     import bench.cli
 
     def call(*words: object, home: Path = tmp_path) -> tuple[int, str, str]:
-        below = [] if words[0] in ("cost", "models") else ["--home", str(home)]
+        below = [] if words[0] in ("cost", "models", "predict") else ["--home", str(home)]
         monkeypatch.setattr(sys, "argv", ["carnet-bench", *map(str, words), *below])
         with pytest.raises(SystemExit) as stop:
             bench.cli.main()

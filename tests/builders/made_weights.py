@@ -13,7 +13,9 @@ from bench.train.recipe import from_table
 from bench.train.weight_file import save_weights
 
 
-def make_weights(path: Path, model: str = "carnet-mobile", **changes: Any) -> Path:
+def make_weights(
+    path: Path, model: str = "carnet-mobile", note: str = "dequantised from int8", **changes: Any
+) -> Path:
     """Write the weights of a run that has not learnt anything; ``changes`` are of the recipe."""
     table = {
         "name": "tiny",
@@ -31,7 +33,7 @@ def make_weights(path: Path, model: str = "carnet-mobile", **changes: Any) -> Pa
     network = build_seeded(recipe, resolve(model), ImageFiles(catalogue.entry(recipe.data)))
     identity = {"model": model, "recipe": recipe.identity()}
     statistics = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    about = {"identity": identity, "statistics": statistics, "notes": ["dequantised from int8"]}
+    about = {"identity": identity, "statistics": statistics, "notes": [note]}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_weights(path, network.state_dict(), about)
     return path

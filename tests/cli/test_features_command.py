@@ -1,7 +1,6 @@
 """``features``, and ``reproduce`` of figures of data, from the words typed to the files left behind."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from made_weights import make_weights
 from PIL import Image
 
-import bench.cli
 from bench.results.feature_ranges import read_ranges
 
 
@@ -24,21 +22,6 @@ def photo(tmp_path):
     pixels = np.random.Generator(np.random.PCG64(0)).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
-
-
-@pytest.fixture
-def carnet_bench(monkeypatch, capsys, tmp_path):
-    """Run ``carnet-bench WORDS``; return exit code, stdout and stderr."""
-    monkeypatch.setenv("CARNET_BENCH_HOME", str(tmp_path / "home"))
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["carnet-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            bench.cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 def test_maps_of_an_image_are_drawn_with_their_ranges(carnet_bench, weights, photo, tmp_path):
@@ -66,7 +49,7 @@ def test_ranges_over_a_split_are_kept(carnet_bench, weights, tmp_path):
     )
     assert code == 0, stderr
     assert "res4" in stdout
-    (path,) = (tmp_path / "home" / "results" / "features").iterdir()
+    (path,) = (tmp_path / "results" / "features").iterdir()
     ranges = read_ranges(path)
     assert (ranges.data, ranges.split, len(ranges.images)) == ("scenes", "test", 6)
     assert ranges.mean_span("res4") > 0

@@ -2,21 +2,15 @@
 
 import dataclasses
 import json
-import sys
 import zipfile
 
 import numpy as np
 import pytest
+from made_weights import make_weights
 from PIL import Image
 
-import bench.cli
 from bench.data import catalogue
-from bench.data.unlabelled import ImageFiles
-from bench.models import resolve
 from bench.predict import submission_format
-from bench.train.initial import build_seeded
-from bench.train.recipe import from_table
-from bench.train.weight_file import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -26,43 +20,9 @@ def weights_of(tmp_path_factory):
 
     def write(data):
         path = folder / f"{data}.safetensors"
-        if not path.is_file():
-            table = {
-                "name": "tiny",
-                "model": "carnet-mobile",
-                "data": data,
-                "crop": [64, 96],
-                "batch": 4,
-                "epochs": 1,
-                "encoder_lr": 0.1,
-                "decoder_lr": 0.1,
-            }
-            recipe = from_table(table, "tiny")
-            network = build_seeded(recipe, resolve("carnet-mobile"), ImageFiles(catalogue.entry(data)))
-            identity = {"model": "carnet-mobile", "recipe": recipe.identity()}
-            statistics = {"mean": [0.5] * 3, "std": [0.5] * 3}
-            save_weights(
-                path,
-                network.state_dict(),
-                {"identity": identity, "statistics": statistics, "notes": ["a note"]},
-            )
-        return path
+        return path if path.is_file() else make_weights(path, note="a note", data=data, data_options={})
 
     return write
-
-
-@pytest.fixture
-def carnet_bench(monkeypatch, capsys):
-    """Run ``carnet-bench WORDS``; return exit code, stdout and stderr."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["carnet-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            bench.cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
