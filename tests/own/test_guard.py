@@ -7,36 +7,11 @@ import textwrap
 
 import pytest
 import torch
+from user_networks import net
 
 from bench.errors import NotMeasured, RefusedInput
 from bench.models import resolve
 from bench.own.guard import user_code
-
-NET = """
-import os, sys, signal
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self, classes):
-        super().__init__()
-        self.layer = nn.Conv2d(3, classes, 1)
-
-    def forward(self, image):
-        {forward}
-        return self.layer(image)
-
-def build(num_classes):
-    {builder}
-    return Net(num_classes)
-
-{module}
-"""
-
-
-def net(module="", builder="", forward=""):
-    return NET.format(module=module, builder=builder or "pass", forward=forward or "pass")
-
 
 WRONG = [
     ("raise KeyError('mine')", "KeyError"),

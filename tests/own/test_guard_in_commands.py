@@ -11,6 +11,7 @@ import pytest
 import torch
 from made_records import RUN
 from PIL import Image
+from user_networks import net
 
 from bench.predict.submission_format import FORMATS
 from bench.train.recipe import from_table
@@ -20,23 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-NET = """
-import os, sys
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self, classes):
-        super().__init__()
-        self.layer = nn.Conv2d(3, classes, 1)
-
-    def forward(self, image):
-        exec(os.environ["FORWARD_DOES"])
-        return self.layer(image)
-
-def build(num_classes):
-    return Net(num_classes)
-"""
+NET = net(forward='exec(os.environ["FORWARD_DOES"])')
 LINE = 1 + next(number for number, line in enumerate(NET.splitlines()) if "FORWARD_DOES" in line)
 TABLE = {
     "name": "tiny",
@@ -75,7 +60,7 @@ def run(
     cli: Callable[..., tuple[int, str, str]],
 ) -> Callable[..., tuple[int, str, str]]:
     """Run a command on a network whose forward does something."""
-    net = write(NET)
+    file = write(NET)
     small = dataclasses.replace(FORMATS["cityscapes"], size_hw=(32, 32))
     monkeypatch.setitem(FORMATS, "cityscapes", small)
     images = tmp_path / "images" / "leftImg8bit" / "test" / "bonn"
@@ -83,7 +68,7 @@ def run(
     noise = np.random.Generator(np.random.PCG64(0)).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(noise).save(images / "bonn_000000_000019_leftImg8bit.png")
     monkeypatch.setenv("FORWARD_DOES", "pass")
-    words = {"net": f"{net}:build", "images": tmp_path / "images", "out": tmp_path / "out"}
+    words = {"net": f"{file}:build", "images": tmp_path / "images", "out": tmp_path / "out"}
     for data, classes in (("scenes", 19), ("cityscapes", 19)):
         table = {**TABLE, "data": data} if data == "scenes" else {**TABLE, "data": data, "data_options": {}}
         recipe = from_table(table, "tiny").identity()
