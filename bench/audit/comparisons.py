@@ -6,10 +6,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from baselines.method import Method
 from bench.audit.findings import Findings
@@ -19,9 +17,10 @@ from bench.files import read_regular
 from bench.models import available
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
-from bench.reproduce.comparison import counted, judge_comparison
+from bench.reproduce.comparison import judge_comparison
+from bench.reproduce.comparison_entries import entry_of, of_kind
 from bench.reproduce.comparison_result import Entry, outside_entry
-from bench.results.record import AccuracyRecord, Record, SpeedRecord, TrainingRecord
+from bench.results.record import AccuracyRecord, Record, SpeedRecord
 
 _FILES = "compare-*.csv"
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
@@ -29,7 +28,6 @@ _RECORDS = ("accuracy_records", "training_records", "speed_record")
 _NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
 
 Line = Mapping[str, str]
-R = TypeVar("R", bound=Record)
 
 
 def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
@@ -87,7 +85,10 @@ def rebuilt_comparison(
             f"{len(origins)} origins and the sizes {', '.join(sorted(sizes))}; expected one of each"
         )
     size_hw = int(size[1]), int(size[2])
-    classes = next(iter(_of(AccuracyRecord, [one for found in chosen for one in found]))).identity.num_classes
+    scored = [one for found in chosen for one in of_kind(AccuracyRecord, found)]
+    if not scored:
+        raise RefusedInput("names no score; expected one at least")
+    classes = scored[0].identity.num_classes
     entries = [
         _entry(known.get(line["method"]), found, classes, size_hw)
         for line, found in zip(lines, chosen, strict=True)
@@ -121,28 +122,18 @@ def _records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
 def _entry(
     method: Method | None, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]
 ) -> Entry:
-    outside = next((one for one in _of(AccuracyRecord, found) if one.identity.predictions is not None), None)
+    scored = of_kind(AccuracyRecord, found)
+    outside = next((one for one in scored if one.identity.predictions is not None), None)
     if outside is not None:
         return outside_entry(outside)
     if method is None:
         raise RefusedInput("a method that is not installed is called predictions from outside")
-    accuracy = {one.identity.run.recipe.seed: one for one in _of(AccuracyRecord, found)}
-    training = {one.identity.recipe.seed: one for one in _of(TrainingRecord, found)}
-    runs = [one.identity.run.recipe for one in accuracy.values()]
-    runs += [one.identity.recipe for one in training.values()]
-    options = runs[0].model_options if runs else {}
-    network = replace(method, options={**method.options, **options})
-    costs = counted(network, num_classes, size_hw)
-    return Entry(method, network, costs, accuracy, training, next(_of(SpeedRecord, found), None))
-
-
-def _of(kind: type[R], found: Sequence[Record]) -> Iterator[R]:
-    return (one for one in found if isinstance(one, kind))
+    return entry_of(method, found, num_classes, size_hw)
 
 
 def _require_numbers(line: Line, found: Sequence[Record]) -> None:
-    scores = [one.values.miou for one in _of(AccuracyRecord, found)]
-    medians = [one.values.median_ms for one in _of(SpeedRecord, found)]
+    scores = [one.values.miou for one in of_kind(AccuracyRecord, found)]
+    medians = [one.values.median_ms for one in of_kind(SpeedRecord, found)]
     for name, values in (("miou", scores), ("median_ms", medians)):
         expected = math.fsum(values) / len(values) if values else None
         given = float(line[name]) if line.get(name) else None

@@ -119,6 +119,7 @@ def compare(
     from bench.experiments.grid_state import DONE, Ledger
     from bench.experiments.grid_text import document_of, unfinished_lines
     from bench.report.compare_write import write_comparison
+    from bench.report.recorded_comparisons import name_of
     from bench.reproduce.comparison import judge_comparison
     from bench.speed.variant import Variant
     from bench.train.run import Settings
@@ -161,7 +162,7 @@ def compare(
     require_results(progress)
     times = recorded_times(plan, anywhere=from_records)
     entries = [*_entries(progress, plan, times), *beside]
-    title = name or re.sub(r"[^\w.-]", "-", experiment.recipe.data)
+    title = name or name_of(experiment.recipe.data)
     judged = judge_comparison(title, entries, home, plan.size_hw)
     written = write_comparison(judged, home)
     _show(progress, judged, as_json=as_json)

@@ -13,6 +13,7 @@ from bench.data.catalogue import entry
 from bench.errors import UsageError
 from bench.experiments.grid_plan import Experiment, Grid, Point, independent_split, require_data
 from bench.models import resolve
+from bench.results.record_types import Recipe as RecordedRecipe
 from bench.train import recipe as recipes
 from bench.train.fitted import FITTED
 from bench.train.recipe import Recipe
@@ -79,8 +80,8 @@ def comparison_of(
     )
 
 
-def input_size(recipe: Recipe) -> tuple[int, int]:
-    """Return height and width of an image of the recipe's data; of its crops where images differ in size.
+def input_size(recipe: Recipe | RecordedRecipe) -> tuple[int, int]:
+    """Return height and width of an image of a recipe's data; of its crops where images differ in size.
 
     It does not depend on whether the data is found here.
     """

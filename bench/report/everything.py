@@ -20,6 +20,7 @@ from bench.report.html_page import STUDIES, write_html
 from bench.report.latex_numbers import write_numbers
 from bench.report.origin import origin
 from bench.report.parts_report import write_parts
+from bench.report.recorded_comparisons import write_recorded_comparisons
 from bench.report.reproduced import GRAPHS, write_reproduced
 from bench.report.write import write_report
 from bench.reproduce.claims import judge_claims
@@ -40,7 +41,7 @@ def write_everything(
     progress: Progress = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Write Tables 1 to 5, Figs. 1 and 4 to 12, curves, claims, summary, blocks, and the page that holds all.
+    """Write Tables 1 to 5, Figs. 1 and 4 to 12, curves, comparisons, claims, summary, blocks, and the page.
 
     Each table and study is judged once. What was there before decides nothing, except that a table with
     times of another form is rebuilt even where some of its rows have no such time. Figures of images and
@@ -64,7 +65,7 @@ def write_everything(
     forms, sets = _other_forms(home), _trained_on(home)
     curves = [f"curves {data}" for data in sets]
     steps = [*REPRODUCIBLE, *(f"{name} {form}" for name, form in forms), *STUDIES]
-    steps += [FIG4, *OF_DATA, "fig7", *curves, "claims", "summary", "page"]
+    steps += [FIG4, *OF_DATA, "fig7", *curves, "comparison", "claims", "summary", "page"]
     written: list[Path] = []
     tables: dict[str, Reproduction] = {}
 
@@ -95,6 +96,8 @@ def write_everything(
     for data in sets:
         tell(f"curves {data}")
         written += write_curves(data, home, made_by)
+    tell("comparison")
+    written += write_recorded_comparisons(home, made_by)
     tell("claims")
     ledger = judge_claims(home)
     written += write_claims(ledger, home, made_by)

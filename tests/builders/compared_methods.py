@@ -31,6 +31,7 @@ def make_entry(
     weights: str = "none",
     failed: Sequence[int] = (),
     counted: Counted | None = None,
+    recipe_name: str = "camvid-compare",
     **flags: Any,
 ) -> Entry:
     """Return a method whose seeds give this number of 1,000 pixels of each image the other of two classes."""
@@ -42,7 +43,7 @@ def make_entry(
     }
 
     def run(seed: int) -> dict[str, Any]:
-        recipe = {"name": "camvid-compare", "model": name, "seed": seed, "weights": weights}
+        recipe = {"name": recipe_name, "model": name, "seed": seed, "weights": weights}
         return {"model": name, "recipe": recipe, "num_classes": 2}
 
     accuracy, training = {}, {}

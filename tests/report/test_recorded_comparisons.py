@@ -1,0 +1,38 @@
+"""What `reproduce all` makes of the comparisons on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compared_methods import make_entry
+
+from bench.report.origin import Origin
+from bench.report.recorded_comparisons import recorded_comparisons, write_recorded_comparisons
+
+MADE_BY = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
+
+
+def test_the_methods_of_one_protocol_are_compared_with_all_their_seeds(tmp_path: Path) -> None:
+    for name, wrong in (("sq", (300, 310, 304)), ("enet", (100, 110, 106))):
+        make_entry(tmp_path, name, wrong)
+    (found,) = recorded_comparisons(tmp_path)
+    assert [(one.name, one.seeds) for one in found.standings] == [("enet", (0, 1, 2)), ("sq", (0, 1, 2))]
+    assert [len(one.entry.training) for one in found.standings] == [3, 3]
+
+
+def test_what_is_written_depends_on_the_records_alone(tmp_path: Path) -> None:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    for home, names in zip(homes, (("sq", "enet"), ("enet", "sq")), strict=True):
+        for name in names:
+            make_entry(home, name, (100 if name == "enet" else 300,) * 3)
+    first, second = (write_recorded_comparisons(home, MADE_BY) for home in homes)
+    assert [path.relative_to(homes[0]) for path in first] == [path.relative_to(homes[1]) for path in second]
+    assert "reports/compare-" in first[0].as_posix()
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_method_alone_is_no_comparison_and_one_of_another_protocol_does_not_count(tmp_path: Path) -> None:
+    make_entry(tmp_path, "sq", (300, 310))
+    assert list(recorded_comparisons(tmp_path)) == []
+    make_entry(tmp_path, "enet", (100, 110), recipe_name="other")
+    assert list(recorded_comparisons(tmp_path)) == []
