@@ -81,7 +81,7 @@ def _found(comparison: Comparison) -> Iterator[str]:
     ]
     told, count = len(corrected) - len(undecided), len(corrected)
     if count == 1:
-        apart = "The one pair of methods is told apart" if told else "The one pair is not told apart"
+        apart = "The two methods can be told apart" if told else "The two methods cannot be told apart"
     else:
         apart = f"Of {count} pairs of methods {told} are told apart"
     yield f"{apart}; not {_listed(undecided)}." if undecided and count > 1 else f"{apart}."

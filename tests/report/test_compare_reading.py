@@ -34,7 +34,7 @@ def test_one_leader_alone_is_said_to_lead_really(tmp_path: Path) -> None:
         make_entry(tmp_path, "sq", (500, 501, 502)),
     )
     assert "ENet has the highest mIoU, 81.49 %; its lead over each other method is real." in text
-    assert "The one pair of methods is told apart." in text
+    assert "The two methods can be told apart." in text
 
 
 def test_two_seeds_say_that_the_order_can_be_chance(tmp_path: Path) -> None:
