@@ -36,7 +36,7 @@ def evaluate_shared(
         network, data, statistics, sizes, views: As `bench.evaluate.evaluate.evaluate` takes them; each of n
             processes reads every n-th image.
         fabric: Device and processes.
-        progress: Called in the first process with images done, by all as far as that one can know, and in all.
+        progress: Called in the first process with images done by all, as far as it knows, and in all.
 
     Raises:
         UsageError: Fewer images than processes.

@@ -83,7 +83,7 @@ def test_processes_that_find_other_checkpoints_are_refused():
 
 
 def start(tmp_path, *words, by=("-m", "bench"), **variables):
-    """Start ``train`` on two processes, by ``--devices 2`` or by torchrun, or one of them by its variables."""
+    """Start ``train`` on two processes, by ``--devices 2`` or torchrun, or one of them by variables."""
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
     options = ["--device", "cpu", "--threads", "1", "--split", "none", "--json"]
