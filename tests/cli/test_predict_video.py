@@ -16,7 +16,7 @@ FRAMES, SIZE_HW = 10, (129, 160)
 
 @pytest.fixture
 def av():
-    return pytest.importorskip("av")
+    return pytest.importorskip("av", reason="the extra video is not installed")
 
 
 @pytest.fixture(scope="module")
