@@ -41,9 +41,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import NotMeasured, RefusedInput
-from bench.evaluate.image_counts import TRUE, Array, Matrices, counts_of, miou_of
+from bench.errors import RefusedInput
+from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks
+from bench.evaluate.replicates import Replicates, jackknife, replicated
 
 SEEDS_AND_IMAGES = "seeds and images"
 IMAGES_ONLY = "images only"
@@ -137,7 +138,7 @@ def compare(
     """
     if paired and len(first) != len(second):
         raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")
-    before, after = _replicated([first, second], blocks)
+    before, after = replicated([first, second], blocks)
     if paired:
         change = after.less(before)
         parts = [_seed_part(change, 1 / len(first))]
@@ -185,7 +186,7 @@ def interval(
     seeds: Sequence[Matrices], blocks: Blocks | Sequence[int] | None = None, *, level: float = 0.95
 ) -> Interval:
     """Return the mean mIoU of the seeds of one run with its interval; parameters and errors as `compare`."""
-    (group,) = _replicated([seeds], blocks)
+    (group,) = replicated([seeds], blocks)
     mean = float(group.whole.mean())
     half = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
     return Interval(
@@ -199,32 +200,6 @@ def interval(
         group.blocks,
         SEEDS_AND_IMAGES if len(seeds) > 1 else IMAGES_ONLY,
     )
-
-
-@dataclass(frozen=True)
-class _Replicates:
-    """A score of each seed: on all images, (seeds,), and without one block each, (seeds, blocks)."""
-
-    whole: Array
-    left_out: Array
-    images: int
-
-    @property
-    def seeds(self) -> int:
-        return len(self.whole)
-
-    @property
-    def averaged(self) -> _Replicates:
-        return _Replicates(
-            self.whole.mean(keepdims=True), self.left_out.mean(axis=0, keepdims=True), self.images
-        )
-
-    def less(self, other: _Replicates) -> _Replicates:
-        return _Replicates(self.whole - other.whole, self.left_out - other.left_out, self.images)
-
-    @property
-    def blocks(self) -> int:
-        return int(self.left_out.shape[1])
 
 
 @dataclass(frozen=True)
@@ -244,14 +219,14 @@ class _SeedPart:
     degrees: int
 
 
-def _seed_part(group: _Replicates, share: float) -> _SeedPart:
+def _seed_part(group: Replicates, share: float) -> _SeedPart:
     if group.seeds < 2:
         return _SeedPart(0.0, 0.0, share, 1)
-    own = _jackknife(group.left_out - group.left_out.mean(axis=0)).sum() / (group.seeds - 1)
+    own = jackknife(group.left_out - group.left_out.mean(axis=0)).sum() / (group.seeds - 1)
     return _SeedPart(float(group.whole.var(ddof=1)), float(own), share, group.seeds - 1)
 
 
-def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_SeedPart]:
+def _unpaired_parts(before: Replicates, after: Replicates) -> list[_SeedPart]:
     """Return the seeds' part of each side; a side of one seed is taken to vary as the other does."""
     if before.seeds == 1 or after.seeds == 1:
         largest = max(before, after, key=lambda group: group.seeds)
@@ -259,7 +234,7 @@ def _unpaired_parts(before: _Replicates, after: _Replicates) -> list[_SeedPart]:
     return [_seed_part(group, 1 / group.seeds) for group in (before, after)]
 
 
-def _half_width(group: _Replicates, parts: Sequence[_SeedPart], level: float) -> float:
+def _half_width(group: Replicates, parts: Sequence[_SeedPart], level: float) -> float:
     """Return half the interval of the mean over the seeds."""
     return math.sqrt(
         half_width_squared(
@@ -293,51 +268,9 @@ def half_width_squared(
     return np.maximum(by_images * images, together)
 
 
-def _image_variance(group: _Replicates) -> float:
-    return float(_jackknife(group.left_out.mean(axis=0)))
+def _image_variance(group: Replicates) -> float:
+    return float(jackknife(group.left_out.mean(axis=0)))
 
 
-def _shared_variance(group: _Replicates, parts: Sequence[_SeedPart]) -> float:
+def _shared_variance(group: Replicates, parts: Sequence[_SeedPart]) -> float:
     return max(0.0, _image_variance(group) - sum(part.share * part.own for part in parts))
-
-
-def _jackknife(left_out: Array) -> Array:
-    """Return the variance of a score from its values without one block each, along the last axis."""
-    blocks = left_out.shape[-1]
-    return np.asarray((blocks - 1) * left_out.var(axis=-1))
-
-
-def _replicated(
-    groups: Sequence[Sequence[Matrices]], blocks: Blocks | Sequence[int] | None
-) -> list[_Replicates]:
-    """Return each group's scores, after it is certain that all are of the same images."""
-    counts = [[counts_of(seed) for seed in group] for group in groups]
-    if not all(counts):
-        raise RefusedInput("no seed to compare; each side must have at least one")
-    model = counts[0][0]
-    for one in (seed for group in counts for seed in group):
-        if one.shape != model.shape:
-            raise RefusedInput(
-                f"matrices of {one.shape[0]} images and {one.shape[2]} classes next to {model.shape[0]} and "
-                f"{model.shape[2]}; must be of the same images"
-            )
-        if differing := np.flatnonzero((one[:, TRUE] != model[:, TRUE]).any(axis=1)).tolist():
-            raise RefusedInput(
-                f"image {differing[0]} has other true labels in two of the runs; must be of the same images"
-            )
-    numbers = np.arange(len(model)) if blocks is None else np.asarray(blocks)
-    if numbers.shape != (len(model),):
-        raise RefusedInput(f"blocks of {len(numbers)} images for {len(model)} images; expected one per image")
-    _, numbers = np.unique(numbers, return_inverse=True)
-    count = int(numbers.max(initial=-1)) + 1
-    if count < 2:
-        raise NotMeasured(f"{len(model)} images in {count} block; at least 2 show how images vary")
-    return [_scored(group, numbers, count) for group in counts]
-
-
-def _scored(group: Sequence[Array], numbers: Array, count: int) -> _Replicates:
-    by_block = np.zeros((len(group), count, *group[0].shape[1:]), np.int64)
-    for seed, counts in enumerate(group):
-        np.add.at(by_block[seed], numbers, counts)
-    total = by_block.sum(axis=1)
-    return _Replicates(miou_of(total), miou_of(total[:, None] - by_block), len(numbers))
