@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 2 << 30
 """Most memory for kept samples, of which CamVid's three splits take 485 MB."""
 _OF_FREE = 4
-"""At most one part in so many of the memory that is free when the first sample is kept."""
+"""The bound is at most this fraction (one in four) of the memory free when the first sample is kept."""
 
 
 @runtime_checkable
