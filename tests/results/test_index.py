@@ -91,28 +91,6 @@ def test_an_entry_is_the_record_and_reads_its_values_when_they_are_wanted(
     assert to_json(record) == path.read_text()
 
 
-def test_only_records_of_wanted_subjects_are_returned_with_and_without_an_entry(
-    tmp_path: Path, opened: list[str]
-) -> None:
-    for number in range(3):
-        add(tmp_path, number / 10, f"m{number}")
-    for _ in range(2):
-        index._READ.clear()
-        opened.clear()
-        found = store.read_records(tmp_path, KIND, wanted=lambda subject: subject == ("m1",))
-        assert [one.identity.model for one in found] == ["m1"]
-        assert len(store.read_records(tmp_path, KIND)) == 3
-    assert opened == []
-
-
-def test_a_time_is_selected_by_form_size_classes_and_what_was_timed(tmp_path: Path) -> None:
-    identity = {"engine": "openvino", "size": [32, 64], "measured": "end to end"}
-    store.add_record(make_record("speed", identity, {}, {}), tmp_path)
-    seen: list[object] = []
-    assert store.read_records(tmp_path, "speed", wanted=seen.append) == []  # type: ignore[arg-type]
-    assert seen == [("carnet-mobile", "openvino", 32, 64, 19, "end to end")]
-
-
 def test_an_added_and_a_removed_record_show(tmp_path: Path, opened: list[str]) -> None:
     paths = [add(tmp_path, number / 10) for number in range(3)]
     anew(tmp_path, opened)
