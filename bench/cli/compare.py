@@ -175,23 +175,37 @@ def compare(
     title = name or name_of(experiment.recipe.data)
     judged = judge_comparison(title, entries, home, plan.size_hw)
     written = write_comparison(judged, home)
-    _show(progress, judged, as_json=as_json)
+    _show(progress, judged, _weights(progress, ledger), as_json=as_json)
     for path in written:
         log(f"wrote {path}")
     require_no_failure(progress)
 
 
-def _show(progress: Progress[Entrant], judged: Comparison, *, as_json: bool) -> None:
+def _weights(progress: Progress[Entrant], ledger: Ledger) -> dict[str, list[str]]:
+    """Return the files of each method's final weights that are here, in the order of the seeds."""
+    found: dict[str, list[str]] = {}
+    for run, state in progress.states.items():
+        path = None if state.training is None else ledger.weights(run, state.training)
+        if path is not None:
+            found.setdefault(run.subject.name, []).append(str(path))
+    return found
+
+
+def _show(
+    progress: Progress[Entrant], judged: Comparison, weights: dict[str, list[str]], *, as_json: bool
+) -> None:
     from bench.experiments.grid_text import document_of, unfinished_lines
 
     if as_json:
-        print_json({**document_of(progress), **judged.as_json()})
+        print_json({**document_of(progress), **judged.as_json(), "weights": weights})
         return
     from rich.console import Console
 
     from bench.report.compare_terminal import show_comparison
 
     show_comparison(judged, Console())
+    first = next((one.name for one in judged.standings if one.name in weights), None)
+    print_lines([] if first is None else [f"weights of {first}: {weights[first][0]}"])
     print_lines(unfinished_lines(progress))
 
 
