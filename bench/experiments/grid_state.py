@@ -126,7 +126,7 @@ class Ledger:
         return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
 
     def _done_elsewhere(self, recipe: Recipe, steps: int | None) -> State | None:
-        """Return the state of a run that is done with another device or other threads, none being requested."""
+        """Return the state of a run that is done on another device or with other threads."""
         of_recipe = [
             one
             for one in self.accuracy
