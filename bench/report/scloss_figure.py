@@ -56,7 +56,7 @@ def _fill(figure: Any, probed: Sequence[Probed]) -> None:
         presence.set_ylim(-0.03, 1.03)
     losses, presence, gradient = grid[:, 0]
     for axes, label in (
-        (losses, "Eq. 5"),
+        (losses, "loss, before lambda"),
         (presence, "mean predicted presence"),
         (gradient, "fraction of the gradient"),
     ):

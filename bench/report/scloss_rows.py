@@ -24,7 +24,7 @@ _HEADS = (
     "SCLoss",
     "seeds",
     "epoch",
-    "Eq. 5, mean of the modules",
+    "loss, before lambda",
     "presence of present classes",
     "of absent classes",
     "share of the gradient",
