@@ -1,4 +1,4 @@
-"""One run of a grid as a task of Ray: what a node knows of it, does, and reports to the command that waits."""
+"""One run of a grid as a task of Ray: what a node knows of it, does, and reports to the command."""
 
 from __future__ import annotations
 

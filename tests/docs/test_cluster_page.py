@@ -17,7 +17,7 @@ from bench.cli import app
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Fields of KubeRay's API ray.io/v1 that the page uses, by the types RayJobSpec, RayClusterSpec, HeadGroupSpec and
+# Fields of KubeRay's API ray.io/v1 that the page uses, by RayJobSpec, RayClusterSpec, HeadGroupSpec and
 # WorkerGroupSpec in its Go sources; True is what must be there.
 FIELDS = {
     "": {"apiVersion": True, "kind": True, "metadata": True, "spec": True},
