@@ -69,7 +69,8 @@ def ablate(
     ] = None,
     data: Data = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
+        str | None,
+        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-study, else DATA-ablation."),
     ] = None,
     seeds: Seeds = 3,
     budget: Budget = None,
@@ -93,7 +94,7 @@ def ablate(
     exception: --modules without --components, --scloss, --lambda and --scloss-form varies BS+CARModule, as in
     Fig. 8, without SCLoss and CRP. Impossible combinations are skipped and listed. Combinations that train
     the same network (lambda 0, no SCLoss term, BS+CARModule+CRP) are one run, and a recorded run is never
-    repeated.
+    repeated: without --threads and --device whatever these were, else with the same.
 
     All variants of a seed are trained before the next seed. With --budget, a run that does not fit is not
     started. Rerun the same command to resume at the interrupted step. Each variant is compared with the first

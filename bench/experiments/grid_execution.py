@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
+from bench.data.kept import keep_samples
 from bench.errors import Interrupted, NotMeasured
 from bench.experiments.duration import about, why_unfit
 from bench.experiments.grid_cost import Estimates, total_s
@@ -17,6 +18,7 @@ from bench.experiments.grid_state import DONE, FAILED, LOCKED, TRAINED, Ledger, 
 from bench.train.lock import RunLockedError
 from bench.train.run import Watch, train
 from bench.train.score import evaluate_run
+from bench.train.splits import open_split
 from bench.train.stopping import StopRequest, stop_requests
 
 _NEXT = "rerun the same command to resume this run at this step; finished runs are not repeated"
@@ -153,6 +155,8 @@ def _failure_of(
         if source is None:
             source = train(run.recipe, settings, watch, log).folder
         with stop_requests() as request:
+            # before the scoring, whose time and memory are recorded
+            keep_samples(open_split(run.recipe, scored, settings.data_root, settings.home))
             evaluate_run(
                 source,
                 scored,

@@ -99,7 +99,9 @@ def execute_on_ray(
 
 
 def _orders(progress: Progress[Any], ledger: Ledger, estimates: Estimates) -> dict[GridRun[Any], Order]:
-    settings = replace(ledger.settings, threads=ledger.threads, device=ledger.device)
+    settings = ledger.settings
+    if ledger.device == "cpu":  # a node may have a GPU that was not counted on
+        settings = replace(settings, device="cpu")
     count, to_do = len(progress.states), progress.to_do
     return {
         run: Order(
@@ -108,6 +110,7 @@ def _orders(progress: Progress[Any], ledger: Ledger, estimates: Estimates) -> di
             run.recipe,
             settings,
             ledger.scored,
+            ledger.threads,
             Path.cwd(),
             f"run {place} of {count}",
             estimates.left_s(run, state),

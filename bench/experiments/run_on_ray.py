@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from baselines.registry import METHODS
 from bench.errors import BenchError, Interrupted, RefusedInput, UsageError
 from bench.experiments.grid_execution import do_run
@@ -38,7 +40,8 @@ class Order:
 
     Attributes:
         name, seed, recipe: Of the run.
-        settings, scored: Of its ledger; the threads are given, for Ray sets torch's own choice by the CPUs.
+        settings, scored: Of its ledger.
+        threads: Threads of torch, which a node chooses otherwise.
         folder: Working folder of the command, from which all paths are taken.
         place: Its number for a reader, e.g. ``run 2 of 12``.
         need_s: Expected seconds; None where unknown.
@@ -49,6 +52,7 @@ class Order:
     recipe: Recipe
     settings: Settings
     scored: str
+    threads: int
     folder: Path
     place: str
     need_s: float | None
@@ -89,6 +93,7 @@ def perform(order: Order, board: Any) -> State | BenchError | None:
         return None
     for name in [name for name in os.environ if name.startswith("SLURM_")]:
         del os.environ[name]  # of the step that started Ray; a run is one process
+    torch.set_num_threads(order.threads)
     run = order.run
     try:
         method = resolve(run.recipe.model)

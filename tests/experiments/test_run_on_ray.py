@@ -30,7 +30,7 @@ def order(grids, tmp_path):
     def make(place="run 1 of 2", need_s=None, folder=tmp_path):
         run = grids.experiment(grids.tiny_recipe(tmp_path)).runs[0]
         settings = Settings(Path("home"), device="cpu", threads=1)
-        return Order("mobile BS", 0, run.recipe, settings, "test", folder, place, need_s)
+        return Order("mobile BS", 0, run.recipe, settings, "test", 1, folder, place, need_s)
 
     return make
 
