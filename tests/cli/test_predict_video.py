@@ -182,6 +182,16 @@ def test_without_the_extra_the_error_names_it(carnet_bench, weights, tmp_path, m
     assert "pip install 'carnet-bench[video]'" in stderr
 
 
+def test_an_ffmpeg_without_the_codec_is_a_usage_error_and_nothing_is_left(
+    av, carnet_bench, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("bench.predict.video._CODEC", "none_such")
+    video = write_video(av, tmp_path / "drive.mkv")
+    code, _, stderr = carnet_bench("predict", weights, video, "--out", tmp_path / "out", "--threads", 1)
+    assert (code, "cannot write none_such" in stderr) == (2, True)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_phones_video_is_turned_as_it_wants_to_be_shown(av, tmp_path):
     path = tmp_path / "phone.mp4"
     picture = np.zeros((64, 96, 3), np.uint8)
