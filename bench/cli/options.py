@@ -87,6 +87,19 @@ Seeds = Annotated[
         "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
     ),
 ]
+Cluster = Annotated[
+    Literal["ray"] | None,
+    typer.Option("--cluster", help="Train several runs at once, as tasks of Ray.", show_default=False),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="With --cluster: a running cluster; default: one on this machine, which ends with the command.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
 ]
@@ -123,7 +136,8 @@ OwnModel = Annotated[
     typer.Option("--model", metavar="FILE.py:FUNCTION", help="The network, where a run trained your own."),
 ]
 Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL", help="A name of `models`, or FILE.py:FUNCTION.")
+    list[str],
+    typer.Argument(metavar="MODEL", help="A name of `models`, FILE.py:FUNCTION, or a .onnx or .xml file."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write.", show_default=False)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.data.dataset import MissingSplit, Sample, require_labels
 from bench.data.images import id_table, map_ids, read_ids, read_image
+from bench.data.kept import state_of
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from jaxtyping import Int64, UInt8
     from torch import Tensor
@@ -97,6 +99,17 @@ class PairFolder:
         image, label = self.read_image(index), self.read_stored_label(label_path)
         require_equal_size(self.image_path(index), image, label_path, label)
         return Sample(image, label, self.sample_name(index))
+
+    def version(self, index: int) -> Hashable | None:
+        """Return what decides the sample at ``index``; None while somebody counts what is read."""
+        if self.tally is not None:
+            return None
+        files = (state_of(self.root / name) for name in self.pairs[index] if name is not None)
+        return type(self), self.sample_name(index), len(self.classes), self._ids, *files
+
+    @cached_property
+    def _ids(self) -> str:
+        return str(list(self.id_rows()))
 
     def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
         """Return the train ids of a label file."""

@@ -34,6 +34,7 @@ def reading(comparison: Comparison) -> list[str]:
     """Return the sentences, those on what was found first."""
     return [
         *_found(comparison),
+        *_given(comparison.standings),
         *_budget(rises(comparison.standings)),
         *_weights(comparison.standings),
         "Learning rates are the recipe's and were not searched for each method: one that needs others is "
@@ -92,6 +93,11 @@ def _found(comparison: Comparison) -> Iterator[str]:
         if one.on_front is False:
             rivals = _listed([titles[name] for name in one.rivals])
             yield f"{titles[one.name]} is not on the front: no real lead over {rivals} in either."
+
+
+def _given(standings: Sequence[Standing]) -> Iterator[str]:
+    if given := [one.entry.method.title for one in standings if one.entry.is_given]:
+        yield f"Not trained here, scored as it stands, and no part of these verdicts: {_listed(given)}."
 
 
 def _budget(found: Sequence[Rise]) -> Iterator[str]:

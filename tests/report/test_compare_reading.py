@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from compared_methods import SIZE, make_entry
+from compared_methods import SIZE, make_entry, make_given
 
 from bench.report.compare_reading import reading
 from bench.reproduce.comparison import judge_comparison
@@ -59,3 +59,11 @@ def test_methods_from_scratch_are_named_where_others_start_from_imagenet(tmp_pat
     started = make_entry(tmp_path, "carnet-mobile", (90, 95, 99), weights="mobilenet_v2_imagenet_timm")
     assert "From scratch: ENet; the others start from ImageNet weights." in read(tmp_path, scratch, started)
     assert "From scratch" not in read(tmp_path, scratch)
+
+
+def test_what_was_not_trained_here_is_named_and_never_the_best(tmp_path: Path) -> None:
+    judged = [make_entry(tmp_path, "enet", (100, 110, 120)), make_entry(tmp_path, "sq", (500, 510, 520))]
+    better = make_given(tmp_path, make_entry(tmp_path, "bisenet1", (10,)), "net.onnx", file="onnx")
+    text = read(tmp_path, *judged, better)
+    assert "ENet has the highest mIoU" in text
+    assert "no part of these verdicts: net.onnx." in text
