@@ -30,7 +30,18 @@ from bench.results.store import read_records
 PAGES = (
     "README.md",
     "results/README.md",
-    *(f"docs/{name}.md" for name in ("reproduce", "training", "counting", "verdicts", "timing", "data-sets")),
+    *(
+        f"docs/{name}.md"
+        for name in (
+            "reproduce",
+            "training",
+            "several-devices",
+            "counting",
+            "verdicts",
+            "timing",
+            "data-sets",
+        )
+    ),
 )
 """Pages that may hold blocks, below a home folder."""
 
@@ -231,9 +242,16 @@ def _data_sets(home: Path) -> str:
     return "\n".join(table(["set", "what", "images", "terms"], lines)[:-1])
 
 
+def _cost(home: Path) -> str:
+    from bench.report.cost_block import cost_block  # noqa: PLC0415 - the recipes that it reads import torch
+
+    return cost_block(home)
+
+
 _MADE: dict[str, Callable[[Path], str]] = {
     "camvid": _camvid,
     "cells": _cells,
+    "cost": _cost,
     "thop": _thop,
     "verdicts": _verdicts,
     "null-check": _null_check,
