@@ -75,8 +75,8 @@ class Index:
         Raises:
             RefusedInput: The file is damaged.
         """
-        state, known = self._states.get(path.name), self._entries().get(path.name)
-        if state is not None and known is not None and known[0] == _text(state):
+        known = self._known_of(path.name)
+        if known is not None:
             with suppress(ValueError, TypeError):
                 return from_text(known[2])
         return listed_of(self.record(path))
@@ -97,15 +97,14 @@ class Index:
         memory = _READ.get(path)
         if memory is not None and memory[0] == state:
             return memory[1]
-        known = self._entries().get(path.name)
-        fits = known is not None and known[0] == _text(state)
-        record = self._of_head(path, known[1], wanted) if known is not None and fits else self._read(path)
+        known = self._known_of(path.name)
+        record = self._read(path) if known is None else self._of_head(path, known[1], wanted)
         if record is None:
             return None
         # an edit within one tick of the file system's clock would not show
         if time.time_ns() - max(state[0], state[1], *state[4:6]) > _TICK_NS:
             _READ[path] = state, record
-            if not fits:
+            if known is None:
                 self._new[path.name] = _text(state), json.dumps(record.head), as_text(listed_of(record))
         return record
 
@@ -118,6 +117,12 @@ class Index:
         with suppress(sqlite3.Error, OSError), _open(self._database) as database, database:
             database.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", rows)
             database.executemany("DELETE FROM records WHERE name = ?", [(name,) for name in gone])
+
+    def _known_of(self, name: str) -> Entry | None:
+        """Return the entry of a file that is as it was; None where there is none."""
+        state, known = self._states.get(name), self._entries().get(name)
+        fits = state is not None and known is not None and known[0] == _text(state)
+        return known if fits else None
 
     def _of_head(self, path: Path, text: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
         try:

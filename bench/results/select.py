@@ -182,8 +182,8 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         sources: Digests of the code that decides it, as it is now
             (`bench.results.provenance.current_sources`); None when the method no longer exists.
     """
-    reason = against(record)
-    return reason or _why_not_by((record.provenance, *record.provenance.parts), sources)
+    parts = (record.provenance, *record.provenance.parts)
+    return against(record) or _why_not_by(parts, sources)
 
 
 def against(record: Record) -> str | None:
