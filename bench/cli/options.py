@@ -60,6 +60,15 @@ WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        "--devices",
+        **whole_number(1, 1024),
+        help="Devices that share the work, one process each; default: those of torchrun or srun, or 1.",
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", **whole_number(1, 1024), help="CPU threads of torch.")
 ]
@@ -76,6 +85,19 @@ Seeds = Annotated[
     int,
     typer.Option(
         "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
+    ),
+]
+Cluster = Annotated[
+    Literal["ray"] | None,
+    typer.Option("--cluster", help="Train several runs at once, as tasks of Ray.", show_default=False),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="With --cluster: a running cluster; default: one on this machine, which ends with the command.",
+        show_default=False,
     ),
 ]
 DryRun = Annotated[
