@@ -16,6 +16,8 @@ import numpy as np
 
 from bench.errors import RefusedInput
 from bench.files import read_regular, write_new
+from bench.mirror import fetch_records
+from bench.object_store import shown
 from bench.results.index import Index
 from bench.results.record import (
     KINDS,
@@ -188,7 +190,7 @@ def _report(faults: Sequence[str]) -> None:
     new = [fault for fault in faults if fault not in _REPORTED]
     _REPORTED.update(new)
     for fault in new[:_NAMED]:
-        _LOG.warning("left out: %s", fault)
+        _LOG.warning("left out: %s", shown(fault))
     if len(new) > _NAMED:
         _LOG.warning("left out: %d more records; carnet-bench audit lists them", len(new) - _NAMED)
 
@@ -196,9 +198,12 @@ def _report(faults: Sequence[str]) -> None:
 def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
     """Return every take of one measurement, the first one first; no other record is read.
 
+    Of a home on shared storage they are those of this moment, other machines' included.
+
     Raises:
         RefusedInput: One of them is damaged.
     """
+    fetch_records(home)
     folder = records_folder(home, kind.kind)
     count = next_take(home, kind.kind, identity)
     paths = (folder / f"{record_id({**identity, 'take': take})}.json" for take in range(count))
