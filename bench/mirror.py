@@ -99,7 +99,10 @@ def fetch_reports(home: Path) -> None:
 
 def fetch_runs(home: Path) -> None:
     """Bring the descriptions of a stored home's runs, by which they are found; nothing for a folder."""
-    _fetch(home / "runs", lambda name: re.fullmatch(r"[^/]+/run\.json|plan-[^/]+\.json", name) is not None)
+    _fetch(
+        home / "runs",
+        lambda name: re.fullmatch(r"[^/]+/run\.json|([^/]+/)?plan-[^/]+\.json", name) is not None,
+    )
 
 
 def fetch_run(folder: Path) -> None:

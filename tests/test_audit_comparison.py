@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from compared_methods import SIZE, make_entry
+from compared_methods import SIZE, make_entry, make_given
 
 from baselines.registry import METHODS
 from bench.audit import audit
@@ -20,12 +20,17 @@ MADE_BY = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """A home with the comparison of two methods, named in the order in which they were typed."""
+    """A home with the comparison of two methods, as they were typed, an exported file and predictions."""
     entries = [
         make_entry(tmp_path, name, wrong, ms, counted=counted(METHODS[name], 2, SIZE))
         for name, wrong, ms in (("sq", (300, 310, 304), 9.0), ("enet", (100, 110, 106), 20.0))
     ]
-    write_comparison(judge_comparison("test", entries, tmp_path, SIZE), tmp_path, MADE_BY)
+    other = make_entry(tmp_path, "bisenet1", (400,))
+    given = [
+        make_given(tmp_path, other, "net.onnx", file="onnx", median_ms=5.0),
+        make_given(tmp_path, other, "deeplab-tf"),
+    ]
+    write_comparison(judge_comparison("test", [*entries, *given], tmp_path, SIZE), tmp_path, MADE_BY)
     return tmp_path
 
 

@@ -19,12 +19,14 @@ from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import judge_comparison
 from bench.reproduce.comparison_entries import entry_of, of_kind
-from bench.reproduce.comparison_result import Entry, outside_entry
+from bench.reproduce.comparison_result import Entry, given_entry
 from bench.results.record import AccuracyRecord, Record, SpeedRecord
 
 _FILES = "compare-*.csv"
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _RECORDS = ("accuracy_records", "training_records", "speed_record")
+_GIVEN = ("outside", "file")
+"""Kinds of methods that are scored as they stand and are installed nowhere."""
 _NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
 
 Line = Mapping[str, str]
@@ -71,7 +73,7 @@ def rebuilt_comparison(
     """
     lines = _lines(path)
     known = available()
-    absent = [line["method"] for line in lines if line["method"] not in known and line["kind"] != "outside"]
+    absent = [one["method"] for one in lines if one["method"] not in known and one["kind"] not in _GIVEN]
     chosen = [_records_of(line, records) for line in lines]
     if absent:
         for line, found in zip(lines, chosen, strict=True):
@@ -123,11 +125,11 @@ def _entry(
     method: Method | None, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]
 ) -> Entry:
     scored = of_kind(AccuracyRecord, found)
-    outside = next((one for one in scored if one.identity.predictions is not None), None)
-    if outside is not None:
-        return outside_entry(outside)
+    given = next((one for one in scored if one.identity.trained is None), None)
+    if given is not None:
+        return given_entry(given, next(of_kind(SpeedRecord, found), None))
     if method is None:
-        raise RefusedInput("a method that is not installed is called predictions from outside")
+        raise RefusedInput("a method that is not installed is called predictions from outside or a file")
     return entry_of(method, found, num_classes, size_hw)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.compare_given import given_entries, given_of
 from bench.cli.grid_output import require_no_failure, require_results, show_plan
 from bench.cli.options import (
     Budget,
@@ -23,25 +24,25 @@ from bench.cli.options import (
     Models,
     Seeds,
     SizeOrImages,
+    StatisticsName,
     Threads,
     TrainingPrecision,
 )
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration, parse_size
-from bench.cli.progress import showing, timing, watching
+from bench.cli.progress import timing, watching
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from baselines.method import Method
     from bench.experiments.comparison import Entrant
     from bench.experiments.comparison_times import Timing
     from bench.experiments.grid_execution import Progress
-    from bench.experiments.grid_plan import Experiment
     from bench.experiments.grid_state import Ledger
     from bench.reproduce.comparison_result import Comparison, Entry
     from bench.results.record import SpeedRecord
-    from bench.train.run import Settings
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _REPORT_S = (15.0, 3.0)
@@ -76,6 +77,7 @@ def compare(
             help="Add label PNGs made elsewhere, scored as by `score`; may be repeated.",
         ),
     ] = None,
+    statistics: StatisticsName = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the reports; default: the data set's.")
     ] = None,
@@ -102,13 +104,18 @@ def compare(
 
     Methods that cannot be told apart from the best are marked =, those on the front of mIoU against time F
     (all pairs, by seed and by image, corrected by Holm). With fewer than 3 seeds there are numbers and no
-    verdicts; so for predictions from outside, which --score sets in the table. Page, CSV, LaTeX and plots are
-    written to HOME/reports/compare-NAME.*.
+    verdicts; so for predictions from outside, which --score sets in the table, and for a network's file.
+    Page, CSV, LaTeX and plots are written to HOME/reports/compare-NAME.*.
+
+    MODEL may be a network's file, .onnx or OpenVINO's .xml: it cannot be trained, so the file itself is
+    scored as it stands on the same split, and timed in the same run in --engine if that runs it, else in its
+    own, if it takes images of this size and the methods run on the CPU.
 
     \b
     Example:
       carnet-bench compare enet carnet-mobile mynet.py:build --data scenes --budget 10m
       carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --dry-run
+      carnet-bench compare enet carnet-mobile.onnx --data camvid --score deeplab-tf=from-tensorflow
       carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --from-records --json
     """  # noqa: D301
     from baselines.registry import METHODS
@@ -129,11 +136,11 @@ def compare(
     size_hw = None if size is None else parse_size(size)
     if from_records and (dry_run or budget_s is not None):
         raise UsageError("--from-records trains and times nothing; drop it, or --budget and --dry-run")
-    outside = [_named_folder(one) for one in score or []]
+    trained, given = given_of(models, score or [], statistics)
     if name is not None and not _NAME.fullmatch(name):
         raise UsageError(f"--name '{name}'; expected 1 to 64 letters, digits, '.', '_' or '-'")
     experiment = comparison_of(
-        models,
+        trained,
         data=data or _data_of(recipe) or default_data(data_root, home),
         name_or_path=recipe,
         seeds=seeds,
@@ -142,11 +149,14 @@ def compare(
     )
     settings = Settings(home, data_root, None, device, threads, command_line())
     entrants = experiment.grid.subjects
+    given.require_names([one.name for one in entrants])
     ledger = Ledger(settings, experiment.scored, {**METHODS, **{one.name: one.method for one in entrants}})
     progress = look(experiment, ledger)
+    networks = [one.network(experiment.recipe_of(one, 0)) for one in entrants]
+    size_hw = size_hw or input_size(experiment.recipe)
     plan = Timing(
-        [one.network(experiment.recipe_of(one, 0)) for one in entrants],
-        size_hw or input_size(experiment.recipe),
+        [*networks, *given.timed(size_hw, device)],
+        size_hw,
         _classes(experiment.recipe.data),
         settings,
         Variant(str(engine), precision, deploy),
@@ -154,14 +164,14 @@ def compare(
     if dry_run:
         show_plan(progress, ledger, as_json=as_json)
         return
-    beside = _outside(outside, experiment, settings)  # refused before the training rather than after it
+    scored = given.scored(experiment, settings)  # refused before the training rather than after it
     if not from_records:
         _measure(progress, ledger, plan, budget_s, began_s)
     if not progress.of(DONE):
         print_lines(unfinished_lines(progress)) if not as_json else print_json(document_of(progress))
     require_results(progress)
     times = recorded_times(plan, anywhere=from_records)
-    entries = [*_entries(progress, plan, times), *beside]
+    entries = [*_entries(progress, networks, plan, times), *given_entries(scored, times)]
     title = name or name_of(experiment.recipe.data)
     judged = judge_comparison(title, entries, home, plan.size_hw)
     written = write_comparison(judged, home)
@@ -183,40 +193,6 @@ def _show(progress: Progress[Entrant], judged: Comparison, *, as_json: bool) -> 
 
     show_comparison(judged, Console())
     print_lines(unfinished_lines(progress))
-
-
-def _named_folder(text: str) -> tuple[str, Path]:
-    name, equals, folder = text.partition("=")
-    if not name or not equals or not folder:
-        raise UsageError(f"--score '{text}'; expected NAME=FOLDER, e.g. deeplab-tf=from-tensorflow")
-    return name, Path(folder)
-
-
-def _outside(
-    named: Sequence[tuple[str, Path]], experiment: Experiment[Entrant], settings: Settings
-) -> list[Entry]:
-    """Score folders of predictions on the split that the comparison is scored on."""
-    from bench.predict.score import score_folder
-    from bench.reproduce.comparison_result import outside_entry
-
-    recipe, entries = experiment.recipe, []
-    taken = [one.name for one in experiment.grid.subjects]
-    for name, folder in named:
-        if name in taken:
-            raise UsageError(f"--score {name}={folder}: another method has this name; give another one")
-        taken.append(name)
-        with showing() as tell:
-            record, _ = score_folder(
-                folder,
-                recipe.data,
-                experiment.scored,
-                settings,
-                tell,
-                called=name,
-                options=recipe.data_options,
-            )
-        entries.append(outside_entry(record))
-    return entries
 
 
 def _data_of(recipe: str | None) -> str | None:
@@ -252,7 +228,9 @@ def _measure(
         execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
 
 
-def _entries(progress: Progress[Entrant], plan: Timing, times: dict[str, SpeedRecord]) -> list[Entry]:
+def _entries(
+    progress: Progress[Entrant], networks: Sequence[Method], plan: Timing, times: dict[str, SpeedRecord]
+) -> list[Entry]:
     """Return what is on record of each method, with its counts."""
     from bench.experiments.grid_result import scores_of
     from bench.reproduce.comparison import counted
@@ -271,5 +249,5 @@ def _entries(progress: Progress[Entrant], plan: Timing, times: dict[str, SpeedRe
             },
             times.get(entrant.name),
         )
-        for entrant, network in zip(progress.experiment.grid.subjects, plan.networks, strict=True)
+        for entrant, network in zip(progress.experiment.grid.subjects, networks, strict=True)
     ]

@@ -127,7 +127,8 @@ OwnModel = Annotated[
     typer.Option("--model", metavar="FILE.py:FUNCTION", help="The network, where a run trained your own."),
 ]
 Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL", help="A name of `models`, or FILE.py:FUNCTION.")
+    list[str],
+    typer.Argument(metavar="MODEL", help="A name of `models`, FILE.py:FUNCTION, or a .onnx or .xml file."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write.", show_default=False)]

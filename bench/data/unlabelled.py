@@ -67,12 +67,12 @@ class ImageFiles:
             image, was = read_picture(path)
             if was is not None:
                 self.converted[path] = was
-            return _unlabelled(image, path.stem)
+            return unlabelled(image, path.stem)
         try:
             image = read_image(path, most_bits=8)
         except RefusedInput as error:
             raise RefusedInput(str(error), then=_THEN) from error
-        return _unlabelled(image, path.stem)
+        return unlabelled(image, path.stem)
 
     def manifest(self) -> dict[str, str]:
         """Return {file name: SHA-256}."""
@@ -106,9 +106,9 @@ class WithoutLabels:
         """Return the image at ``index`` with a label of ``IGNORE``."""
         place = self._indices[index]
         if isinstance(self._data, ReadsImages):
-            return _unlabelled(self._data.read_image(place), self.sample_name(index))
+            return unlabelled(self._data.read_image(place), self.sample_name(index))
         sample = self._data.read(place)
-        return _unlabelled(sample.image, sample.name)
+        return unlabelled(sample.image, sample.name)
 
     def manifest(self) -> dict[str, str]:
         """Return {name: SHA-256} of all the split's images."""
@@ -206,5 +206,6 @@ def _why_no_image(path: Path, ends: tuple[str, ...]) -> str | None:
     return None if path.is_file() else "not a regular file"
 
 
-def _unlabelled(image: UInt8[Tensor, "3 h w"], name: str) -> Sample:
+def unlabelled(image: UInt8[Tensor, "3 h w"], name: str) -> Sample:
+    """Return an image with a label of ``IGNORE``."""
     return Sample(image, torch.full(image.shape[1:], IGNORE, dtype=torch.uint8), name)

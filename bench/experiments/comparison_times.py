@@ -14,6 +14,7 @@ from bench.results.select import Tabulated, is_time_of, newest_first
 from bench.results.store import add_record, read_records
 from bench.speed.device import measuring_conditions, open_device
 from bench.speed.measure import PLAIN, measure_speed
+from bench.speed.net_file import FileMethod
 from bench.speed.plan import fitting_variant
 from bench.speed.variant import Variant, form_of_variant
 from bench.train.run import Settings
@@ -28,11 +29,11 @@ class Timing:
     """What is timed, and how.
 
     Attributes:
-        networks: The methods, each with the options that it is trained with.
+        networks: The methods, each with the options that it is trained with, and networks' files.
         size_hw: Input size, pixels; a method that does not take it is timed at the smallest that holds it.
         num_classes: Output classes.
         settings: Home, device and threads.
-        variant: Engine, precision, and whether deployed; only CARNets are.
+        variant: Engine, precision, and whether deployed; only CARNets are, and a file is timed as it is.
     """
 
     networks: Sequence[Method]
@@ -74,6 +75,7 @@ def recorded_times(timing: Timing, *, anywhere: bool = False) -> dict[str, Speed
             )
             and record.identity.device == device
             and (device != "cpu" or record.identity.threads == threads)
+            and (not isinstance(network, FileMethod) or record.identity.weights == network.file.sha256)
             and (anywhere or _machine(record) == here)
             and not known.is_stale(record)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -13,7 +13,8 @@ from bench.data.sheet import colour_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxtyping import UInt8
+    import numpy as np
+    from jaxtyping import Int64, UInt8
     from torch import Tensor
 
 STRENGTH = 0.6  # of the classes' colours over the image: both are still told apart
@@ -34,10 +35,22 @@ def class_shares(
     prediction: UInt8[Tensor, "h w"], classes: Sequence[str], palette: Sequence[tuple[int, int, int]]
 ) -> list[ClassShare]:
     """Return the classes that occur, largest share first; pixels of ``IGNORE`` are in no class."""
-    counts = prediction.flatten().bincount(minlength=256).tolist()
+    return shares_of_counts(counts_of(prediction), classes, palette)
+
+
+def counts_of(prediction: UInt8[Tensor, "h w"]) -> Int64[Tensor, 256]:
+    """Return the number of pixels of each value."""
+    return prediction.flatten().bincount(minlength=256)
+
+
+def shares_of_counts(
+    counts: Int64[Tensor, 256], classes: Sequence[str], palette: Sequence[tuple[int, int, int]]
+) -> list[ClassShare]:
+    """Return the classes that some counted pixels have, as `class_shares`."""
+    pixels = int(counts.sum())
     shares = [
-        ClassShare(train_id, classes[train_id], palette[train_id], count / prediction.numel())
-        for train_id, count in enumerate(counts)
+        ClassShare(train_id, classes[train_id], palette[train_id], count / pixels)
+        for train_id, count in enumerate(counts.tolist())
         if count and train_id != IGNORE
     ]
     return sorted(shares, key=lambda one: (-one.share, one.train_id))
@@ -63,31 +76,48 @@ def overlay(
         classes, palette: In the order of the train ids.
         strength: Share of the class's colour in a pixel, 0..1.
     """
+    picture = Image.fromarray(blended(image, prediction, palette, strength))
+    shares = class_shares(prediction, classes, palette)
+    entries = [(f"{one.title}  {percent(one.share)}", one.colour) for one in shares]
+    return sheet(picture, entries)
+
+
+def blended(
+    image: UInt8[Tensor, "3 h w"],
+    prediction: UInt8[Tensor, "h w"],
+    palette: Sequence[tuple[int, int, int]],
+    strength: float = STRENGTH,
+) -> UInt8[np.ndarray[Any, Any], "h w 3"]:
+    """Return the image under the classes' colours; see `overlay`."""
     colours = colour_label(prediction, tuple(palette))
-    blended = torch.lerp(image.float(), colours.float(), strength).round().to(torch.uint8)
-    shown = torch.where(prediction == IGNORE, image, blended)
-    picture = Image.fromarray(shown.permute(1, 2, 0).contiguous().numpy())
+    mixed = torch.lerp(image.float(), colours.float(), strength).round().to(torch.uint8)
+    shown = torch.where(prediction == IGNORE, image, mixed)
+    pixels: UInt8[np.ndarray[Any, Any], "h w 3"] = shown.permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def sheet(picture: Image.Image, entries: Sequence[tuple[str, tuple[int, int, int]]]) -> Image.Image:
+    """Return a picture with a legend of texts and colours below it."""
     width = max(picture.width, _LEAST_WIDTH)
-    legend = _legend(class_shares(prediction, classes, palette), width)
-    sheet = Image.new("RGB", (width, picture.height + legend.height), _PAPER)
-    sheet.paste(picture, (0, 0))
-    sheet.paste(legend, (0, picture.height))
-    return sheet
+    legend = _legend(entries, width)
+    whole = Image.new("RGB", (width, picture.height + legend.height), _PAPER)
+    whole.paste(picture, (0, 0))
+    whole.paste(legend, (0, picture.height))
+    return whole
 
 
-def _legend(shares: Sequence[ClassShare], width: int) -> Image.Image:
-    """Draw a strip of swatches with names, in columns as wide as the longest of them."""
+def _legend(entries: Sequence[tuple[str, tuple[int, int, int]]], width: int) -> Image.Image:
+    """Draw a strip of swatches with texts, in columns as wide as the longest of them."""
     size = min(max(13, width // 60), 32)  # readable where the picture is shown whole
     font = ImageFont.load_default(size)
-    texts = [f"{one.title}  {percent(one.share)}" for one in shares]
     gap, line = size // 2, round(1.5 * size)
-    column = size + 3 * gap + round(max((font.getlength(text) for text in texts), default=0.0))
+    column = size + 3 * gap + round(max((font.getlength(text) for text, _ in entries), default=0.0))
     across = max(1, width // column)
-    rows = -(-len(shares) // across)
+    rows = -(-len(entries) // across)
     strip = Image.new("RGB", (width, rows * line + gap), _PAPER)
     draw = ImageDraw.Draw(strip)
-    for place, (one, text) in enumerate(zip(shares, texts, strict=True)):
+    for place, (text, colour) in enumerate(entries):
         left, top = place % across * column + gap, place // across * line + gap
-        draw.rectangle((left, top, left + size - 1, top + size - 1), one.colour, _INK)
+        draw.rectangle((left, top, left + size - 1, top + size - 1), colour, _INK)
         draw.text((left + size + gap, top + size // 2), text, _INK, font, anchor="lm")
     return strip

@@ -52,10 +52,16 @@ def require_free(images: Sequence[Path], out: Path, overwrite: bool) -> None:
     """
     if any(image.parent.resolve() == out.resolve() for image in images):
         raise RefusedInput(f"{out}: is the folder of the images", then="name another folder with --out")
-    there = [path for image in images for path in results_of(image, out) if path.exists()]
+    require_absent([path for image in images for path in results_of(image, out)], overwrite)
+
+
+def require_absent(results: Sequence[Path], overwrite: bool) -> None:
+    """Refuse results that are there already, without ``overwrite``."""
+    there = [path for path in results if path.exists()]
     if there and not overwrite:
+        more = f", and {len(there) - 1} more of the {len(results)} results" if len(results) > 1 else ""
         raise RefusedInput(
-            f"{there[0]}: there already, and {len(there) - 1} more of the {2 * len(images)} results",
+            f"{there[0]}: there already{more}",
             then="name another folder with --out, or replace them with --overwrite",
         )
 

@@ -14,7 +14,7 @@ from bench.report.labels import Label, write_labels
 from bench.report.origin import Origin
 from bench.reproduce.comparison_result import SCRATCH, Comparison, Standing
 
-_PRETRAINED, _SCRATCH, _FRONT = COLOURS[:3]
+_PRETRAINED, _SCRATCH, _FRONT, _FILE = COLOURS[:4]
 _AXES_IN, _ENTRY_IN = 2.5, 0.12
 _FEWEST_TICKS = 3
 _WIDER = 1.25
@@ -129,8 +129,15 @@ def _ticks(left: float, right: float) -> list[float]:
     return found
 
 
-Kind = tuple[bool, bool | None]
-"""Whether a method starts from scratch, and whether it is in the group of the best; None is not judged."""
+Kind = tuple[str, bool | None]
+"""What a method starts from, a key of `_STARTS`, and whether it is in the group of the best; None is not
+judged."""
+_STARTS = {
+    "encoder from ImageNet": ("o", _PRETRAINED),
+    "from scratch": ("^", _SCRATCH),
+    "exported file": ("s", _FILE),
+}
+"""Words of the legend with marker and colour."""
 _ON_FRONT: dict[str, Any] = {
     "color": _FRONT,
     "linestyle": ":",
@@ -145,18 +152,22 @@ _FILLS = {True: None, None: "#c8c8c8", False: "white"}
 
 
 def _kind(one: Standing) -> Kind:
-    return one.weights == SCRATCH, one.in_group
+    pretrained, scratch, file = _STARTS
+    return file if one.entry.is_file else scratch if one.weights == SCRATCH else pretrained, one.in_group
 
 
 def _kinds(shown: list[Standing]) -> list[Kind]:
-    return sorted({_kind(one) for one in shown}, key=lambda kind: (kind[0], [*_FILLS].index(kind[1])))
+    return sorted(
+        {_kind(one) for one in shown},
+        key=lambda kind: ([*_STARTS].index(kind[0]), [*_FILLS].index(kind[1])),
+    )
 
 
 def _style(kind: Kind) -> dict[str, Any]:
-    scratch, grouped = kind
-    colour = _SCRATCH if scratch else _PRETRAINED
+    start, grouped = kind
+    marker, colour = _STARTS[start]
     return {
-        "marker": "^" if scratch else "o",
+        "marker": marker,
         "color": colour,
         "markerfacecolor": _FILLS[grouped] or colour,
         "linestyle": "none",
@@ -168,10 +179,9 @@ def _legend(shown: list[Standing], *, front: bool) -> list[Any]:
 
     judged = any(one.in_group is not None for one in shown)
     entries = []
-    for scratch, grouped in _kinds(shown):
-        words = ["from scratch" if scratch else "encoder from ImageNet"]
-        words += [_WORDS[grouped]] if judged else []
-        entries.append(Line2D([], [], label=", ".join(words), **_style((scratch, grouped))))
+    for start, grouped in _kinds(shown):
+        words = [start, *([_WORDS[grouped]] if judged else [])]
+        entries.append(Line2D([], [], label=", ".join(words), **_style((start, grouped))))
     if front:
         entries.append(Line2D([], [], label="front of mIoU against time", **_ON_FRONT))
     return entries

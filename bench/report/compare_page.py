@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.report import latex
+from bench.report.compare_reading import TITLE, reading
 from bench.report.compare_rows import (
     FRONT,
     GROUP,
@@ -68,6 +69,7 @@ def comparison_to_markdown(comparison: Comparison, origin: Origin, plots: Iterab
     lines += ["## Costs", "", *table(list(_COSTS.values()), [_fields(row, _COSTS) for row in rows])]
     for plot in plots:
         lines += [f"![{plot.partition('.')[0]}]({plot})", ""]
+    lines += [f"## {TITLE}", "", *(f"* {escaped(one)}" for one in reading(comparison)), ""]
     classes = comparison.classes
     by_class = [
         [escaped(row.title), *(points([one.iou.get(name)]) for name in classes)]

@@ -12,7 +12,7 @@ from bench.cost.kept import kept_costs
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.image_counts import Matrices
 from bench.evaluate.neighbours import Blocks, blocks_of_split
-from bench.reproduce.comparison_result import OUTSIDE, SCRATCH, Comparison, Counted, Entry, Standing
+from bench.reproduce.comparison_result import FILE, OUTSIDE, SCRATCH, Comparison, Counted, Entry, Standing
 from bench.reproduce.record_cells import own_notes
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS, accuracy_interval
 from bench.reproduce.verdict.groups import Pair, accuracy_pairs, best_group, time_pairs, without_lead
@@ -132,9 +132,8 @@ class _Scores:
         )
 
     def _notes_on(self, entry: Entry) -> list[str]:
-        if entry.is_outside:
-            first = f"{OUTSIDE}: how they were made is not known, so no verdict"
-            return list(dict.fromkeys([first, *own_notes(list(entry.accuracy.values()))]))
+        if entry.is_given:
+            return _notes_on_given(entry)
         failed = [f"seed {seed}: {one.reasons[0]}" for seed, one in entry.training.items() if not one.valid]
         refused = [self._trained.why_not(one) for one in entry.accuracy.values()]
         if entry.speed is not None and (reason := self._timed.why_not(entry.speed)) is not None:
@@ -150,6 +149,16 @@ class _Scores:
             *([] if entry.speed or not self._any_time else ["no valid time in the run that is shown"]),
         ]
         return [note for note in dict.fromkeys(notes) if note]
+
+
+def _notes_on_given(entry: Entry) -> list[str]:
+    first = (
+        f"{FILE}: scored as it stands, so without seeds and without a verdict; its operations are not counted"
+        if entry.is_file
+        else f"{OUTSIDE}: how they were made is not known, so no verdict"
+    )
+    timed = [] if entry.speed is None else [f"its time is that of {entry.speed.identity.form}"]
+    return list(dict.fromkeys([first, *timed, *own_notes(list(entry.accuracy.values()))]))
 
 
 def _place(entry: Entry) -> tuple[bool, float, str]:
@@ -224,7 +233,7 @@ def _notes(
         notes.append(scores.note)
     elif not judged:
         notes.append(f"no verdicts: fewer than two methods have {FEWEST_SEEDS} finished seeds")
-    elif without := [one.name for one in standings if one.name not in judged]:
+    elif without := [one.name for one in standings if one.name not in judged and not one.entry.is_given]:
         notes.append(f"verdicts leave out {', '.join(without)}: fewer than {FEWEST_SEEDS} finished seeds")
     if judged and (untimed := [name for name in judged if name not in both]):
         notes.append(f"the front leaves out {', '.join(untimed)}: no valid time in the run that is shown")

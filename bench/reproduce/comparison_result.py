@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCRATCH = "from scratch"
 OUTSIDE = "predictions from outside"
+FILE = "an exported file"
 _TEXTS = (
     "method", "title", "kind", "starting_weights", "seeds", "group", "front", "no_lead_over", "size",
     "timed_size", "note", "accuracy_records", "training_records", "speed_record",
@@ -62,12 +63,32 @@ class Entry:
         """Whether its predictions come from outside, so that nobody knows how they were made."""
         return any(record.identity.predictions is not None for record in self.accuracy.values())
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a network's file, whose training nobody knows."""
+        return any(record.identity.file is not None for record in self.accuracy.values())
 
-def outside_entry(record: AccuracyRecord) -> Entry:
-    """Return the entry of predictions from outside: a score, and nothing to count or to time."""
+    @property
+    def is_given(self) -> bool:
+        """Whether it is scored as it stands and was not trained here."""
+        return self.is_outside or self.is_file
+
+    @property
+    def kind(self) -> str:
+        """The method's group, or ``outside`` or ``file``."""
+        return "outside" if self.is_outside else "file" if self.is_file else self.method.group
+
+
+def given_entry(record: AccuracyRecord, speed: SpeedRecord | None = None) -> Entry:
+    """Return the entry of what is scored as it stands: predictions from outside, or a network's file.
+
+    Args:
+        record: Its score.
+        speed: The file's time; predictions have none.
+    """
     name = record.identity.model
-    method = Method(name, name, OUTSIDE, 0, "", group="own")
-    return Entry(method, method, Counted(), {0: record})
+    method = Method(name, name, OUTSIDE if record.identity.file is None else FILE, 0, "", group="own")
+    return Entry(method, method, Counted(), {0: record}, speed=speed)
 
 
 @dataclass(frozen=True)
@@ -107,8 +128,8 @@ class Standing:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Finished seeds; none of predictions from outside, whose seed is not known."""
-        return () if self.entry.is_outside else tuple(self.entry.accuracy)
+        """Finished seeds; none of what was not trained here."""
+        return () if self.entry.is_given else tuple(self.entry.accuracy)
 
     @property
     def records(self) -> dict[str, list[str]]:
@@ -189,7 +210,7 @@ class Comparison:
             yield {
                 "method": one.name,
                 "title": one.entry.method.title,
-                "kind": "outside" if one.entry.is_outside else one.entry.method.group,
+                "kind": one.entry.kind,
                 "starting_weights": one.weights,
                 "seeds": " ".join(map(str, one.seeds)) or None,
                 "miou": one.miou,

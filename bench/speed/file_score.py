@@ -20,8 +20,9 @@ from bench.train.failures import memory_named
 from bench.train.score import same_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import Any
 
     from bench.train.run import Settings
 
@@ -35,6 +36,7 @@ def evaluate_file(
     *,
     data_set: str | None = None,
     statistics: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[AccuracyRecord, bool]:
     """Evaluate a network's file and write the accuracy record.
 
@@ -45,6 +47,7 @@ def evaluate_file(
         progress: Called with images done and images in all.
         data_set: As `open_data` takes it; None takes the one that the file's class names are of.
         statistics: What normalises its images; None takes the file's own.
+        options: Of the data set.
 
     Returns:
         The record, and whether an earlier record of the same evaluation had the same matrix for every image.
@@ -57,7 +60,7 @@ def evaluate_file(
         torch.set_num_threads(settings.threads)
     file = open_net_file(path)
     known = file.statistics(statistics)
-    data = open_data(file.data(data_set), split, settings.data_root, home=settings.home)
+    data = open_data(file.data(data_set), split, settings.data_root, home=settings.home, **(options or {}))
     require_labels(data)
     provenance = gather(settings.command, None)
     device = torch.device("cpu")
@@ -73,7 +76,11 @@ def evaluate_file(
             "file": path.suffix[1:],
             "weights_sha256": file.sha256,
             "data": {"name": data.name, "split": data.split, "manifest_sha256": manifest_digest(data)},
-            "protocol": Protocol(data.name, data.split).as_dict(),
+            "protocol": Protocol(
+                data.name,
+                data.split,
+                data_options=dict(options) if options and not data.synthetic else None,
+            ).as_dict(),
             "engine": file.engines[0],
             "device": device.type,
             "precision": PRECISIONS.get(file.described.get("precision", "fp32"), "32-true"),

@@ -68,8 +68,8 @@ def measure_speed(
         trained: Weights for the one method, in place of random ones, with data that every variant is scored
             on before it is timed; required by int8, with a calibration.
         fitted: Fit size and folding to each method: one that does not take this size is timed at the
-            smallest that holds it, as an image is padded in evaluation, and only CARNets are folded. By
-            default such a method is refused.
+            smallest that holds it, as an image is padded in evaluation, only CARNets are folded, and a
+            network's file runs in its own engine. By default such a method is refused.
         protocol: Samples, budget (for all of this function but the scoring on data) and what is valid.
         command: The command line for the record; None takes this process's.
         progress, clock, counters: See `time_models`.

@@ -14,7 +14,7 @@ from bench.speed.device import Device
 from bench.speed.engines.calibration import require_calibration
 from bench.speed.engines.engine import find_engine
 from bench.speed.identity import speed_identity
-from bench.speed.net_file import FileMethod, NetFile
+from bench.speed.net_file import FileMethod
 from bench.speed.trained_subject import TrainedSubject
 from bench.speed.variant import Variant
 
@@ -76,14 +76,15 @@ class Plan:
                 require_calibration(None, variant.engine)
         for method in self.methods:
             if isinstance(method, FileMethod):
-                self._require_file(method.file)
+                self._require_file(method)
         wanted = [variant.identity(self.device) for variant in self.variants]
         if not wanted or any(one in wanted[:index] for index, one in enumerate(wanted)):
             raise UsageError("--engine: name each engine once (on a CPU, eager already means channels_last)")
 
-    def _require_file(self, file: NetFile) -> None:
+    def _require_file(self, method: FileMethod) -> None:
         """Refuse what a network's file cannot do: another engine, precision, size, batch or folding."""
-        for variant in self.variants:
+        file = method.file
+        for variant in (self.variant_of(method, one) for one in self.variants):
             if variant.engine not in file.engines:
                 raise UsageError(
                     f"{file.path}: runs in {' or '.join(file.engines)}, not in {variant.engine}",
@@ -126,7 +127,10 @@ class Plan:
 
 
 def fitting_variant(method: Method, variant: Variant) -> Variant:
-    """Return the variant without folding for a method that cannot be folded."""
+    """Return the variant without folding for a method that cannot be folded, and a file's as it is."""
+    if isinstance(method, FileMethod):
+        engines = method.file.engines
+        return Variant(variant.engine if variant.engine in engines else engines[0])
     return variant if method.family == "carnet" else replace(variant, deploy=False)
 
 

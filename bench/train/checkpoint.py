@@ -15,6 +15,7 @@ import torch
 from bench.errors import RefusedInput
 from bench.files import check_written, remove, sha256_of_file, sync_folder, write_new
 from bench.object_store import ObjectExistsError, shown
+from bench.train.lock import RunLockedError
 
 _NAME = re.compile(r"^step-(?P<step>\d{8,})\.ckpt$")
 _log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_new(path, content)
     except ObjectExistsError:
-        raise RefusedInput(
+        raise RunLockedError(
             f"{path}: another machine has written it meanwhile",
             then="train a run on one machine at a time; the same command resumes at what is stored",
         ) from None

@@ -3,68 +3,13 @@
 import json
 
 import pytest
-from made_records import make_record
+from PIL import Image
 
+from bench.data.catalogue import open_data
 from bench.experiments import comparison_times
 from bench.experiments import grid_cost as estimate
-from bench.experiments.train_budget import StepCost
-from bench.results.provenance import current_sources, machine
 
-TINY = """
-model = "carnet-mobile"
-data = "scenes"
-crop = [64, 64]
-batch = 4
-epochs = 1
-encoder_lr = 0.02
-decoder_lr = 0.02
-clip_norm = 5.0
-smoke = true
-validate_every = 0
-
-[data_options]
-count = 8
-size_hw = [64, 64]
-"""
-NETWORK = """
-from torch import nn
-
-def build(num_classes):
-    return nn.Conv2d(3, num_classes, {}, padding=1)
-"""
 FORMS = [f"{axis}.{form}" for axis in ("latency", "macs", "params") for form in ("png", "svg", "pdf")]
-
-
-@pytest.fixture
-def words(tmp_path, monkeypatch):
-    """Two networks of one's own under a recipe of 2 steps, which are timed without a clock."""
-
-    def measure(methods, size_hw, *, num_classes, **_):
-        return [
-            make_record(
-                "speed",
-                {
-                    "model": method.name,
-                    "options": dict(method.options),
-                    "num_classes": num_classes,
-                    "size": list(size_hw),
-                    "threads": 1,
-                    "machine": {**machine(), "torch": "2"},
-                },
-                {"samples_ms": [place + 0.01 * (number % 3) for number in range(20)]},
-                {"source": current_sources(method), "run": "a" * 16, "dirty": False},
-            )
-            for place, method in enumerate(methods, start=1)
-        ]
-
-    monkeypatch.setattr(comparison_times, "measure_speed", measure)
-    monkeypatch.setattr(estimate, "prepare", lambda *_: None)
-    monkeypatch.setattr(estimate, "measure_step", lambda *_: StepCost(step_s=10.0, image_s=1.0))
-    (tmp_path / "tiny.toml").write_text(TINY)
-    for name, kernel in (("wide", 3), ("thin", 3)):
-        (tmp_path / f"{name}.py").write_text(NETWORK.format(kernel))
-    models = [f"{tmp_path / name}.py:build" for name in ("wide", "thin")]
-    return ["compare", *models, "--recipe", tmp_path / "tiny.toml", "--threads", 1, "--device", "cpu"]
 
 
 def test_networks_of_ones_own_are_compared_and_then_judged_from_the_records_alone(
@@ -145,6 +90,8 @@ def test_nothing_measured_says_so(carnet_bench, words, tmp_path):
         ("mynet.py --data scenes", "say which builder in it"),
         ("enet --data scenes --score tensorflow", "--score 'tensorflow'; expected NAME=FOLDER"),
         ("enet --data scenes --score enet=folder", "another method has this name"),
+        ("enet --data scenes --statistics half", "--statistics is for a .onnx or .xml file"),
+        ("net.onnx --data scenes", "net.onnx: a file cannot be trained"),
     ],
 )
 def test_a_mistake_exits_with_the_choices_and_leaves_nothing(carnet_bench, tmp_path, line, message):
@@ -152,6 +99,33 @@ def test_a_mistake_exits_with_the_choices_and_leaves_nothing(carnet_bench, tmp_p
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "results").exists()
+
+
+def test_predictions_from_a_folder_stand_in_the_table_scored_on_the_same_images_without_a_verdict(
+    carnet_bench, words, tmp_path
+):
+    truth = open_data("scenes", "test", count=8, size_hw=[64, 64])
+    (tmp_path / "made").mkdir()
+    for index in range(len(truth)):
+        sample = truth.read(index)
+        # what is not labelled is not scored, whatever is said of it
+        label = sample.label.where(sample.label != 255, 0).numpy()
+        Image.fromarray(label).save(tmp_path / "made" / f"{sample.name}.png")
+    given = ("--seeds", 1, "--score", f"perfect={tmp_path / 'made'}")
+    code, out, _ = carnet_bench(*words, *given, "--json")
+    assert code == 0
+    first, *others = json.loads(out)["methods"]
+    assert (first["method"], first["kind"], first["miou"]) == ("perfect", "outside", 1.0)
+    missing = ("seeds", "group", "front", "params_m", "gmacs", "median_ms", "starting_weights", "train_s")
+    assert {first[key] for key in missing} == {None}
+    assert [one["seeds"] for one in others] == ["0", "0"]
+    page = (tmp_path / "reports" / "compare-scenes.md").read_text()
+    assert "predictions from outside: how they were made is not known" in page
+    code, _, err = carnet_bench(*words, *given, "--from-records", "--score", f"wide={tmp_path / 'made'}")
+    assert (code, "'wide': another method has this name" in err) == (2, True)
+    next((tmp_path / "made").iterdir()).unlink()
+    code, _, err = carnet_bench(*words, *given, "--from-records")
+    assert (code, "missing" in err) == (3, True)
 
 
 def test_nine_runs_on_scenes_end_within_ten_minutes_on_two_cores():

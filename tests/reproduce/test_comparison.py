@@ -9,16 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compared_methods import SIZE, make_entry
+from compared_methods import SIZE, make_entry, make_given
 
 from baselines.registry import METHODS
 from bench.errors import NotMeasured
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import counted, judge_comparison
-from bench.reproduce.comparison_result import Comparison, Entry, outside_entry
-from bench.results.record import AccuracyRecord
-from bench.results.store import add_record, read_arrays
+from bench.reproduce.comparison_result import Comparison, Entry
 
 MADE_BY = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 
@@ -161,17 +159,8 @@ def test_predictions_from_outside_have_a_score_and_no_verdict(
     entry: Callable[..., Entry], tmp_path: Path
 ) -> None:
     entries = [entry("enet", (100, 110, 106), 20.0), entry("sq", (300, 310, 304), 9.0)]
-    (inside,) = list(entry("bisenet1", (50,)).accuracy.values())
-    identity = inside.stored["identity"]
-    kept = {key: identity[key] for key in ("num_classes", "data", "protocol")}
-    kept["protocol"] = {**kept["protocol"], "scales": []}
-    record = AccuracyRecord.make(
-        {**kept, "model": "deeplab-tf", "predictions": {"sha256": "c" * 64, "ids": "train"}},
-        inside.stored["values"],
-        {},
-    )
-    record, _ = add_record(record, tmp_path, read_arrays(inside, tmp_path))
-    found = judged([*entries, outside_entry(record)], tmp_path)
+    outside = make_given(tmp_path, entry("bisenet1", (50,)), "deeplab-tf")
+    found = judged([*entries, outside], tmp_path)
     assert [one.name for one in found.standings] == ["deeplab-tf", "enet", "sq"]
     first = found.standings[0]
     assert (first.weights, first.in_group, first.on_front, first.seeds) == (None, None, None, ())
@@ -179,3 +168,30 @@ def test_predictions_from_outside_have_a_score_and_no_verdict(
     assert [one.in_group for one in found.standings[1:]] == [True, False]
     lines = list(found.lines())
     assert [line["kind"] for line in lines] == ["outside", "paper", "paper"]
+    assert not any("verdicts leave out" in note for note in found.notes)
+
+
+def test_an_exported_file_has_a_score_and_a_time_and_no_verdict(
+    entry: Callable[..., Entry], tmp_path: Path
+) -> None:
+    entries = [entry("enet", (100, 110, 106), 20.0), entry("sq", (300, 310, 304), 9.0)]
+    file = make_given(tmp_path, entry("bisenet1", (50,)), "net.onnx", file="onnx", median_ms=5.0)
+    found = judged([*entries, file], tmp_path)
+    first = found.standings[0]
+    assert (first.name, first.in_group, first.on_front, first.seeds) == ("net.onnx", None, None, ())
+    assert first.interval is not None
+    assert first.interval.low < first.interval.mean < first.interval.high
+    assert (first.notes[0], first.notes[1]) == (
+        "an exported file: scored as it stands, so without seeds and without a verdict; its operations are "
+        "not counted",
+        "its time is that of onnxruntime",
+    )
+    # faster and better than both, it takes nobody's place
+    assert [one.on_front for one in found.standings[1:]] == [True, True]
+    line = next(found.lines())
+    assert (line["kind"], line["median_ms"], line["params_m"], line["gmacs"]) == ("file", 5.0, None, None)
+    files = comparison_files(found, MADE_BY)
+    page = str(files["reports/compare-test.md"])
+    assert "an exported file: scored as it stands" in page
+    assert "exported file, not judged" in str(files["reports/compare-test-latency.svg"])
+    assert "exported file" not in str(files["reports/compare-test-macs.svg"]).replace("not shown", "")

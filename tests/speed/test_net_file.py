@@ -8,19 +8,23 @@ import torch
 from PIL import Image
 from torch import nn
 
+from bench.clock.protocol import Protocol
 from bench.data.catalogue import entry, open_data
 from bench.data.statistics import HALF
 from bench.errors import RefusedInput, UsageError
 from bench.evaluate.evaluate import evaluate
+from bench.models import resolve
 from bench.results.select import why_not_tabulated
 from bench.results.store import read_arrays, read_records
 from bench.speed.export import export_network
 from bench.speed.file_score import evaluate_file
-from bench.speed.net_file import FileNetwork, open_net_file
+from bench.speed.measure import measure_speed
+from bench.speed.net_file import FileNetwork, method_of, open_net_file
+from bench.speed.variant import Variant
 from bench.train.run import Settings
 
 for module in ("onnx", "onnxscript", "onnxruntime", "openvino"):
-    pytest.importorskip(module)
+    pytest.importorskip(module, reason="the extra engines is not installed")
 
 SIZE_HW = (32, 48)
 FEW = {"count": 3, "size_hw": list(SIZE_HW)}
@@ -177,6 +181,26 @@ def test_time_measures_the_file_itself_in_its_engines(files, tmp_path, carnet_be
     assert second["values"]["parity"]["random"]["relative"] <= 1e-3
     assert "the file itself was run" in first["notes"]
     assert len(read_records(tmp_path, "speed")) == 2
+
+
+def test_next_to_methods_a_file_runs_in_its_own_engine_in_the_same_run(files, tmp_path):
+    (tmp_path / "mynet.py").write_text(
+        "from torch import nn\n\ndef build(num_classes):\n    return nn.Conv2d(3, num_classes, 1)\n"
+    )
+    methods = [resolve(f"{tmp_path / 'mynet.py'}:build"), method_of(open_net_file(files / "small.onnx"))]
+    for variant, engine in ((Variant(), "onnxruntime"), (Variant("openvino"), "openvino")):
+        first, second = measure_speed(
+            methods,
+            SIZE_HW,
+            variants=(variant,),
+            fitted=True,
+            threads=1,
+            device="cpu",
+            protocol=Protocol(samples=3, budget_s=0.5),
+        )
+        assert first.provenance.run == second.provenance.run is not None
+        assert (first.identity.engine.split()[0], second.identity.engine) == (variant.engine, engine)
+        assert second.identity.weights == open_net_file(files / "small.onnx").sha256
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 from made_records import make_record
+from stored_homes import URL, names
 
 from bench import api, files, mirror
 from bench.errors import BenchError, RefusedInput, UsageError
@@ -17,46 +17,14 @@ from bench.object_store import shown, stored
 from bench.results.merge import merge
 from bench.results.record import AccuracyRecord
 from bench.results.store import add_record, read_arrays, read_records, read_takes
-from bench.train import checkpoint
 
-URL = "memory://bucket/home"
 Machine = Callable[[str], Path]
-
-
-@pytest.fixture
-def store() -> Iterator[Any]:
-    """Give the test an empty file system in memory."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-
-
-@pytest.fixture
-def machine(user_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Any) -> Machine:
-    """Return a function that makes this process one of a machine of that name, and returns its home."""
-
-    def become(name: str) -> Path:
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
-        monkeypatch.setattr(mirror, "_FETCHED", set())
-        return mirror.home_of(URL)
-
-    return become
-
-
-def names(store: Any, below: str = "") -> list[str]:
-    found = store.find(f"/bucket/home/{below}")
-    return sorted(one.removeprefix("/bucket/home/") for one in found)
 
 
 def accuracy(miou: float = 0.5) -> AccuracyRecord:
     record = make_record("accuracy", {}, {"miou": miou}, {})
     assert isinstance(record, AccuracyRecord)
     return record
-
-
-def state_of(step: int) -> dict[str, int]:
-    return {"step": step}
 
 
 def test_a_path_says_where_it_is_stored_and_a_message_shows_the_url(machine: Machine) -> None:
@@ -174,94 +142,6 @@ def test_a_name_that_leads_out_of_its_folder_is_refused(
     monkeypatch.setattr(type(store), "find", lambda *_, **__: found)
     with pytest.raises(RefusedInput, match="evil"):
         machine("a")
-
-
-def test_a_new_checkpoint_is_stored_marker_last_and_old_ones_leave_the_store(
-    machine: Machine, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = []
-    create = files.object_store.create
-    monkeypatch.setattr(
-        files.object_store, "create", lambda path, data: (sent.append(path.name), create(path, data))
-    )
-    folder = machine("a") / "runs" / "x" / "checkpoints"
-    for step in (1, 2, 3):
-        checkpoint.save(folder, step, state_of(step))
-    assert sent[:2] == ["step-00000001.ckpt", "step-00000001.sha256"]
-    kept = [f"step-{step:08d}.{kind}" for step in (2, 3) for kind in ("ckpt", "sha256")]
-    assert [name.rpartition("/")[2] for name in names(store, "runs")] == kept
-
-
-def lost_at(monkeypatch: pytest.MonkeyPatch, store: Any, call: int) -> None:
-    """Let the machine die at its k-th request that changes the store: before it is done."""
-    count = iter(range(1, 1000))
-
-    def dying(method: Callable[..., None]) -> Callable[..., None]:
-        def changed(*arguments: Any, **options: Any) -> None:
-            if next(count) == call:
-                raise KeyboardInterrupt
-            method(*arguments, **options)
-
-        return changed
-
-    for name in ("pipe_file", "rm_file"):
-        monkeypatch.setattr(type(store), name, dying(getattr(type(store), name)))
-
-
-@pytest.mark.parametrize("call", range(1, 11))
-def test_a_machine_lost_at_any_request_leaves_a_checkpoint_from_which_another_goes_on(
-    machine: Machine, store: Any, call: int
-) -> None:
-    folder = machine("a") / "runs" / "x" / "checkpoints"
-    checkpoint.save(folder, 0, state_of(0))
-    saved = [0]
-    with pytest.MonkeyPatch.context() as patched:
-        lost_at(patched, store, call)
-        try:
-            for step in (1, 2, 3):
-                checkpoint.save(folder, step, state_of(step))
-                saved.append(step)
-        except KeyboardInterrupt:
-            pass
-        else:
-            pytest.fail("the machine was not lost")
-    other = machine("b") / "runs" / "x"
-    mirror.fetch_run(other)
-    newest = checkpoint.latest(other / "checkpoints")
-    assert newest is not None
-    step = checkpoint.load(newest)["step"]
-    assert step >= saved[-1]
-    checkpoint.save(other / "checkpoints", step + 1, state_of(step + 1))
-    third = machine("c") / "runs" / "x"
-    mirror.fetch_run(third)
-    newest = checkpoint.latest(third / "checkpoints")
-    assert newest is not None
-    assert checkpoint.load(newest)["step"] == step + 1
-
-
-def test_two_machines_on_one_run_are_noticed_at_the_next_checkpoint(machine: Machine) -> None:
-    first, second = (machine(name) / "runs" / "x" / "checkpoints" for name in "ab")
-    checkpoint.save(first, 1, {"of": "a"})
-    with pytest.raises(RefusedInput, match="another machine"):
-        checkpoint.save(second, 1, {"of": "b"})
-    machine("c")
-    assert checkpoint.load(first / "step-00000001.ckpt")["of"] == "a"
-
-
-def test_a_damaged_stored_checkpoint_is_passed_over(
-    machine: Machine, store: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = machine("a") / "runs" / "x" / "checkpoints"
-    for step in (1, 2):
-        checkpoint.save(folder, step, state_of(step))
-    name = "/bucket/home/runs/x/checkpoints/step-00000002.ckpt"
-    store.pipe_file(name, store.cat_file(name)[:-1] + b"!")
-    other = machine("b") / "runs" / "x"
-    mirror.fetch_run(other)
-    newest = checkpoint.latest(other / "checkpoints")
-    assert newest is not None
-    assert checkpoint.step_of(newest) == 1
-    assert f"{URL}/runs/x/checkpoints/step-00000002.ckpt" in caplog.text
 
 
 def test_a_store_that_returns_other_bytes_than_it_got_is_refused(
