@@ -23,6 +23,7 @@ from bench.object_store import Stored, copy_name, objects_below, read, stored
 _NEVER_CHANGES = re.compile(
     r"results/records/\w+/\w+\.(json|npz)|runs/[^/]+/checkpoints/step-\d+\.(ckpt|sha256)"
 )
+_DESCRIBES = re.compile(r"[^/]+/run\.json|([^/]+/)?plan-[^/]+\.json")
 _LOCAL = ("lock",)
 _AT_ONCE = 8
 _LONGEST_NAME = 255
@@ -98,11 +99,8 @@ def fetch_reports(home: Path) -> None:
 
 
 def fetch_runs(home: Path) -> None:
-    """Bring the descriptions of a stored home's runs, by which they are found; nothing for a folder."""
-    _fetch(
-        home / "runs",
-        lambda name: re.fullmatch(r"[^/]+/run\.json|([^/]+/)?plan-[^/]+\.json", name) is not None,
-    )
+    """Bring what finds a stored home's runs, and the epochs chosen for a budget; nothing for a folder."""
+    _fetch(home / "runs", lambda name: _DESCRIBES.fullmatch(name) is not None)
 
 
 def fetch_run(folder: Path) -> None:

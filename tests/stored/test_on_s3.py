@@ -136,6 +136,7 @@ def test_a_run_whose_machine_is_killed_goes_on_elsewhere_and_ends_in_the_same_we
 def test_a_store_that_cannot_be_used_is_one_line_and_no_traceback(
     command: Callable[..., subprocess.Popen[str]],
     monkeypatch: pytest.MonkeyPatch,
+    *,
     home: str,
     environment: dict[str, str],
     code: int,
