@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doc_examples import page_examples
 
 pytest.importorskip("s3fs")
 server = pytest.importorskip("moto.server")
@@ -122,6 +123,18 @@ def test_a_run_whose_machine_is_killed_goes_on_elsewhere_and_ends_in_the_same_we
     assert code == 0
     kinds = [one["kind"] for one in json.loads(out)["records"]]
     assert sorted(kinds) == ["accuracy", "accuracy", "training"]
+
+
+def test_the_examples_of_the_page_run_and_another_machine_sees_what_they_record(
+    command: Callable[..., subprocess.Popen[str]],
+) -> None:
+    shown = [one for one in page_examples("docs/shared-storage.md") if one.kind == "network"]
+    for words in [words for one in shown for words in one.commands]:
+        code, _, err = ended(command("a", *words))
+        assert code == 0, (words, err)
+    code, out, _ = ended(command("b", "records", "--json"))
+    assert code == 0
+    assert {one["model"] for one in json.loads(out)["records"]} == {"carnet-mobile"}
 
 
 @pytest.mark.parametrize(
