@@ -79,7 +79,7 @@ def command(bucket: Any, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]
         return subprocess.Popen(
             [sys.executable, "-m", "bench", *words],
             cwd=folder,
-            env={**environment, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
