@@ -9,11 +9,29 @@ import os
 import platform
 import shutil
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import psutil
+
+_ANEW: ContextVar[bool] = ContextVar("made anew", default=False)
+
+
+@contextmanager
+def made_anew() -> Iterator[None]:
+    """Let everything that would be taken from the cache be made, as if nothing was kept."""
+    before = _ANEW.set(True)
+    try:
+        yield
+    finally:
+        _ANEW.reset(before)
+
+
+def is_made_anew() -> bool:
+    """Say whether what is kept may not be used now, see `made_anew`."""
+    return _ANEW.get()
 
 
 def cache_folder(*names: str) -> Path | None:

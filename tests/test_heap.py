@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -99,3 +100,10 @@ def test_the_device_says_which_heap_the_process_has(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(heap.VARIABLE, "system")
     assert open_device("cpu").heap == "system"
     assert Device(torch.device("cpu"), lambda: None, torch.channels_last).heap == "system"
+
+
+def test_few_collections_end_with_the_block() -> None:
+    before = gc.get_threshold()
+    with heap.few_collections():
+        assert gc.get_threshold()[0] > before[0]
+    assert gc.get_threshold() == before

@@ -16,7 +16,7 @@ from bench.audit.findings import Audit, Findings, Progress
 from bench.audit.pages import differing_files, origin_in, published, without_other_plotly
 from bench.audit.tables import Lines, as_listed, differences, read_table
 from bench.audit.values import wrong_losses, wrong_values
-from bench.cost.kept import counted_anew
+from bench.cache import made_anew
 from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular, sha256_of_file
 from bench.models import available
@@ -261,9 +261,10 @@ def audit(home: Path, progress: Progress = lambda _: None, *, quick: bool = Fals
         progress: Called with each file checked.
         quick: Whether a record is read only where its file has changed since it was last read
             (`bench.results.index`), no value is recomputed from its samples or matrices, and counts that are
-            kept are not counted anew. What is published is rebuilt and compared all the same.
+            kept are not counted anew, nor figures that are kept drawn anew. What is published is compared all
+            the same.
     """
-    with nullcontext() if quick else counted_anew():
+    with nullcontext() if quick else made_anew():
         return _audit(_Auditor(home, progress, quick=quick))
 
 

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from bench.cli.grid_output import require_no_failure, require_results, show_plan
+from bench.cli.grid_run import require_cluster, train_grid
 from bench.cli.options import (
+    Address,
     Budget,
+    Cluster,
     Data,
     DataRoot,
     Device,
@@ -22,7 +25,6 @@ from bench.cli.options import (
 )
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration
-from bench.cli.progress import watching
 
 Values = list[str] | None
 
@@ -67,10 +69,13 @@ def ablate(
     ] = None,
     data: Data = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-ablation.")
+        str | None,
+        typer.Option("--recipe", help="Recipe name or .toml file; default: DATA-study, else DATA-ablation."),
     ] = None,
     seeds: Seeds = 3,
     budget: Budget = None,
+    cluster: Cluster = None,
+    address: Address = None,
     dry_run: DryRun = False,
     home: Home = Path(),
     data_root: DataRoot = None,
@@ -89,11 +94,15 @@ def ablate(
     exception: --modules without --components, --scloss, --lambda and --scloss-form varies BS+CARModule, as in
     Fig. 8, without SCLoss and CRP. Impossible combinations are skipped and listed. Combinations that train
     the same network (lambda 0, no SCLoss term, BS+CARModule+CRP) are one run, and a recorded run is never
-    repeated.
+    repeated: without --threads and --device whatever these were, else with the same.
 
     All variants of a seed are trained before the next seed. With --budget, a run that does not fit is not
     started. Rerun the same command to resume at the interrupted step. Each variant is compared with the first
     one, with 95 % intervals over seeds and images.
+
+    With --cluster ray (extra `cluster`) each run is a task of Ray, which takes --threads CPUs, and a GPU with
+    --device cuda; Ray repeats a run whose node is lost from its last checkpoint. All nodes share the file
+    system of --home.
 
     \b
     Example:
@@ -101,11 +110,12 @@ def ablate(
       carnet-bench ablate --lambda 0 0.2 0.4 --dry-run
       carnet-bench ablate --components bs car scloss crp --threads 1 --budget 2h
       carnet-bench ablate --modules 0 1 2 3 4 --recipe nyudv2-ablation --seeds 3
+      carnet-bench ablate --lambda 0 0.2 0.4 --threads 1 --cluster ray
       carnet-bench ablate --scloss-form paper bce --backbone mobile resnet50
     """  # noqa: D301
     from bench.experiments.grid import default_data, experiment_of, require_one_backbone
     from bench.experiments.grid_axes import axes_of
-    from bench.experiments.grid_execution import execute, look
+    from bench.experiments.grid_execution import look
     from bench.experiments.grid_result import outcomes
     from bench.experiments.grid_state import Ledger
     from bench.experiments.grid_text import document_of, result_lines
@@ -123,6 +133,7 @@ def ablate(
         between_convs=between or (),
     )
     budget_s = None if budget is None else parse_duration(budget)
+    require_cluster(cluster, address)
     if data is None and recipe is None:
         data = default_data(data_root, home)
         if data == "scenes":
@@ -135,8 +146,7 @@ def ablate(
     if dry_run:
         show_plan(progress, ledger, as_json=as_json)
         return
-    with watching() as watch:
-        execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
+    train_grid(progress, ledger, cluster=cluster, address=address, budget_s=budget_s)
     found = outcomes(progress, home)
     judged = {
         one.subject: judge_grid_difference(found[0].subject, one.subject, one.difference) for one in found[1:]

@@ -31,8 +31,8 @@ def audit_home(
     on any finding.
 
     --quick trusts what was read before: a record is read again only where its file's size, times or inode
-    changed, its values are not recomputed, and counts that are kept are not counted anew. Tables, pages and
-    figures are rebuilt and compared all the same.
+    changed, its values are not recomputed, and counts and figures that are kept are not made anew. Tables,
+    pages and figures are rebuilt and compared all the same.
 
     \b
     Example:
@@ -41,10 +41,11 @@ def audit_home(
       carnet-bench audit --home published --json
     """  # noqa: D301
     from bench.audit import audit
+    from bench.heap import few_collections
 
     if not (home / "results").is_dir():
         raise RefusedInput(f"{home / 'results'}: no such folder", then="name the project folder with --home")
-    with showing() as tell:
+    with few_collections(), showing() as tell:
         found = audit(home, lambda what: tell("audit", 0, None, stage=f"auditing {what}"), quick=quick)
     for note in found.notes:
         log(note)

@@ -11,8 +11,11 @@ import typer
 
 from bench.cli.compare_given import given_entries, given_of
 from bench.cli.grid_output import require_no_failure, require_results, show_plan
+from bench.cli.grid_run import require_cluster, train_grid
 from bench.cli.options import (
+    Address,
     Budget,
+    Cluster,
     Data,
     DataRoot,
     Deploy,
@@ -30,7 +33,7 @@ from bench.cli.options import (
 )
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.parsing import parse_duration, parse_size
-from bench.cli.progress import timing, watching
+from bench.cli.progress import timing
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +72,8 @@ def compare(
     ] = "fp32",
     deploy: Deploy = False,
     budget: Budget = None,
+    cluster: Cluster = None,
+    address: Address = None,
     score: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +107,10 @@ def compare(
     started. Rerun the same command to resume at the interrupted step: finished runs, valid times of this
     machine and records are not repeated.
 
+    With --cluster ray (extra `cluster`) the methods are timed here and the runs are tasks of Ray, which take
+    --threads CPUs each, and a GPU with --device cuda; Ray repeats a run whose node is lost from its last
+    checkpoint. All nodes share the file system of --home.
+
     Methods that cannot be told apart from the best are marked =, those on the front of mIoU against time F
     (all pairs, by seed and by image, corrected by Holm). With fewer than 3 seeds there are numbers and no
     verdicts; so for predictions from outside, which --score sets in the table, and for a network's file.
@@ -115,6 +124,7 @@ def compare(
     Example:
       carnet-bench compare enet carnet-mobile mynet.py:build --data scenes --budget 10m
       carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --dry-run
+      carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --cluster ray
       carnet-bench compare enet carnet-mobile.onnx --data camvid --score deeplab-tf=from-tensorflow
       carnet-bench compare enet bisenet1 carnet-mobile --data camvid --threads 1 --from-records --json
     """  # noqa: D301
@@ -136,6 +146,9 @@ def compare(
     size_hw = None if size is None else parse_size(size)
     if from_records and (dry_run or budget_s is not None):
         raise UsageError("--from-records trains and times nothing; drop it, or --budget and --dry-run")
+    if from_records and cluster is not None:
+        raise UsageError("--from-records trains nothing; drop it, or --cluster")
+    require_cluster(cluster, address)
     trained, given = given_of(models, score or [], statistics)
     if name is not None and not _NAME.fullmatch(name):
         raise UsageError(f"--name '{name}'; expected 1 to 64 letters, digits, '.', '_' or '-'")
@@ -166,7 +179,8 @@ def compare(
         return
     scored = given.scored(experiment, settings)  # refused before the training rather than after it
     if not from_records:
-        _measure(progress, ledger, plan, budget_s, began_s)
+        budget_s = _time(plan, budget_s, began_s)
+        train_grid(progress, ledger, cluster=cluster, address=address, budget_s=budget_s)
     if not progress.of(DONE):
         print_lines(unfinished_lines(progress)) if not as_json else print_json(document_of(progress))
     require_results(progress)
@@ -175,23 +189,37 @@ def compare(
     title = name or name_of(experiment.recipe.data)
     judged = judge_comparison(title, entries, home, plan.size_hw)
     written = write_comparison(judged, home)
-    _show(progress, judged, as_json=as_json)
+    _show(progress, judged, _weights(progress, ledger), as_json=as_json)
     for path in written:
         log(f"wrote {path}")
     require_no_failure(progress)
 
 
-def _show(progress: Progress[Entrant], judged: Comparison, *, as_json: bool) -> None:
+def _weights(progress: Progress[Entrant], ledger: Ledger) -> dict[str, list[str]]:
+    """Return the files of each method's final weights that are here, in the order of the seeds."""
+    found: dict[str, list[str]] = {}
+    for run, state in progress.states.items():
+        path = None if state.training is None else ledger.weights(run, state.training)
+        if path is not None:
+            found.setdefault(run.subject.name, []).append(str(path))
+    return found
+
+
+def _show(
+    progress: Progress[Entrant], judged: Comparison, weights: dict[str, list[str]], *, as_json: bool
+) -> None:
     from bench.experiments.grid_text import document_of, unfinished_lines
 
     if as_json:
-        print_json({**document_of(progress), **judged.as_json()})
+        print_json({**document_of(progress), **judged.as_json(), "weights": weights})
         return
     from rich.console import Console
 
     from bench.report.compare_terminal import show_comparison
 
     show_comparison(judged, Console())
+    first = next((one.name for one in judged.standings if one.name in weights), None)
+    print_lines([] if first is None else [f"weights of {first}: {weights[first][0]}"])
     print_lines(unfinished_lines(progress))
 
 
@@ -208,12 +236,9 @@ def _classes(data: str) -> int:
     return len(entry(data).classes)
 
 
-def _measure(
-    progress: Progress[Entrant], ledger: Ledger, plan: Timing, budget_s: float | None, began_s: float
-) -> None:
-    """Time the methods, then train and score what is left within the budget."""
+def _time(plan: Timing, budget_s: float | None, began_s: float) -> float | None:
+    """Time the methods; return what is left of the budget for the training."""
     from bench.experiments.comparison_times import SECONDS_EACH, time_methods
-    from bench.experiments.grid_execution import execute
 
     timed_s = None
     if budget_s is not None:
@@ -224,8 +249,7 @@ def _measure(
         whole, each = _REPORT_S
         reserved_s = min(whole + each * len(plan.networks), _MOST_RESERVED * budget_s)
         budget_s -= reserved_s + time.monotonic() - began_s
-    with watching() as watch:
-        execute(progress, ledger, budget_s=budget_s, watch=watch, log=log)
+    return budget_s
 
 
 def _entries(

@@ -91,6 +91,19 @@ Seeds = Annotated[
         "--seeds", **whole_number(1, 1000), help="Number of seeds (3: 0, 1, 2); fewer get no verdict."
     ),
 ]
+Cluster = Annotated[
+    Literal["ray"] | None,
+    typer.Option("--cluster", help="Train several runs at once, as tasks of Ray.", show_default=False),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="With --cluster: a running cluster; default: one on this machine, which ends with the command.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the runs and estimate their time; write nothing.")
 ]

@@ -133,6 +133,7 @@ def reproduce(
       carnet-bench reproduce table1 --machine H200
       carnet-bench reproduce table1 --json > table1.json
     """  # noqa: D301
+    from bench.heap import few_collections
     from bench.report.conclusion import conclusion
     from bench.report.terminal import show_table
     from bench.report.write import write_report
@@ -179,7 +180,7 @@ def reproduce(
             measured = _time(table, budget_s - shares.reserved_s(budget_s), settings, variant)
         else:
             trained, measured = _measure(table, str(data), budget_s, shares, settings, variant)
-    with showing() as tell:
+    with few_collections(), showing() as tell:
         judged = judge(
             table,
             home,
@@ -189,7 +190,7 @@ def reproduce(
             form=form,
             machine=machine,
         )
-    written = write_report(judged, home)
+        written = write_report(judged, home)
     if as_json:
         print_json(judged.as_json())
     else:

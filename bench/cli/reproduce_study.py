@@ -21,12 +21,14 @@ def print_study(name: str, home: Path, *, as_json: bool) -> None:
     """Judge a study, write its page, table and figure, and print it."""
     from rich.console import Console
 
+    from bench.heap import few_collections
     from bench.report.study_terminal import show_study
     from bench.report.write import write_report
     from bench.reproduce.study import reproduce_study
 
-    judged = reproduce_study(name, home)
-    written = write_report(judged, home)
+    with few_collections():
+        judged = reproduce_study(name, home)
+        written = write_report(judged, home)
     if as_json:
         print_json(judged.as_json())
     else:

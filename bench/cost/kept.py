@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -30,18 +29,6 @@ _FORMAT = 1
 _MOST_STATES = 16
 """Versions of code and packages whose counts are kept; those of older ones are removed."""
 
-_anew: ContextVar[bool] = ContextVar("counted anew", default=False)
-
-
-@contextmanager
-def counted_anew() -> Iterator[None]:
-    """Let `kept_costs` count everything, as if nothing was kept."""
-    before = _anew.set(True)
-    try:
-        yield
-    finally:
-        _anew.reset(before)
-
 
 def kept_costs(
     method: Method,
@@ -55,7 +42,7 @@ def kept_costs(
 
     A network that cannot be counted is tried each time.
     """
-    path = None if _anew.get() else _path(method, num_classes, size_hw, which, components)
+    path = None if cache.is_made_anew() else _path(method, num_classes, size_hw, which, components)
     found = None if path is None else _read(path)
     if found is not None:
         return found

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.data.dataset import MissingSplit, Sample, require_labels
 from bench.data.images import id_table, map_ids, read_ids, read_image
+from bench.data.kept import state_of
 from bench.errors import RefusedInput
 from bench.files import sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from jaxtyping import Int64, UInt8
     from torch import Tensor
@@ -97,6 +98,14 @@ class PairFolder:
         image, label = self.read_image(index), self.read_stored_label(label_path)
         require_equal_size(self.image_path(index), image, label_path, label)
         return Sample(image, label, self.sample_name(index))
+
+    def version(self, index: int) -> Hashable | None:
+        """Return what decides the sample at ``index``; None while somebody counts what is read."""
+        if self.tally is not None:
+            return None
+        files = (state_of(self.root / name) for name in self.pairs[index] if name is not None)
+        ids = tuple(map(str, self.id_rows()))
+        return type(self), self.sample_name(index), len(self.classes), ids, *files
 
     def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
         """Return the train ids of a label file."""

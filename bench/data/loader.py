@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bench.data.dataset import sample_name
+from bench.data.kept import read_kept
 from bench.errors import BenchError, RefusedInput, UsageError
 
 if TYPE_CHECKING:
@@ -128,8 +129,11 @@ def epoch_batches(
 
 
 def evaluation_samples(data: SegmentationData) -> Iterator[Sample]:
-    """Return the whole samples one by one, in the data set's own order and size."""
-    return (data.read(index) for index in range(len(data)))
+    """Return the whole samples one by one, in the data set's own order and size.
+
+    What is kept is used and nothing is added to it, so that a scoring's peak memory is its own.
+    """
+    return (read_kept(data, index, keep=False) for index in range(len(data)))
 
 
 class _EpochSteps(Dataset[Any]):
@@ -163,7 +167,7 @@ class _EpochSteps(Dataset[Any]):
         labels: list[Tensor] = []
         names: list[str] = []
         for index in self.indices(step):
-            sample = self.data.read(index)
+            sample = read_kept(self.data, index)
             generator = generator_for("sample", self.seed, self.epoch, index)
             image, label = self.transform(sample.image, sample.label, generator)
             images.append(image)

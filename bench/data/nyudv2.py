@@ -21,6 +21,8 @@ from bench.data.nyudv2_classes import CLASSES, FORMS, FROM_0, HOW_TO_GET, PALETT
 from bench.errors import RefusedInput, UsageError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from bench.data.dataset import SegmentationData
 
 SPLIT_SIZES: dict[str, int] = {"train": 795, "val": 654}
@@ -117,6 +119,11 @@ class NYUDv2(PairFolder):
                 f"are {WHOLE_HW[0]}x{WHOLE_HW[1]} and {CROPPED_HW[0]}x{CROPPED_HW[1]}"
             )
         return Sample(self.box.cut(sample.image), self.box.cut(sample.label), sample.name)
+
+    def version(self, index: int) -> Hashable | None:
+        """Return what decides the sample at ``index``, the crop with it."""
+        files = super().version(index)
+        return None if files is None else (files, self.box)
 
     def manifest(self) -> dict[str, str]:
         """Return {path: SHA-256}, and the crop where there is one: cropped data is other data."""

@@ -20,13 +20,14 @@ import torch
 from bench.data.border import WHOLE_HW, Box, find_box
 from bench.data.dataset import Sample
 from bench.data.images import id_table, map_ids
+from bench.data.kept import state_of
 from bench.data.nyudv2_classes import CLASSES, FROM_1, HOW_TO_GET, PALETTE, crop_entry
 from bench.errors import BenchError, RefusedInput
 from bench.extras import import_extra
 from bench.files import sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from jaxtyping import UInt8
     from numpy.typing import NDArray
@@ -105,6 +106,10 @@ class NYUDv2Mat:
         label = torch.from_numpy(self._forty[raw.T.astype(np.int64)])
         label = map_ids(label, self._table, len(CLASSES), f"{self._file.name} image {name}")
         return Sample(self.read_image(index), label if self.box is None else self.box.cut(label), name)
+
+    def version(self, index: int) -> Hashable:
+        """Return what decides the sample at ``index``."""
+        return type(self), self.numbers[index], self.box, *map(state_of, self.files())
 
     def files(self) -> list[Path]:
         """Return the file of images and labels, and that of the class map."""

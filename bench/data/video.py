@@ -106,7 +106,7 @@ class Video:
                 continue
             for frame in decoded:
                 damaged += bool(frame.is_corrupt)
-                pixels = upright(frame.to_ndarray(format="rgb24"), frame.rotation)
+                pixels = _upright(frame.to_ndarray(format="rgb24"), frame.rotation)
                 if size_hw not in (None, pixels.shape[:2]):
                     self.faults.append(f"changes its size to {pixels.shape[1]}x{pixels.shape[0]}")
                     return
@@ -134,7 +134,7 @@ class Video:
             self.faults.append(f"ends after {end_s - began_s:.1f} s of {self._seconds:.1f} s")
 
 
-def upright(
+def _upright(
     pixels: UInt8[np.ndarray[Any, Any], "h w 3"], degrees: int
 ) -> UInt8[np.ndarray[Any, Any], "a b 3"]:
     """Return pixels turned counterclockwise by the nearest quarter, as a phone's video wants to be shown."""

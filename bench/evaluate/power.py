@@ -1,21 +1,26 @@
 """How many seeds detect a gain, and the smallest gain that a number of seeds detects.
 
 A gain counts as detected when the interval of `bench.evaluate.differences.compare` lies above 0. With n seeds
-the variance of a difference is I + S / n: I is the images' part, which no seed makes smaller, and S the
-seeds' part of one pair. The chance that the interval lies above 0 is that of a noncentral t (Satterthwaite's
-degrees of freedom).
+the variance of a difference is C + P / n: C is the part of the images' noise that all seeds share, which no
+seed makes smaller; P is the seeds' part of one pair, with what the images make each seed differ. The chance
+is the mean over what a study may estimate of both.
 """
 
 from __future__ import annotations
 
 import math
 
-from bench.evaluate.differences import Difference
+import numpy as np
+
+from bench.evaluate.differences import Difference, half_width_squared
+from bench.evaluate.image_counts import Array
 
 POWER = 0.8
 """Chance with which a gain is to be detected."""
 LEAST_SEEDS, MOST_SEEDS = 3, 1000
 """Fewer seeds get no verdict; more are not searched."""
+_QUANTILES = 200
+"""Of each estimate; with these a chance is exact to about a thousandth."""
 
 
 def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> int | None:
@@ -30,7 +35,7 @@ def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> i
         None where `MOST_SEEDS` are too few: the images alone leave too much in doubt. With a single seed in
         each variant, whose noise nobody knows, also None.
     """
-    if difference.seed_variance is None or chance(difference, gain, MOST_SEEDS) < power:
+    if difference.pair_variance is None or chance(difference, gain, MOST_SEEDS) < power:
         return None
     low, high = LEAST_SEEDS, MOST_SEEDS
     while low < high:
@@ -44,11 +49,11 @@ def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> i
 
 def smallest_gain(difference: Difference, seeds: int, power: float = POWER) -> float | None:
     """Return the smallest true gain (a fraction) that these seeds detect; None as in `seeds_needed`."""
-    if difference.seed_variance is None or seeds < LEAST_SEEDS:
+    if difference.pair_variance is None or seeds < LEAST_SEEDS:
         return None
     from scipy.optimize import brentq  # noqa: PLC0415 - most importers ask for no power
 
-    scale = math.sqrt(_variance(difference, seeds))
+    scale = math.sqrt(sum(_parts(difference, seeds)[::2]))
     if scale == 0:
         return 0.0
 
@@ -60,18 +65,35 @@ def smallest_gain(difference: Difference, seeds: int, power: float = POWER) -> f
 
 def chance(difference: Difference, gain: float, seeds: int) -> float:
     """Return the chance that the interval with so many seeds in each variant lies above 0."""
-    from scipy.special import nctdtr, stdtrit  # noqa: PLC0415 - most importers ask for no power
+    from scipy.special import ndtr  # noqa: PLC0415 - most importers ask for no power
 
-    variance = _variance(difference, seeds)
-    if variance == 0:
+    shared, own, by_seeds = _parts(difference, seeds)
+    scale = math.sqrt(shared + by_seeds)
+    if scale == 0:
         return float(gain > 0)
-    images, own = difference.image_variance, (difference.seed_variance or 0.0) / seeds
-    freedom = variance**2 / (images**2 / (difference.blocks - 1) + own**2 / (seeds - 1))
-    bound = float(stdtrit(freedom, (1 + difference.level) / 2))
-    below = float(nctdtr(freedom, gain / math.sqrt(variance), bound))
-    # far out, SciPy has no number: the gain is then far above the bound, or far below
-    return float(gain / math.sqrt(variance) > bound) if math.isnan(below) else 1.0 - below
+    found_shared = shared * _estimates(difference.blocks - 1)[:, None]
+    found_by_seeds = by_seeds * _estimates(seeds - 1)
+    squared = half_width_squared(
+        found_shared + own,
+        found_shared,
+        difference.blocks - 1,
+        [(found_by_seeds, seeds - 1)],
+        difference.level,
+    )
+    return float(ndtr((gain - np.sqrt(squared)) / scale).mean())
 
 
-def _variance(difference: Difference, seeds: int) -> float:
-    return difference.image_variance + (difference.seed_variance or 0.0) / seeds
+def _parts(difference: Difference, seeds: int) -> tuple[float, float, float]:
+    """Return C, the images' part that falls with the seeds, and P / n, which holds it too."""
+    shared = difference.shared_variance
+    own = min(difference.seeds) * (difference.image_variance - shared)
+    # by chance the seeds may vary less than their images must make them
+    return shared, own / seeds, max(own, difference.pair_variance or 0.0) / seeds
+
+
+def _estimates(degrees: int) -> Array:
+    """Return what an estimate of a variance of 1 may come to, at evenly spread quantiles."""
+    from scipy.special import chdtri  # noqa: PLC0415 - most importers ask for no power
+
+    above = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    return np.asarray(chdtri(degrees, above)) / degrees

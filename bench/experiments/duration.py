@@ -22,3 +22,12 @@ def budget_for(seconds: float) -> str:
     step_s = _MINUTE_S if seconds <= _HOUR_S else 5 * _MINUTE_S
     hours, rest_s = divmod(max(1, math.ceil(seconds / step_s)) * step_s, _HOUR_S)
     return (f"{hours}h" if hours else "") + (f"{rest_s // _MINUTE_S}m" if rest_s else "")
+
+
+def why_unfit(title: str, need_s: float | None, left_s: float) -> str | None:
+    """Return why a run is not started within what is left of a budget; None when it fits."""
+    if need_s is None:
+        return f"not started: {title}; its duration is unknown"
+    if need_s > left_s:
+        return f"not started: {title} needs about {need_s:.0f} s, {max(0.0, left_s):.0f} s are left"
+    return None

@@ -29,7 +29,8 @@ def experiment_of(
 
     Args:
         axes: What is varied.
-        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-ablation``; of one's own data: ``default``.
+        name_or_path: Recipe name or ``.toml`` file; None: ``DATA-study``, else ``DATA-ablation``; of data of
+            one's own ``default``.
         data: Data set; None: the recipe's, or CamVid.
         seeds: Number of seeds: 0, 1, ...
 
@@ -87,10 +88,11 @@ def require_one_backbone(runs: Sequence[GridRun[Variant]], weights_file: Path | 
 
 
 def _default_recipe(data: str) -> str:
-    name = f"{data}-ablation"
     if entry(data).folder is not None:
         return recipes.DEFAULT
-    if name not in recipes.names():
-        have = [other for other in recipes.names() if other.endswith("-ablation")]
-        raise UsageError(f"no recipe '{name}'; choose from {', '.join(have)}", then="give --recipe")
-    return name
+    have = recipes.names()
+    for name in (f"{data}-study", f"{data}-ablation"):
+        if name in have:
+            return name
+    choices = ", ".join(other for other in have if other.endswith("-ablation"))
+    raise UsageError(f"no recipe '{data}-ablation'; choose from {choices}", then="give --recipe")

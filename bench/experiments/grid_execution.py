@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
+from bench.data.kept import keep_samples
 from bench.errors import Interrupted, NotMeasured
-from bench.experiments.duration import about
+from bench.experiments.duration import about, why_unfit
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_plan import Experiment, GridRun, S
 from bench.experiments.grid_state import DONE, FAILED, LOCKED, TRAINED, Ledger, State
 from bench.train.lock import RunLockedError
 from bench.train.run import Watch, train
 from bench.train.score import evaluate_run
+from bench.train.splits import open_split
 from bench.train.stopping import StopRequest, stop_requests
 
 _NEXT = "rerun the same command to resume this run at this step; finished runs are not repeated"
@@ -41,9 +43,14 @@ class Progress(Generic[S]):
         return [run for run, state in self.states.items() if state.status in statuses]
 
     @property
+    def to_do(self) -> list[GridRun[S]]:
+        """The runs that are left to do, in the order in which they are trained."""
+        return [run for run, state in self.states.items() if state.status not in (DONE, FAILED)]
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do; a diverged run is not left to do."""
-        return len(self.of(DONE, FAILED)) == len(self.states)
+        return not self.to_do
 
 
 def look(experiment: Experiment[S], ledger: Ledger) -> Progress[S]:
@@ -53,8 +60,7 @@ def look(experiment: Experiment[S], ledger: Ledger) -> Progress[S]:
 
 def measure_left(progress: Progress[Any], estimates: Estimates, watch: Watch = lambda *_: None) -> None:
     """Measure a few steps of each subject to do that has no step time on record here."""
-    to_do = [run for run, state in progress.states.items() if state.status not in (DONE, FAILED)]
-    estimates.measure(to_do, lambda done, count: watch("measuring steps", done, count, 0.0))
+    estimates.measure(progress.to_do, lambda done, count: watch("measuring steps", done, count, 0.0))
 
 
 def execute(
@@ -88,37 +94,56 @@ def execute(
     """
     started = clock()
     count = len(progress.states)
-    estimates = Estimates(ledger)
-    measure_left(progress, estimates, watch)
-    if to_do := [run for run in progress.states if run not in progress.of(DONE, FAILED)]:
-        total = total_s([estimates.left_s(run, progress.states[run]) for run in to_do])
-        log(f"{len(to_do)} of {count} runs to do: {about(total)}")
+    estimates = estimate_left(progress, ledger, watch, log)
     for place, (run, state) in enumerate(list(progress.states.items()), start=1):
         watch("runs", place - 1, count, 0.0)
         if state.status in (DONE, FAILED):
             continue
         if budget_s is not None:
-            progress.unfit = _unfit(run, estimates.left_s(run, state), budget_s - (clock() - started))
+            left_s = budget_s - (clock() - started)
+            progress.unfit = why_unfit(run.title, estimates.left_s(run, state), left_s)
             if progress.unfit is not None:
                 log(progress.unfit)
                 return
         log(f"run {place} of {count}: {run.title} ({state})")
-        try:
-            failure = _do(run, state, ledger, watch, log)
-        except RunLockedError as error:
-            progress.states[run] = replace(state, status=LOCKED, remark=str(error))
-            log(f"  left to its process: {error}")
-            continue
-        ledger.reread()
-        now = ledger.state(run)
-        if failure is not None:
-            now = replace(now, status=FAILED, remark=failure)
-        progress.states[run] = now
-        log(f"  {now}" if now.accuracy is None else f"  mIoU {100 * now.accuracy.values.miou:.2f} %")
+        progress.states[run] = now = do_run(run, state, ledger, watch, log)
+        log(f"  {result_of(now)}")
     watch("runs", count, count, 0.0)
 
 
-def _do(
+def estimate_left(
+    progress: Progress[Any], ledger: Ledger, watch: Watch, log: Callable[[str], None]
+) -> Estimates:
+    """Return what the runs cost; the expected time of what is left is logged."""
+    estimates = Estimates(ledger)
+    measure_left(progress, estimates, watch)
+    if to_do := progress.to_do:
+        total = total_s([estimates.left_s(run, progress.states[run]) for run in to_do])
+        log(f"{len(to_do)} of {len(progress.states)} runs to do: {about(total)}")
+    return estimates
+
+
+def do_run(
+    run: GridRun[Any], state: State, ledger: Ledger, watch: Watch, log: Callable[[str], None]
+) -> State:
+    """Train and score one run; return its new state, which is ``locked`` when another process works on it."""
+    try:
+        failure = _failure_of(run, state, ledger, watch, log)
+    except RunLockedError as error:
+        return replace(state, status=LOCKED, remark=str(error))
+    ledger.reread()
+    now = ledger.state(run)
+    return now if failure is None else replace(now, status=FAILED, remark=failure)
+
+
+def result_of(state: State) -> str:
+    """Return what is logged of a run that has ended."""
+    if state.status == LOCKED:
+        return f"left to its process: {state.remark}"
+    return str(state) if state.accuracy is None else f"mIoU {100 * state.accuracy.values.miou:.2f} %"
+
+
+def _failure_of(
     run: GridRun[Any], state: State, ledger: Ledger, watch: Watch, log: Callable[[str], None]
 ) -> str | None:
     """Train and score one run; return why it failed, or None."""
@@ -130,6 +155,8 @@ def _do(
         if source is None:
             source = train(run.recipe, settings, watch, log).folder
         with stop_requests() as request:
+            # before the scoring, whose time and memory are recorded
+            keep_samples(open_split(run.recipe, scored, settings.data_root, settings.home))
             evaluate_run(
                 source,
                 scored,
@@ -151,11 +178,3 @@ def _shown(watch: Watch, scored: str, images: tuple[int, int], request: StopRequ
     if request.number is not None:
         name = signal.Signals(request.number).name
         raise Interrupted(f"stopped by {name} while scoring {scored}; the weights are saved", request.number)
-
-
-def _unfit(run: GridRun[Any], need_s: float | None, left_s: float) -> str | None:
-    if need_s is None:
-        return f"not started: {run.title}; its duration is unknown"
-    if need_s > left_s:
-        return f"not started: {run.title} needs about {need_s:.0f} s, {max(0.0, left_s):.0f} s are left"
-    return None

@@ -70,7 +70,8 @@ class Ledger:
     data is compared where the data is found. A stale record (the code has changed since) does not count.
 
     Args:
-        settings: Home, data root, device and threads.
+        settings: Home, data root, device and threads. A run that is done with others counts, too, unless
+            these are given (a device other than ``auto``, any number of threads).
         scored: Split whose accuracy records count.
         methods: By name; with a user's own ones where the grid has any.
     """
@@ -78,6 +79,7 @@ class Ledger:
     def __init__(self, settings: Settings, scored: str, methods: Mapping[str, Method] = METHODS) -> None:
         self.settings = settings
         self.scored = scored
+        self._anywhere = settings.device == "auto", settings.threads is None
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
         self.tabulated = Tabulated(methods)
@@ -112,6 +114,8 @@ class Ledger:
         if accuracy is not None:
             remark = self.tabulated.why_not(accuracy)
             return State(DONE, steps, steps, training, accuracy, remark)
+        if (found := self._done_elsewhere(run.recipe, steps)) is not None:
+            return found
         if training is not None and self.weights(run, training) is not None:
             return State(TRAINED, steps, steps, training)
         remark = "a record is stale: the code has changed" if stale else None
@@ -123,6 +127,29 @@ class Ledger:
         if step:
             return State(PARTLY, step, steps, remark=remark)
         return State(TO_DO, 0, steps, remark=remark or self._elsewhere(run.recipe))
+
+    def _done_elsewhere(self, recipe: Recipe, steps: int | None) -> State | None:
+        """Return the state of a run that is done on another device or with other threads."""
+        of_recipe = [
+            one
+            for one in self.accuracy
+            if one.valid
+            and self._is_score_of(one, recipe, anywhere=True)
+            and self.tabulated.why_not(one) is None
+        ]
+        accuracy = newest(of_recipe)
+        if accuracy is None:
+            return None
+        run = accuracy.identity.run
+        training = newest(
+            [
+                one
+                for one in self.training
+                if one.valid and one.values.final_weights_sha256 == accuracy.identity.weights_sha256
+            ]
+        )
+        remark = f"with --device {run.device} --threads {run.threads}"
+        return State(DONE, steps, steps, training, accuracy, remark)
 
     def weights(self, run: GridRun[Any], training: TrainingRecord) -> Path | None:
         """Return the file of a run's final weights, in its folder or published; None when it is missing."""
@@ -168,14 +195,21 @@ class Ledger:
         """Return whether the training images are found here."""
         return self._manifest(recipe) is not None
 
-    def _is_score_of(self, record: AccuracyRecord, recipe: Recipe) -> bool:
+    def _is_score_of(self, record: AccuracyRecord, recipe: Recipe, *, anywhere: bool = False) -> bool:
         # a smoke run is scored on whatever split a sample has
         split = recipe.smoke or record.identity.data.split == self.scored
-        return is_single_pass(record) and split and self._is_of(record.stored_identity["run"], recipe)
+        run = record.stored_identity["run"]
+        return is_single_pass(record) and split and self._is_of(run, recipe, anywhere=anywhere)
 
-    def _is_of(self, identity: Mapping[str, Any], recipe: Recipe) -> bool:
-        """Whether an identity is of this recipe, device, number of threads and data."""
-        here = {"device": self.device, "threads": self.threads, "engine": "eager"}
+    def _is_of(self, identity: Mapping[str, Any], recipe: Recipe, *, anywhere: bool = False) -> bool:
+        """Whether an identity is of this recipe, data, device and number of threads.
+
+        ``anywhere`` leaves out those of the last two that were not given.
+        """
+        here: dict[str, Any] = {"engine": "eager"}
+        any_device, any_threads = self._anywhere if anywhere else (False, False)
+        here |= {} if any_device else {"device": self.device}
+        here |= {} if any_threads else {"threads": self.threads}
         if not self._is_of_recipe(identity, recipe):
             return False
         if any(identity.get(key) != value for key, value in here.items()) or identity.get("devices"):

@@ -12,8 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from bench.errors import RefusedInput
 from bench.files import write_atomic
 from bench.gate.fingerprint import from_dict
-from bench.results.plain_json import strict_json
-from bench.results.record import fault
+from bench.results.plain_json import fault, strict_json
 
 SCHEMA = 1
 NAME = Path("results") / "baseline.json"

@@ -63,6 +63,12 @@ def fig10_variants(backbone: str = "resnet50") -> list[Labelled]:
     ]
 
 
+def scloss_forms(backbone: str = "resnet50") -> list[Labelled]:
+    """Return the full network with Eq. 5 as printed, and with a term for absent classes."""
+    forms = (("Eq. 5 as printed", "paper"), ("with a term for absent classes", "bce"))
+    return [(label, Variant(backbone, scloss_form=form).canonical()) for label, form in forms]
+
+
 PANELS = {
     "resnet50": "ResNet50-based model",
     "mobile": "MobileNet-based model",
@@ -84,6 +90,7 @@ class Study:
         every: One panel for each backbone, as in Table 5.
         best: Label of the variant that the paper finds best; None where each row improves on the one before.
         statement: What is checked.
+        probed: Variants whose probes of SCLoss are shown with it.
     """
 
     heading: str
@@ -95,6 +102,7 @@ class Study:
     backbones: tuple[str, ...] = ("resnet50", "mobile", "resnet101", "resnet152")
     every: bool = False
     best: str | None = None
+    probed: Callable[[str], list[Labelled]] | None = None
 
 
 STUDIES: dict[str, Study] = {
@@ -119,6 +127,7 @@ STUDIES: dict[str, Study] = {
         fig9_variants,
         "four SCLoss terms are best",
         best="4 SCLoss terms",
+        probed=scloss_forms,
     ),
     "fig10": Study(
         "Fig. 10",

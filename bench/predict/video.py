@@ -13,7 +13,7 @@ from PIL import Image
 from baselines.sizes import ANY, SizeRule
 from bench.data.unlabelled import OneImage, unlabelled
 from bench.data.video import Video, import_av
-from bench.errors import RefusedInput
+from bench.errors import RefusedInput, UsageError
 from bench.evaluate.evaluate import predictions
 from bench.files import GrowingFile
 from bench.predict.overlay import ClassShare, blended, counts_of, shares_of_counts, sheet
@@ -85,7 +85,7 @@ def predict_video(
         progress: Called with the frames done and those expected.
 
     Raises:
-        UsageError: The extra ``video`` is not installed.
+        UsageError: The extra ``video`` is not installed, or its FFmpeg writes no H.264.
         RefusedInput: Not a video, none of its frames can be read, a network's file that takes another size,
             a result that is there already, or a disk that refuses.
     """
@@ -182,7 +182,12 @@ def _sheet(
 
 
 def _stream(container: Any, pixels: np.ndarray[Any, Any], rate: Fraction, time_base: Fraction) -> Any:
-    stream = container.add_stream(_CODEC, rate=rate)
+    try:
+        stream = container.add_stream(_CODEC, rate=rate)
+    except ValueError as error:  # FFmpeg can be built without
+        raise UsageError(
+            f"this PyAV cannot write {_CODEC} ({error})", then="pip install --force-reinstall av"
+        ) from error
     stream.height, stream.width = pixels.shape[:2]
     stream.pix_fmt = _PIXELS
     stream.codec_context.time_base = time_base

@@ -110,6 +110,7 @@ def draw(panels: Sequence[Panel], table1: Reproduction, made_by: Origin) -> dict
         [*_remarks(panels, table1), made_by.line],
         lambda figure: _fill(figure, panels, across, heights),
         width_in=COLUMN_IN if across == 1 else PAGE_IN,
+        shows=panels,
     )
 
 

@@ -74,13 +74,17 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
     """Return the runs that differ in their seed only, by what they trained and how."""
     models = {record.identity.recipe.model for record in records}
     groups: dict[str, list[TrainingRecord]] = {}
+    budgets: dict[str, set[int]] = {}
     for record in records:
+        recipe = record.identity.recipe
         groups.setdefault(json.dumps({**record.stored_identity["recipe"], "seed": 0}), []).append(record)
+        budgets.setdefault(recipe.name, set()).add(recipe.epochs)
     named: dict[str, list[TrainingRecord]] = {}
     for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
         seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
         recipe = runs[0].identity.recipe
-        label = f"{_title(recipe, models)}, {recipe.name}{seeds}"
+        epochs = f", {recipe.epochs} epochs" if len(budgets[recipe.name]) > 1 else ""
+        label = f"{_title(recipe, models)}, {recipe.name}{epochs}{seeds}"
         # recipes of one name that differ in a setting are not one curve
         again = sum(name.startswith(label) for name in named)
         named[f"{label} ({again + 1})" if again else label] = runs
@@ -144,10 +148,11 @@ def _remarks(groups: dict[str, list[TrainingRecord]]) -> Iterator[str]:
     yield from (note for runs in groups.values() for run in runs for note in run.notes)
 
 
-def _order(recipe: Recipe) -> tuple[str, str, int]:
-    """Sort by recipe and model, then from the fewest components to the most."""
+def _order(recipe: Recipe) -> tuple[str, str, int, int]:
+    """Sort by recipe and model, then from the fewest components to the most, then by epochs."""
     variant = variant_of(recipe)
-    return recipe.name, recipe.model, 0 if variant is None else variant.title.count("+")
+    components = 0 if variant is None else variant.title.count("+")
+    return recipe.name, recipe.model, components, recipe.epochs
 
 
 def _title(recipe: Recipe, models: set[str]) -> str:

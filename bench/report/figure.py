@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.report.kept_figures import Drawn, kept_figure
 from bench.report.markdown import sentence
 
 WIDTH_IN = 3.15
@@ -71,6 +72,7 @@ def render(
     fill: Callable[[Any], None],
     *,
     width_in: float = WIDTH_IN,
+    shows: object = None,
 ) -> dict[str, str | bytes]:
     """Return a figure as ``png``, ``svg`` and ``pdf``, and its caption as ``caption.md``.
 
@@ -80,14 +82,30 @@ def render(
         remarks: Sentences of the caption, without a full stop.
         fill: Draws into the figure.
         width_in: Width in inches: a column's, or `PAGE_IN` for both.
+        shows: All values that decide what ``fill`` draws, where their ``repr`` tells any two apart: the
+            figure is then not drawn a second time (`bench.report.kept_figures`). None draws it each time.
     """
+
+    def draw() -> Drawn:
+        return _drawn((width_in, height_in), title, fill)
+
+    files = draw() if shows is None else kept_figure((width_in, height_in, title, shows), draw)
+    caption = "\n".join([f"**{title}.**", *map(sentence, dict.fromkeys(remarks)), ""])
+    by = drawn_by()
+    digests = {CAPTION: caption_digest(caption, by), **{form: _sha256(files[form]) for form in files}}
+    drawn = ", ".join(f"{form} {digest}" for form, digest in digests.items())
+    return {"caption.md": f"{caption}\n<!-- drawn by {by}; sha256: {drawn} -->\n", **files}
+
+
+def _drawn(size_in: tuple[float, float], title: str, fill: Callable[[Any], None]) -> Drawn:
+    """Return a figure of a width and height in every form."""
     import matplotlib as mpl  # noqa: PLC0415 - costs a second that a table does not need
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    files: dict[str, bytes] = {}
+    files: Drawn = {}
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width_in, height_in), dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=size_in, dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
         fill(figure)
         for form, nameless in _NAMELESS.items():
@@ -95,11 +113,7 @@ def render(
             metadata: dict[str, Any] = {**nameless, "Title": title}
             figure.savefig(stream, format=form, dpi=_DPI, metadata=metadata)
             files[form] = stream.getvalue()
-    caption = "\n".join([f"**{title}.**", *map(sentence, dict.fromkeys(remarks)), ""])
-    by = drawn_by()
-    digests = {CAPTION: caption_digest(caption, by), **{form: _sha256(files[form]) for form in files}}
-    drawn = ", ".join(f"{form} {digest}" for form, digest in digests.items())
-    return {"caption.md": f"{caption}\n<!-- drawn by {by}; sha256: {drawn} -->\n", **files}
+    return files
 
 
 def at_print_size(picture: Any) -> Any:

@@ -86,6 +86,7 @@ def draw(reproduction: Reproduction, origin: Origin) -> dict[str, str | bytes]:
         "Table 1: parameters and mIoU, Cityscapes test as printed",
         [*_remarks(reproduction), origin.line],
         lambda figure: _fill(figure, points),
+        shows=points,
     )
 
 

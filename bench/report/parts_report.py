@@ -87,7 +87,11 @@ def show_parts(parts: Sequence[Part], console: Console) -> None:
 def draw(parts: Sequence[Part], made_by: Origin) -> dict[str, str | bytes]:
     """Return the figure in every form, and its caption; the same input gives the same bytes."""
     return render(
-        _HEIGHT_IN, _HEADING, [_ABOUT.rstrip("."), made_by.line], lambda figure: _fill(figure, parts)
+        _HEIGHT_IN,
+        _HEADING,
+        [_ABOUT.rstrip("."), made_by.line],
+        lambda figure: _fill(figure, parts),
+        shows=parts,
     )
 
 

@@ -53,11 +53,9 @@ def reproduced_page(
     panel = next((one for one in study.panels if all(gain.difference for gain in one.gains)), None)
     if panel is None:
         raise NotMeasured("Table 5: not every variant has a run", then="carnet-bench ablate --help")
-    longer = [
-        one
-        for one in of_runs(read_records(home, "accuracy", strict=False))
-        if one.identity.run.recipe.name == "camvid-quick"
-    ]
+    scored = of_runs(read_records(home, "accuracy", strict=False))
+    longer = [one for one in scored if one.identity.run.recipe.name == "camvid-quick"]
+    shown = panel.levels[0].records
     summaries = {name: table.summary for name, table in tables.items()} | {study.name: study.summary}
     pages = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -78,6 +76,7 @@ def reproduced_page(
         ],
         panel=panel,
         longer=longer,
+        trained=next(one.identity.run for one in scored if one.id in shown),
         summaries=summaries,
         verdicts=[word for word in v.ALL if any(word in summary for summary in summaries.values())],
         v=v,

@@ -26,6 +26,7 @@ def draw_study(study: JudgedStudy, origin: Origin) -> dict[str, str | bytes]:
         f"{study.heading}: {study.caption}",
         [*_remarks(study), origin.line],
         lambda figure: _fill(figure, study),
+        shows=(study, TABLES.get(study.name)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.report.markdown import Footnotes, escaped, sentence, table
 from bench.report.origin import Origin
+from bench.report.scloss_rows import scloss_section
 from bench.report.study_power import power_of
 from bench.report.study_rows import (
     INTERVALS,
@@ -41,6 +42,7 @@ def study_to_markdown(study: JudgedStudy, origin: Origin, plot: str) -> str:
     lines += [
         f"![{study.heading}: points with their intervals]({plot})",
         "",
+        *scloss_section(study),
         f"{summary_line(study)}.",
         "",
         *notes.section,

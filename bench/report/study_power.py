@@ -26,23 +26,23 @@ def power_of(panel: Panel) -> list[str]:
         return []
     return [
         f"Seeds needed to detect a gain with a chance of {100 * POWER:.0f} %: standard deviations of a "
-        "pair of runs between seeds, and of their mean between images, in points of mIoU; the smallest "
-        "true gain that the seeds on record detect; and the seeds that the printed gain would take with "
-        "these spreads. More seeds do not make the part of the images smaller, and a spread from 3 seeds "
-        "is rough.",
+        "pair of runs between seeds, and of what all pairs share between images, in points of mIoU; the "
+        "smallest true gain that the seeds on record detect; and the seeds that the printed gain would take "
+        "with these spreads. More seeds do not make the part of the images smaller, and a spread from 3 "
+        "seeds is rough.",
         "",
         *table(_HEADS, found),
     ]
 
 
 def _row(gain: Gain, difference: Difference) -> list[str] | None:
-    if difference.seed_variance is None:
+    if difference.pair_variance is None:
         return None
     smallest = smallest_gain(difference, min(difference.seeds))
     return [
         escaped(f"{gain.label} - {gain.over}"),
-        f"{100 * difference.seed_variance**0.5:.2f}",
-        f"{100 * difference.image_variance**0.5:.2f}",
+        f"{100 * difference.pair_variance**0.5:.2f}",
+        f"{100 * difference.shared_variance**0.5:.2f}",
         NOTHING if smallest is None else f"{100 * smallest:+.2f}",
         gain.printed or "+",
         _seeds(gain.printed, difference),

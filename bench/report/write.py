@@ -9,6 +9,7 @@ from bench.report.csv_table import to_csv
 from bench.report.latex import to_latex
 from bench.report.origin import Origin, origin
 from bench.report.page import heading, title, to_markdown
+from bench.report.scloss_rows import scloss_name
 from bench.report.study_page import study_to_markdown
 from bench.reproduce.frames import study_frame, table_frame
 from bench.reproduce.study_result import JudgedStudy
@@ -20,8 +21,9 @@ _PLOTTED = "table1"
 def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin | None = None) -> list[Path]:
     """Write ``reports/NAME.md``, ``reports/tex/NAME.tex``, ``results/tables/NAME.csv``, and the figure.
 
-    A study's figure bears its name, Table 1's is ``reports/pareto.*``. A table with times of another form
-    than eager fp32 has files of its own, ``table2-cudagraphs.md`` for example, and no figure.
+    A study's figure bears its name, that of its probes of SCLoss is ``reports/NAME-scloss.*``, Table 1's is
+    ``reports/pareto.*``. A table with times of another form than eager fp32 has files of its own,
+    ``table2-cudagraphs.md`` for example, and no figure.
 
     Args:
         judged: A judged table or study.
@@ -39,6 +41,7 @@ def write_report(judged: Reproduction | JudgedStudy, home: Path, made_by: Origin
 
 def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[str, str | bytes]:
     """Return what `write_report` writes, by path below the home folder; equal input gives equal bytes."""
+    beside: dict[str, str | bytes] = {}
     # matplotlib, which a table without a figure does not need, is imported late
     if isinstance(judged, JudgedStudy):
         from bench.report.study_figure import draw_study  # noqa: PLC0415
@@ -48,6 +51,11 @@ def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[st
         levels = [level for panel in judged.panels for level in panel.levels]
         titles = {level.label if level.cell is None else level.cell.row: level.label for level in levels}
         figure = draw_study(judged, made_by)
+        if judged.probed:
+            from bench.report.scloss_figure import draw_scloss  # noqa: PLC0415
+
+            drawn = draw_scloss(judged, made_by)
+            beside = {f"reports/{scloss_name(name)}.{form}": content for form, content in drawn.items()}
     else:
         from bench.report.pareto import draw  # noqa: PLC0415
 
@@ -62,4 +70,5 @@ def report_files(judged: Reproduction | JudgedStudy, made_by: Origin) -> dict[st
         f"reports/tex/{name}.tex": to_latex(frame, titles, caption, made_by),
         f"results/tables/{name}.csv": to_csv(frame, made_by),
         **{f"reports/{plot}.{form}": content for form, content in figure.items()},
+        **beside,
     }

@@ -117,8 +117,10 @@ def verdict_on_miou(
 def also_on_record(others: Sequence[Sequence[AccuracyRecord]]) -> str | None:
     """Name the other runs on the same data: mean mIoU in percent, epochs and seeds of each; or None."""
     runs = [
-        f"{100 * statistics.fmean(record.values.miou for record in run):.2f} ({', '.join(_run_words(run))})"
+        f"{100 * statistics.fmean(scores):.2f} ({', '.join(_run_words(run))})"
         for run in others
+        # not `values`, for which each file would be opened
+        if (scores := [score for record in run if (score := record.main_value) is not None])
     ]
     return f"also on record: {', '.join(runs)}" if runs else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from bench.paper import Cell, rows
 from bench.paper.studies import PANELS, STUDIES, Labelled, Study
 from bench.reproduce.record_cells import also_on_record, caveat_on, own_notes, verdict_on_miou
 from bench.reproduce.study_records import AblationRecords, Comparable
-from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Statement, combined
+from bench.reproduce.study_result import Gain, JudgedStudy, Level, Panel, Probed, Statement, combined
 from bench.reproduce.table_result import joined
 from bench.reproduce.verdict import words as v
 from bench.reproduce.verdict.accuracy import judge_difference
 from bench.results.select import is_synthetic
+from bench.results.store import read_records
+from bench.results.value_types import CurvePoint
 
 
 def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHODS) -> JudgedStudy:
@@ -38,7 +40,8 @@ def reproduce_study(name: str, home: Path, methods: Mapping[str, Method] = METHO
     study, records = STUDIES[name], AblationRecords(home, methods)
     backbones = study.backbones if study.every else (_backbone(study, records),)
     panels = tuple(_panel(name, backbone, records) for backbone in backbones)
-    return JudgedStudy(name, study.heading, study.caption, study.best is None, panels)
+    probed = tuple(one for backbone in backbones for one in _probed(study, backbone, records, home))
+    return JudgedStudy(name, study.heading, study.caption, study.best is None, panels, probed)
 
 
 def _backbone(study: Study, records: AblationRecords) -> str:
@@ -51,6 +54,22 @@ def _backbone(study: Study, records: AblationRecords) -> str:
 def _comparable(study: Study, backbone: str, records: AblationRecords) -> Comparable | None:
     variants = [variant for _, variant in study.variants(backbone)]
     return records.of_study(variants, study.dataset, study.split)
+
+
+def _probed(study: Study, backbone: str, records: AblationRecords, home: Path) -> Iterator[Probed]:
+    """Yield the probes of SCLoss in the runs shown; nothing where no training record holds one."""
+    runs = None if study.probed is None else _comparable(study, backbone, records)
+    if study.probed is None or runs is None:
+        return
+    trained = {one.values.final_weights_sha256: one for one in read_records(home, "training", strict=False)}
+    for label, variant in study.probed(backbone):
+        points: dict[int, tuple[CurvePoint, ...]] = {}
+        for run in records.alike(variant, runs):
+            record = trained.get(run.record.identity.weights_sha256)
+            found = () if record is None else tuple(one for one in record.values.curve if one.scloss)
+            points |= {run.seed: found} if found else {}
+        if points:
+            yield Probed(label, f"{PANELS[backbone]}, {_about(study, backbone, runs)}", points)
 
 
 def _panel(name: str, backbone: str, records: AblationRecords) -> Panel:

@@ -134,6 +134,11 @@ class AblationRecords:
         ]
         return [run for run in runs if run]
 
+    def alike(self, variant: Variant, shown: Comparable) -> tuple[MeasuredRun, ...]:
+        """Return the runs of a variant that may be compared with those shown, be it of their study or not."""
+        group = self._alike[_likeness(shown.runs[0])]
+        return _one_per_seed([run for run in group if run.variant == variant.canonical()])
+
     def refused(self, variant: Variant) -> tuple[str, ...]:
         """Return why records of a variant are left out, each reason once."""
         reasons = [reason for other, reason in self._refused if other == variant.canonical()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from bench.evaluate.differences import Difference, Interval
 from bench.paper import Cell
 from bench.reproduce.table_result import Result
 from bench.reproduce.verdict import words as v
+from bench.results.value_types import CurvePoint
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """What SCLoss learns in a variant, from the training records of its runs.
+
+    Attributes:
+        label: Form of SCLoss.
+        about: On which data and under which recipe, in words.
+        points: The epochs with a probe, of each seed.
+    """
+
+    label: str
+    about: str
+    points: Mapping[int, tuple[CurvePoint, ...]]
+
+
+@dataclass(frozen=True)
 class JudgedStudy:
     """A study, judged.
 
@@ -138,6 +154,7 @@ class JudgedStudy:
         caption: What it shows, in our words.
         improves: Each gain is over the row before (Table 5), not of the claimed best over every other.
         panels: One a backbone.
+        probed: The variants whose training records hold probes of SCLoss; none in most studies.
     """
 
     name: str
@@ -145,6 +162,7 @@ class JudgedStudy:
     caption: str
     improves: bool
     panels: tuple[Panel, ...]
+    probed: tuple[Probed, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:

@@ -15,7 +15,7 @@ from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict.order import conditions_of
 from bench.reproduce.verdict.ratio import Claim, judge_claims, judge_pair
 from bench.results.provenance import machine as machine_here
-from bench.results.record import SpeedRecord
+from bench.results.record import SpeedRecord, Subject
 from bench.results.record_types import Machine as Facts
 from bench.results.select import Tabulated, is_time_of, newest_first, started
 from bench.results.store import read_records
@@ -79,12 +79,20 @@ class Times:
     ) -> None:
         self._methods, self._form, self._prefer = methods, form, frozenset(prefer)
         self._tabulated = Tabulated(methods)
-        self._records = [
-            one for one in read_records(home, "speed", strict=False) if one.identity.measured is None
-        ]
+        # of one machine's rows nothing else is needed; a name is looked for among all times
+        cells = {(row, *(size_hw or (None, None)), classes) for row, size_hw, classes in rows}
+
+        def is_wanted(subject: Subject) -> bool:
+            model, found, height, width, classes, measured = subject
+            is_asked = found == form and (model, height, width, classes) in cells
+            return measured is None and (is_asked or not cells or machine is not None)
+
+        self._records = read_records(home, "speed", strict=False, wanted=is_wanted)
         self._by_model: dict[str, list[SpeedRecord]] = {}
         for one in self._records:
             self._by_model.setdefault(one.identity.model, []).append(one)
+        self._found: dict[TimedRow, list[SpeedRecord]] = {}
+        self._alike: dict[str, str] = {}
         self._rows = [row for row in rows if row[0] in methods]
         self._of_rows = [record for row in self._rows for record in self._tabulated.sort(self._of(*row))[0]]
         self._shown = self._named(machine)
@@ -101,7 +109,7 @@ class Times:
             return found
         preferred = self._most_common([r for r in self._of_rows if r.id in self._prefer])
         if preferred is not None:
-            return frozenset(_machine_of(r) for r in self._of_rows if conditions_of(r) == preferred)
+            return frozenset(_machine_of(r) for r in self._of_rows if self._conditions_of(r) == preferred)
         return frozenset(
             Machine.from_facts(Facts(**machine_here()), device) for device in ("cpu", "cuda", "mps")
         )
@@ -110,7 +118,7 @@ class Times:
     def machine(self) -> Machine:
         """The machine whose times are shown; this one where there is no time to show."""
         if self._conditions is not None:
-            return next(_machine_of(r) for r in self._of_rows if conditions_of(r) == self._conditions)
+            return next(_machine_of(r) for r in self._of_rows if self._conditions_of(r) == self._conditions)
         facts = Facts(**machine_here())
         return Machine.from_facts(facts, "cuda" if facts.gpu else "cpu")
 
@@ -148,22 +156,31 @@ class Times:
 
     def _of(self, row: str, size_hw: tuple[int, int] | None, classes: int | None) -> list[SpeedRecord]:
         """Return a row's times of one image in the wanted form, valid or not."""
-        options = self._methods[row].options
-        return [
-            one
-            for one in self._by_model.get(row, ())
-            if is_time_of(one, row, size_hw, classes, form=self._form, options=options)
-        ]
+        key = (row, size_hw, classes)
+        if key not in self._found:
+            options = self._methods[row].options
+            self._found[key] = [
+                one
+                for one in self._by_model.get(row, ())
+                if is_time_of(one, row, size_hw, classes, form=self._form, options=options)
+            ]
+        return self._found[key]
+
+    def _conditions_of(self, record: SpeedRecord) -> str:
+        """Return the conditions of one of these times, found once."""
+        if record.id not in self._alike:
+            self._alike[record.id] = conditions_of(record)
+        return self._alike[record.id]
 
     def _latest(self, usable: Iterable[SpeedRecord], conditions: str | None) -> tuple[SpeedRecord, ...]:
-        under = [record for record in usable if conditions_of(record) == conditions]
+        under = [record for record in usable if self._conditions_of(record) == conditions]
         return tuple(sorted(newest_first(under), key=lambda one: one.id not in self._prefer)[:1])
 
     def _most_common(self, records: Sequence[SpeedRecord]) -> str | None:
         """Return the conditions with most rows: of preferred records first, of all, an accelerator's."""
         groups: dict[str, list[SpeedRecord]] = {}
         for record in records:
-            groups.setdefault(conditions_of(record), []).append(record)
+            groups.setdefault(self._conditions_of(record), []).append(record)
 
         def weight(conditions: str) -> tuple[Any, ...]:
             group = groups[conditions]

@@ -16,8 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 
 from bench.errors import RefusedInput
 from bench.files import read_regular, write_atomic
-from bench.results.plain_json import strict_json
-from bench.results.record import fault
+from bench.results.plain_json import fault, strict_json
 from bench.results.record_types import Name, Part, Texts
 
 FOLDER = "results/features"

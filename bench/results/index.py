@@ -24,12 +24,12 @@ from pathlib import Path
 import pydantic
 
 from bench import cache
-from bench.results.record import RECORD_TYPES, Head, Record
+from bench.results.record import RECORD_TYPES, Head, Record, Subject
 
 State = tuple[int, ...]
 """Times of change, size and inode of a record's file, then those of its sidecar where there is one."""
 
-_FORMAT = 1
+_FORMAT = 2
 _TICK_NS = 50_000_000
 _MOST_INDEXES = 64
 _PATIENCE_S = 2.0
@@ -56,12 +56,19 @@ class Index:
         self._known: dict[str, tuple[str, str]] | None = None
         self._new: dict[str, tuple[str, str]] = {}
 
-    def record(self, path: Path) -> Record:
+    def record(self, path: Path, wanted: Callable[[Subject], bool] | None = None) -> Record | None:
         """Return the record of a file; of an entry its values are read when they are first wanted.
+
+        Returns:
+            None where the record is of a subject that is not ``wanted``.
 
         Raises:
             RefusedInput: The file is damaged.
         """
+        record = self._record(path, wanted)
+        return record if record is not None and (wanted is None or wanted(record.subject)) else None
+
+    def _record(self, path: Path, wanted: Callable[[Subject], bool] | None) -> Record | None:
         state = self._states.get(path.name)
         if state is None:  # no file, or one that came just now
             return self._read(path)
@@ -70,7 +77,9 @@ class Index:
             return memory[1]
         known = self._entries().get(path.name)
         fits = known is not None and known[0] == _text(state)
-        record = self._of_head(path, known[1]) if known is not None and fits else self._read(path)
+        record = self._of_head(path, known[1], wanted) if known is not None and fits else self._read(path)
+        if record is None:
+            return None
         # an edit within one tick of the file system's clock would not show
         if time.time_ns() - max(state[0], state[1], *state[4:6]) > _TICK_NS:
             _READ[path] = state, record
@@ -88,9 +97,11 @@ class Index:
             database.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", rows)
             database.executemany("DELETE FROM records WHERE name = ?", [(name,) for name in gone])
 
-    def _of_head(self, path: Path, text: str) -> Record:
+    def _of_head(self, path: Path, text: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
         try:
             head: Head = json.loads(text)
+            if wanted is not None and not wanted(tuple(head["subject"])):
+                return None
             return RECORD_TYPES[self._folder.name].of_head(head, partial(self._read, path))
         except (ValueError, TypeError, KeyError):
             return self._read(path)

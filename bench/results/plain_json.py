@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from bench.errors import RefusedInput
 
@@ -57,3 +58,18 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a value")
+
+
+def fault(error: ValidationError) -> str:
+    """Return the first fault in one line: key, what was found and what is expected."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if first["type"] == "extra_forbidden":
+        return f"{key} is a key that this version does not know"
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
+    found = first["input"]
+    shown = repr(found) if isinstance(found, bool | int | float | str) else f"a {type(found).__name__}"
+    return f"{key} is {shown[:80]}; expected {first['msg'].removeprefix('Input should be ')}"

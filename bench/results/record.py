@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from bench.errors import RefusedInput
-from bench.results.plain_json import canonical, plain, strict_json
+from bench.results.plain_json import canonical, fault, plain, strict_json
 from bench.results.record_types import AccuracyIdentity, SpeedIdentity, TrainingIdentity
 from bench.results.value_types import AccuracyValues, Provenance, Sidecar, SpeedValues, TrainingValues
 
@@ -19,6 +19,9 @@ _CHECKSUM = "content_sha256"
 
 Head = dict[str, Any]
 """A document without its values, identity and provenance as JSON text: what the index keeps."""
+
+Subject = tuple[str | int | None, ...]
+"""The model; of a time also its form, its input's height and width, its classes, and what was timed."""
 
 
 class Record(BaseModel):
@@ -85,12 +88,18 @@ class Record(BaseModel):
         return self.values.miou if isinstance(self.values, AccuracyValues) else self.values.median_ms
 
     @property
+    def subject(self) -> Subject:
+        """What readers select records by before anything else of them is looked at."""
+        return (self.identity.model,)
+
+    @property
     def head(self) -> Head:
         """What the index keeps of the record, see `of_head`."""
         document = dict(self.stored)
         del document["values"]
         texts = {name: json.dumps(document[name]) for name in ("identity", "provenance")}
-        return {**document, **texts, "first_id": self.first_id, "main_value": self.main_value}
+        found = {"first_id": self.first_id, "main_value": self.main_value, "subject": self.subject}
+        return {**document, **texts, **found}
 
     @classmethod
     def of_head(cls, head: Head, whole: Callable[[], Record]) -> Self:
@@ -212,6 +221,12 @@ class SpeedRecord(Record):
     identity: SpeedIdentity
     values: SpeedValues
 
+    @property
+    def subject(self) -> Subject:
+        """The model, the form, height and width, the classes, and the quantity where it is another's time."""
+        one = self.identity
+        return one.model, one.form, *one.size, one.num_classes, one.measured
+
 
 RECORD_TYPES: dict[str, type[Record]] = {
     one.kind: one for one in (AccuracyRecord, TrainingRecord, SpeedRecord)
@@ -280,18 +295,3 @@ def from_json(text: str | bytes, source: object) -> Record:
             then="restore the file from version control, or re-measure",
         )
     return record
-
-
-def fault(error: ValidationError) -> str:
-    """Return the first fault in one line: key, what was found and what is expected."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "missing":
-        return f"{key} is missing"
-    if first["type"] == "extra_forbidden":
-        return f"{key} is a key that this version does not know"
-    if first["type"] == "value_error":
-        return f"{key}: {first['ctx']['error']}"
-    found = first["input"]
-    shown = repr(found) if isinstance(found, bool | int | float | str) else f"a {type(found).__name__}"
-    return f"{key} is {shown[:80]}; expected {first['msg'].removeprefix('Input should be ')}"

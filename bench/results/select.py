@@ -107,13 +107,17 @@ class Tabulated:
     def __init__(self, methods: Mapping[str, Method] | Callable[[str], Method | None]) -> None:
         self._method = methods.get if isinstance(methods, Mapping) else methods
         self._sources: dict[tuple[str, bool], dict[str, str] | None] = {}
+        self._judged: dict[int, tuple[Record, str | None]] = {}
 
     def __contains__(self, record: object) -> bool:
         return isinstance(record, Record) and self.why_not(record) is None
 
     def why_not(self, record: Record) -> str | None:
         """Return why a record may not enter a table, or None when it may."""
-        return why_not_tabulated(record, self.sources(record))
+        judged = self._judged.get(id(record))  # which the record beside it keeps from being another's
+        if judged is None:
+            judged = self._judged[id(record)] = record, why_not_tabulated(record, self.sources(record))
+        return judged[1]
 
     def is_stale(self, record: Record) -> bool:
         """Say whether code that had a known part in a record has changed since, or is gone."""

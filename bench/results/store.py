@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
@@ -24,6 +24,7 @@ from bench.results.record import (
     AccuracyRecord,
     Record,
     SpeedRecord,
+    Subject,
     TrainingRecord,
     from_json,
     record_id,
@@ -32,6 +33,7 @@ from bench.results.record import (
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 R = TypeVar("R", bound=Record)
+Wanted = Callable[[Subject], bool] | None
 
 APPENDIX = "._"
 """Start of the names of what macOS writes next to each file on other file systems."""
@@ -132,14 +134,20 @@ def read_record(path: Path) -> Record:
 
 
 @overload
-def read_records(home: Path, kind: Literal["accuracy"], *, strict: bool = ...) -> list[AccuracyRecord]: ...
+def read_records(
+    home: Path, kind: Literal["accuracy"], *, strict: bool = ..., wanted: Wanted = ...
+) -> list[AccuracyRecord]: ...
 @overload
-def read_records(home: Path, kind: Literal["training"], *, strict: bool = ...) -> list[TrainingRecord]: ...
+def read_records(
+    home: Path, kind: Literal["training"], *, strict: bool = ..., wanted: Wanted = ...
+) -> list[TrainingRecord]: ...
 @overload
-def read_records(home: Path, kind: Literal["speed"], *, strict: bool = ...) -> list[SpeedRecord]: ...
+def read_records(
+    home: Path, kind: Literal["speed"], *, strict: bool = ..., wanted: Wanted = ...
+) -> list[SpeedRecord]: ...
 @overload
-def read_records(home: Path, kind: str, *, strict: bool = ...) -> list[Record]: ...
-def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Record]:
+def read_records(home: Path, kind: str, *, strict: bool = ..., wanted: Wanted = ...) -> list[Record]: ...
+def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted = None) -> Sequence[Record]:
     """Return every record of a kind, sorted by id; none when there is no folder.
 
     A file that has not changed since it was read is not read again: by this process, or, where the user has a
@@ -150,6 +158,8 @@ def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Reco
         kind: One of ``KINDS``.
         strict: False leaves a damaged record out and reports it on stderr, so that one file stops no command
             that does not need it; ``carnet-bench audit`` is the one that fails.
+        wanted: Says of a record's subject whether the record is to be returned; None returns all. What is
+            told from the index alone costs next to nothing.
 
     Raises:
         RefusedInput: ``strict`` and any of them is damaged, naming its file; the folder cannot be read.
@@ -159,7 +169,8 @@ def read_records(home: Path, kind: str, *, strict: bool = True) -> Sequence[Reco
     index = Index(folder, read_record)
     for path in record_files(folder, ".json"):
         try:
-            found.append(index.record(path))
+            if (record := index.record(path, wanted)) is not None:
+                found.append(record)
         except RefusedInput as error:
             if strict:
                 raise

@@ -13,6 +13,7 @@ from torch import nn
 from baselines.method import Method, import_named
 from bench.data.catalogue import ENTRIES, known
 from bench.data.dataset import SegmentationData
+from bench.data.kept import read_kept
 from bench.data.statistics import Statistics, normalise, statistics_by_name
 from bench.errors import RefusedInput, UsageError
 from bench.own.guard import user_code
@@ -164,7 +165,7 @@ def state_digest(network: nn.Module) -> str:
 
 def _first_images(data: SegmentationData, statistics: Statistics) -> torch.Tensor:
     count = min(_IMAGES_FOR_IDENTITY, len(data))
-    images = [data.read(index).image for index in range(count)]
+    images = [read_kept(data, index).image for index in range(count)]
     height = min(image.shape[1] for image in images)
     width = min(image.shape[2] for image in images)
     return normalise(torch.stack([image[:, :height, :width] for image in images]), statistics)

@@ -10,6 +10,7 @@ from torch import nn
 
 from baselines.sizes import SizeRule
 from bench.data.dataset import Sample, SegmentationData
+from bench.data.kept import read_kept
 from bench.data.statistics import Statistics
 from bench.errors import NotMeasured
 from bench.evaluate.confusion import Confusion
@@ -32,7 +33,7 @@ def validation_on(
         fabric: Device and processes.
         watch: Called with images done and images in all, of this process.
     """
-    share = EveryNth(data, fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else data
+    share = EveryNth(data, fabric.global_rank, fabric.world_size)
 
     def validate(network: nn.Module) -> float:
         confusion = Confusion(len(data.classes))
@@ -66,8 +67,8 @@ class EveryNth:
         return len(self.indices)
 
     def read(self, index: int) -> Sample:
-        """Return the sample at ``index`` of this share."""
-        return self.data.read(self.indices[index])
+        """Return the sample at ``index`` of this share, which later validations read again."""
+        return read_kept(self.data, self.indices[index])
 
     def manifest(self) -> dict[str, str]:
         """Return the whole split's manifest."""

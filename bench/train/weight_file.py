@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from bench.errors import RefusedInput
 from bench.files import check_written, write_atomic
-from bench.results.plain_json import strict_json
-from bench.results.record import fault
+from bench.results.plain_json import fault, strict_json
 from bench.results.record_types import Name, Part, Run, Texts
 
 _METADATA_KEY = "carnet_bench"

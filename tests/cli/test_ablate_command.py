@@ -117,7 +117,9 @@ def no_camvid(tmp_path, monkeypatch):
 def test_without_the_data_the_time_is_measured_on_synthetic_images_for_the_published_number_of_images(
     carnet_bench,
 ):
-    code, out, _ = carnet_bench("ablate", "--lambda", 0.2, "--seeds", 1, "--data", "camvid", "--dry-run")
+    code, out, _ = carnet_bench(
+        "ablate", "--lambda", 0.2, "--seeds", 1, "--recipe", "camvid-ablation", "--dry-run"
+    )
     assert code == 0
     # 367 images in batches of 6 for 12 epochs are 732 steps of 10 s; 2 x 101 + 233 images of 1 s: 7755 s
     assert "mobile BS+CARModule+SCLoss+CRP, seed 0  to do, about 2 h 09 min" in out
@@ -141,7 +143,7 @@ def test_where_camvid_is_given_the_grid_is_of_camvid(carnet_bench, camvid_root):
         "ablate", "--lambda", 0, "--dry-run", "--seeds", 1, "--data-root", camvid_root
     )
     assert (code, "synthetic" in err) == (0, False)
-    assert out.startswith("camvid-ablation: camvid, 12 epochs")
+    assert out.startswith("camvid-study: camvid, ")
 
 
 def test_nine_runs_on_scenes_end_within_a_quarter_of_an_hour_on_two_cores():

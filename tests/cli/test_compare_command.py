@@ -20,6 +20,7 @@ def test_networks_of_ones_own_are_compared_and_then_judged_from_the_records_alon
     assert "run 6 of 6: thin, seed 2" in err
     assert "from scratch" in out
     assert "smoke runs" in out.lower()
+    (weights,) = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("weights of ")]
     folder = tmp_path / "reports"
     names = {path.name for path in folder.iterdir()}
     assert names >= {*(f"compare-scenes.{form}" for form in ("md", "csv", "tex"))}
@@ -37,6 +38,12 @@ def test_networks_of_ones_own_are_compared_and_then_judged_from_the_records_alon
     assert {one["method"]: one["median_ms"] for one in document["methods"]} == {"wide": 1.01, "thin": 2.01}
     assert len(document["accuracy_pairs"]) == 1
     assert document["finished"]
+    assert {name: len(files) for name, files in document["weights"].items()} == {"wide": 3, "thin": 3}
+    assert weights in [*document["weights"]["wide"], *document["weights"]["thin"]]
+    model = f"{tmp_path / ('wide' if weights in document['weights']['wide'] else 'thin')}.py:build"
+    scored = ("evaluate", weights, "--split", "test", "--model", model, "--threads", 1, "--device", "cpu")
+    code, out, _ = carnet_bench(*scored, "--json")
+    assert (code, json.loads(out)["same_as_recorded"]) == (0, True)
     assert (folder / "compare-again.csv").read_bytes() == table
 
 

@@ -10,8 +10,10 @@ from drawn_folders import LAYOUTS, NAMES, write_described
 from PIL import Image
 
 from bench.data import catalogue
+from bench.data.catalogue import open_data
 from bench.data.own.init import init
 from bench.errors import UsageError
+from bench.experiments import comparison_times
 from bench.experiments.comparison import comparison_of
 from bench.experiments.grid import experiment_of
 from bench.experiments.grid_axes import axes_of
@@ -28,6 +30,13 @@ epochs = 1
 encoder_lr = 0.01
 decoder_lr = 0.01
 validate_every = 0
+"""
+
+NETWORK = """
+from torch import nn
+
+def build(num_classes):
+    return nn.Conv2d(3, num_classes, {}, padding={})
 """
 
 
@@ -116,6 +125,46 @@ def test_every_layout_is_described_trained_and_scored(carnet_bench, recipe, tmp_
     assert json.loads(out)["values"]["miou"] == scored.values.miou
     again = ("evaluate", json.loads(out)["run"], "--data", root, "--split", "val", "--threads", 1, "--json")
     assert json.loads(carnet_bench(*again)[1])["same_as_recorded"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_on_every_layout_networks_are_compared_and_predictions_of_one_are_scored(
+    carnet_bench, tmp_path, monkeypatch, layout
+):
+    monkeypatch.setattr(comparison_times, "SECONDS_EACH", 0.5)
+    root = LAYOUTS[layout](tmp_path / "set")
+    init(root, val=0.2 if layout == "side by side" else None)
+    for name, kernel in (("narrow", 1), ("wide", 3)):
+        (tmp_path / f"{name}.py").write_text(NETWORK.format(kernel, kernel // 2))
+    models = [f"{tmp_path / name}.py:build" for name in ("narrow", "wide")]
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE.format(data="set/data.toml"))
+    common = ("--data", root, "--threads", 1)
+    code, out, err = carnet_bench("compare", *models, "--recipe", recipe, "--seeds", 1, *common, "--json")
+    assert code == 0, err
+    rows = json.loads(out)["methods"]
+    assert {one["method"] for one in rows} == {"narrow", "wide"}
+    assert {len(one["iou"]) for one in rows} == {16 if layout == "colours" else 4}
+    made = tmp_path / "reports" / f"compare-{json.loads(out)['name']}"
+    assert all(made.with_suffix(f".{form}").is_file() for form in ("md", "csv", "tex"))
+
+    # a network's pictures, scored as those of another framework, are worth what the network is
+    best = rows[0]["method"]
+    (run,) = [one.parent for one in tmp_path.glob("runs/*/run.json") if best in one.read_text()]
+    data = catalogue.entry(str(root))
+    images = open_data(str(root), "val")
+    (tmp_path / "val").mkdir()
+    for index in range(len(images)):
+        sample = images.read(index)
+        Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(tmp_path / "val" / f"{sample.name}.png")
+    words = ("predict", run, tmp_path / "val", "--out", tmp_path / "made", *common, "--json")
+    code, out, err = carnet_bench(*words, "--model", f"{tmp_path / best}.py:build")
+    assert code == 0, err
+    assert json.loads(out)["classes"] == list(data.classes)
+    code, out, err = carnet_bench("score", tmp_path / "made", "--data", root, "--split", "val", "--json")
+    assert code == 0, err
+    assert json.loads(out)["values"]["miou"] == rows[0]["miou"]
 
 
 def test_a_recipe_may_name_it_relative_to_its_own_place(carnet_bench, own, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from made_weights import make_weights
 from PIL import Image
 
-from bench.data.video import Video, upright
+from bench.data.video import Video
 from bench.errors import RefusedInput
 
 FRAMES, SIZE_HW = 10, (129, 160)
@@ -182,11 +182,39 @@ def test_without_the_extra_the_error_names_it(carnet_bench, weights, tmp_path, m
     assert "pip install 'carnet-bench[video]'" in stderr
 
 
-def test_a_phones_video_is_turned_as_it_wants_to_be_shown():
-    pixels = np.zeros((2, 3, 3), np.uint8)
-    pixels[0, 0] = 9
-    # by -90 degrees counterclockwise: the corner at the top left comes to the top right
-    assert upright(pixels, -90).shape == (3, 2, 3)
-    assert upright(pixels, -90)[0, 1].tolist() == [9, 9, 9]
-    assert upright(pixels, 180)[1, 2].tolist() == [9, 9, 9]
-    assert upright(pixels, 0)[0, 0].tolist() == [9, 9, 9]
+def test_an_ffmpeg_without_the_codec_is_a_usage_error_and_nothing_is_left(
+    av, carnet_bench, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("bench.predict.video._CODEC", "none_such")
+    video = write_video(av, tmp_path / "drive.mkv")
+    code, _, stderr = carnet_bench("predict", weights, video, "--out", tmp_path / "out", "--threads", 1)
+    assert (code, "cannot write none_such" in stderr) == (2, True)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_phones_video_is_turned_as_it_wants_to_be_shown(av, tmp_path):
+    path = tmp_path / "phone.mp4"
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48] = 255
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    # the track's matrix as a phone that is held upright writes it (ISO 14496-12, 8.3.2): to be shown turned
+    # clockwise by a quarter
+    head, mark, rest = path.read_bytes().partition(b"tkhd")
+    plain, turned = (
+        b"".join(number.to_bytes(4, "big", signed=True) for number in matrix)
+        for matrix in (
+            (65536, 0, 0, 0, 65536, 0, 0, 0, 2**30),
+            (0, 65536, 0, -65536, 0, 0, 0, 0, 2**30),
+        )
+    )
+    assert plain in rest
+    path.write_bytes(head + mark + rest.replace(plain, turned, 1))
+    with Video(path) as video:
+        ((_, image),) = video.frames()
+    assert image.shape == (3, 96, 64)
+    corners = [image[:, :40, :24], image[:, :40, 40:], image[:, 56:, :24], image[:, 56:, 40:]]
+    assert [bool(corner.float().mean() > 128) for corner in corners] == [False, True, False, False]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from baselines.registry import METHODS
+from bench.cache import made_anew
 from bench.cost import kept
 from bench.cost.count import count_costs
-from bench.cost.kept import counted_anew, kept_costs
+from bench.cost.kept import kept_costs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,7 @@ def test_a_network_of_ones_own_is_counted_each_time(counts: list[str]) -> None:
 
 def test_what_is_to_be_counted_anew_is(counts: list[str]) -> None:
     kept_costs(ENET, **SMALL)
-    with counted_anew():
+    with made_anew():
         kept_costs(ENET, **SMALL)
     kept_costs(ENET, **SMALL)
     assert counts == ["enet", "enet"]

@@ -12,7 +12,7 @@ from bench.evaluate.evaluate import Evaluation
 from bench.evaluate.neighbours import blocks_of_split
 
 T_2 = 4.302653  # 97.5 % of Student's t, 2 degrees of freedom
-T_4 = 2.776445
+T_3 = 3.182446
 T_1 = 12.706205
 
 
@@ -64,15 +64,27 @@ def test_seeds_alone_by_hand():
     assert found.covers == SEEDS_AND_IMAGES
 
 
-def test_seeds_and_images_add_up_with_satterthwaites_degrees_of_freedom():
+def test_seeds_and_images_add_up_each_with_its_own_quantile():
     # seeds 0.45, 0.40, 0.35 as above, each with the images of wrong -10, 0, +10 about its mean, so J is 0
     found = interval([images(0, 10, 20), images(10, 20, 30), images(20, 30, 40)])
-    seeds, over_images = (
-        0.0025 / 3,
-        1 / 1200,
-    )  # equal by chance: degrees of freedom (1 + 1)^2 / (1/2 + 1/2) = 4
-    assert seeds == pytest.approx(over_images)
-    assert found.high - found.mean == pytest.approx(T_4 * math.sqrt(seeds + over_images))
+    assert found.high - found.mean == pytest.approx(T_2 * math.sqrt(0.0025 / 3 + 1 / 1200))
+    # four images, wrong -10 -10 10 10 about each seed's mean: jackknife 3 / 4 * 4 * (0.05 / 3)^2, t_3
+    wrong = np.array([-10, -10, 10, 10])
+    found = interval([images(*(mean + wrong)) for mean in (10, 20, 30)])
+    variance_of_images = 3 * (0.05 / 3) ** 2
+    squared = T_2**2 * 0.0025 / 3 + T_3**2 * variance_of_images
+    assert found.high - found.mean == pytest.approx(math.sqrt(squared))
+
+
+def test_seeds_that_agree_by_chance_leave_the_interval_of_the_images():
+    # each seed's own images vary, S^2 is 0: no narrower than what the images alone leave in doubt
+    seeds = [images(10, 20, 30), images(20, 30, 10), images(10, 30, 20)]
+    found = interval(seeds)
+    # without an image each, the seeds' sums of wrong are 50 40 30, 40 30 50 and 50 30 40
+    left_out = [(1 - wrong / 200) / 2 for wrong in (140 / 3, 100 / 3, 120 / 3)]
+    jackknife = 2 * np.var(left_out)
+    assert found.std == pytest.approx(0)
+    assert found.high - found.mean == pytest.approx(T_2 * math.sqrt(jackknife))
 
 
 def test_what_seeds_vary_because_of_their_images_is_counted_once():
@@ -93,11 +105,11 @@ def test_pairs_take_away_what_their_seeds_have_in_common():
 
 
 def test_unpaired_seeds_by_hand():
-    # 0.45 0.40 0.35 against the same: S^2 / n twice, Satterthwaite's degrees (1 + 1)^2 / (1/2 + 1/2) = 4
+    # 0.45 0.40 0.35 against the same: S^2 / n twice, each with its 2 degrees of freedom
     seeds = [images(10, 10), images(20, 20), images(30, 30)]
     found = compare(seeds, seeds)
     assert found.mean == 0
-    assert found.high == pytest.approx(T_4 * math.sqrt(2 * 0.0025 / 3))
+    assert found.high == pytest.approx(T_2 * math.sqrt(2 * 0.0025 / 3))
 
 
 def test_a_side_of_one_seed_takes_the_other_sides_variance():
@@ -189,6 +201,10 @@ CASES = {
 }
 
 
+PURE = ("images only", "seeds only")
+"""Cases with one source of noise, which the interval covers exactly."""
+
+
 def rates(rng, mean, stds, correlation=0.0):
     """Error rates of 3 seeds on 233 images, (3, 233): each image's own, each seed's, and what is left."""
     image_std, seed_std, rest_std = stds
@@ -220,17 +236,17 @@ def covered(trials, case, **how):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_interval_covers_about_what_it_claims_in_200_trials(case):
-    # the standard error of the fraction is 1.5 points
-    assert 0.91 <= covered(200, case) <= 0.99
+    # the standard error of the fraction is 1.5 points; a mixture errs on the wide side
+    assert 0.91 <= covered(200, case) <= (0.99 if case in PURE else 1.0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("case", CASES)
-def test_the_interval_covers_93_to_97_percent_of_2000_trials(case, paired):
-    # where every seed has noise of its own in every image, it errs on the wide side by a little
-    most = 0.98 if case == "images only, in each seed its own" else 0.97
-    assert 0.93 <= covered(2000, case, paired=paired) <= most
+def test_the_interval_covers_at_least_94_percent_of_2000_trials(case, paired):
+    # two sides' seeds are a mixture, too
+    pure = case in PURE and (paired or case == "images only")
+    assert 0.94 <= covered(2000, case, paired=paired) <= (0.965 if pure else 1.0)
 
 
 def test_frames_of_a_video_need_blocks():

@@ -13,7 +13,7 @@ from bench.evaluate.power import chance, seeds_needed, smallest_gain
 
 
 def pair(images: float = 0.0, seeds: float | None = 1.0, blocks: int = 29) -> Difference:
-    return Difference(0.0, -1.0, 1.0, 0.95, (3, 3), 233, blocks, True, "", 2.0, images, seeds)
+    return Difference(0.0, -1.0, 1.0, 0.95, (3, 3), 233, blocks, True, "", images, images, seeds, seeds)
 
 
 @pytest.mark.parametrize(("effect", "needed"), [(1.0, 10), (0.8, 15), (0.5, 34), (0.2, 199)])
@@ -57,9 +57,10 @@ def test_the_parts_of_a_difference_are_those_of_its_interval() -> None:
     first, second = runs(200), runs(250)
     for paired in (True, False):
         found = compare(first, second, paired=paired)
-        assert found.seed_variance is not None
-        variance = found.image_variance + found.seed_variance / 3
-        half = stdtrit(found.degrees, 0.975) * math.sqrt(variance)
+        assert found.pair_variance is not None
+        by_seeds = stdtrit(2, 0.975) ** 2 * found.pair_variance / 3
+        by_images = stdtrit(11, 0.975) ** 2 * np.array([found.image_variance, found.shared_variance])
+        half = math.sqrt(max(by_images[0], by_images[1] + by_seeds))
         assert found.high - found.mean == pytest.approx(half)
 
 

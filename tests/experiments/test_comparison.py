@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_records import make_record
@@ -18,6 +19,7 @@ from bench.experiments.grid_result import scores_of
 from bench.experiments.grid_state import Ledger
 from bench.results.provenance import current_sources, machine
 from bench.results.store import add_record, read_records
+from bench.speed.net_file import NetFile, method_of
 from bench.train import recipe as recipes
 from bench.train.run import Settings
 
@@ -174,6 +176,25 @@ def test_times_of_another_size_or_machine_do_not_count_unless_records_alone_are_
     elsewhere = add_time(timing, "enet", "b" * 16, here=False)
     assert recorded_times(timing) == {}
     assert recorded_times(timing, anywhere=True) == {"enet": elsewhere}
+
+
+def test_the_time_of_another_file_of_this_name_does_not_count(timing):
+    file = method_of(NetFile(Path("net.onnx"), "d" * 64, (1, 3, 360, 480), 11, {}))
+    both = replace(timing, networks=[*timing.networks, file])
+
+    def add(weights, run):
+        identity = {
+            **{"model": "net.onnx", "options": dict(file.options), "num_classes": 11, "weights": weights},
+            **{"size": [360, 480], "threads": 2, "machine": {**machine(), "torch": "2"}},
+        }
+        provenance = {"source": current_sources(file), "run": run, "dirty": False}
+        return add_record(make_record("speed", identity, {}, provenance), timing.settings.home)[0]
+
+    add("c" * 64, "a" * 16)
+    assert recorded_times(both) == {}
+    its = add("d" * 64, "b" * 16)
+    enet = add_time(timing, "enet", "b" * 16)
+    assert recorded_times(both) == {"net.onnx": its, "enet": enet}
 
 
 def test_methods_are_timed_together_and_not_again_once_a_run_holds_them_all(timing, monkeypatch):

@@ -1,19 +1,27 @@
 """Which runs a grid has, what is done of them by the records alone, and what the rest will take."""
 
+import json
+import re
+import shlex
+from pathlib import Path
+
 import pytest
+import torch
 
 from bench.errors import RefusedInput, UsageError
 from bench.experiments.grid import experiment_of, require_one_backbone
-from bench.experiments.grid_axes import axes_of
+from bench.experiments.grid_axes import axes_of, grid_of
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import look
 from bench.experiments.grid_state import Ledger
-from bench.paper.studies import table5_variants
+from bench.paper.studies import fig8_variants, fig9_variants, fig10_variants, table5_variants
+from bench.paper.variant import Variant
 from bench.reproduce.grid_verdict import printed_difference
 from bench.train import recipe as recipes
 from bench.train.run import Settings
 from bench.train.splits import scored_split
 
+ROOT = Path(__file__).parents[2]
 COMPONENTS = {"components": ["bs", "car", "scloss", "crp"]}
 
 
@@ -40,8 +48,56 @@ def test_all_variants_of_a_seed_come_before_the_next_seed(grids):
 
 def test_without_recipe_and_data_the_grid_is_camvid_s():
     study = experiment_of(axes_of(lambdas=["0.2"]))
-    assert (study.recipe.name, study.scored, study.seeds) == ("camvid-ablation", "test", (0, 1, 2))
-    assert study.runs[0].recipe == recipes.load("camvid-ablation")
+    assert (study.recipe.name, study.scored, study.seeds) == ("camvid-study", "test", (0, 1, 2))
+    assert study.runs[0].recipe == recipes.load("camvid-study")
+
+
+def test_the_commands_of_the_study_name_each_of_its_16_variants_once():
+    page = (ROOT / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    asked = [words.split() for words in re.findall(r"^carnet-bench ablate (--.*) --threads 1$", page, re.M)]
+    assert len(asked) == 5
+    flags = {"--components": "components", "--modules": "modules", "--scloss": "scloss"}
+    flags |= {"--lambda": "lambdas", "--scloss-form": "scloss_form"}
+    trained = [
+        variant
+        for flag, *values in asked
+        for variant in grid_of(axes_of(**{flags[flag]: values}), "mobile").subjects
+    ]
+    in_the_paper = [of("mobile") for of in (table5_variants, fig8_variants, fig9_variants, fig10_variants)]
+    wanted = {variant.canonical() for one in in_the_paper for _, variant in one}
+    assert len(trained) == len(set(trained)) == 16
+    assert set(trained) == wanted | {Variant("mobile", scloss_form="bce")}
+
+
+def test_the_commands_of_the_curves_train_the_very_runs_of_the_study():
+    page = (ROOT / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^carnet-bench train camvid-study (.*) --split none --threads 1$", page, re.M)
+    study = experiment_of(axes_of(components=["bs", "crp"]), seeds=1)
+    networks = {json.dumps(run.recipe.identity(), sort_keys=True) for run in study.runs}
+    found = []
+    for words in map(shlex.split, commands):
+        settings = [word for word in words if "=" in word]
+        weight = float(words[words.index("--lambda") + 1]) if "--lambda" in words else None
+        one = recipes.load("camvid-study", recipes.parse_changes(settings, scloss_weight=weight))
+        whole = {**one.identity(), "epochs": study.recipe.epochs}
+        found.append((one.epochs, json.dumps(whole, sort_keys=True)))
+    assert sorted(epochs for epochs, _ in found) == [12, 12, 24, 24, 48, 48]
+    assert {network for _, network in found} == networks
+
+
+def test_lambda_as_written_finds_nine_runs_done_whatever_threads_trained_them(grids, tmp_path, monkeypatch):
+    monkeypatch.setenv("CARNET_DATA", str(tmp_path / "nowhere"))
+    study = experiment_of(axes_of(lambdas=["0", "0.2", "0.4"]))
+    for run in study.runs:
+        identity = grids.identity_of(run, threads=torch.get_num_threads() + 1)
+        grids.add_training(run, tmp_path, identity=identity)
+        grids.add_accuracy(run, tmp_path, 0.5, identity=identity)
+    progress = look(study, Ledger(Settings(tmp_path, device="auto"), study.scored))
+    states = list(progress.states.values())
+    assert [state.status for state in states] == ["done"] * 9
+    assert f"--threads {torch.get_num_threads() + 1}" in str(states[0])
+    assert progress.finished
+    assert statuses(study, Settings(tmp_path, threads=torch.get_num_threads())) == ["to do"] * 9
 
 
 def test_another_backbone_brings_its_own_weights_and_drops_the_options_of_the_first(grids):

@@ -27,7 +27,7 @@ def test_a_recipe_says_how_it_is_run_and_what_to_expect(name: str) -> None:
     first, *_ = (recipes.FOLDER / f"{name}.toml").read_text().splitlines()
     found = recipes.load(name)
     assert found.name == name
-    if name.endswith("-ablation"):
+    if name.endswith(("-ablation", "-study")):
         # a study's scores are in its table, not in one number
         assert re.match(rf"# carnet-bench ablate --.* --(recipe {name}|data {found.data})\b", first)
         return

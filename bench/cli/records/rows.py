@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,7 +14,7 @@ from bench.cli.output import log, print_json
 from bench.errors import NotMeasured
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping, Sequence
 
 
 def records(
@@ -39,10 +40,13 @@ def records(
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         return
-    from bench.api import records as frame_of
+    from bench.heap import few_collections
+    from bench.models import available
+    from bench.results.frame import record_rows
 
-    frame = frame_of(kind=kind, model=model, data=data, home=home)
-    if frame.empty:
+    with few_collections():
+        rows = record_rows(home, available(), kind=kind, model=model, data=data)
+    if not rows:
         filters = {"kind": kind, "model": model, "data": data}
         wanted = " ".join(f"--{name} {value}" for name, value in filters.items() if value)
         raise NotMeasured(
@@ -50,24 +54,27 @@ def records(
             then="carnet-bench records" if wanted else "carnet-bench train camvid-quick",
         )
     if csv is not None:
+        import pandas as pd
+
         from bench.files import write_atomic
 
-        write_atomic(csv, frame.to_csv(index=False))
-        log(f"{len(frame)} records: {csv}")
+        write_atomic(csv, pd.DataFrame(rows).to_csv(index=False))
+        log(f"{len(rows)} records: {csv}")
+    rows = [{**row, "value": None if math.isnan(row["value"]) else row["value"]} for row in rows]
     if as_json:
-        print_json({"records": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+        print_json({"records": rows})
     elif csv is None:
-        _print_table(frame)
+        _print_table(rows)
 
 
-def _print_table(frame: pd.DataFrame) -> None:
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     if not console.is_terminal:
-        typer.echo(frame.to_string(index=False, na_rep="-"))
+        typer.echo(_aligned([list(rows[0]), *([_cell(one) for one in row.values()] for row in rows)]))
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("id", no_wrap=True)
@@ -75,10 +82,20 @@ def _print_table(frame: pd.DataFrame) -> None:
     table.add_column("value", no_wrap=True, justify="right")
     table.add_column("how, where", overflow="fold", ratio=3)
     table.add_column("in tables", overflow="fold", ratio=2)
-    for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+    for row in rows:
         value = "-" if row["value"] is None else f"{row['value']:.4g} {row['unit'].split()[0]}"
         status = "yes" if row["tabulated"] else shorten(row["why_not"], 48, placeholder=" ...")
         of, how = f"{row['model']}\n{row['data']}", f"{row['detail']}\n{row['where']}"
         table.add_row(row["id"][:8], of, value, how, status)
     console.print(table)
-    console.print(f"{len(frame)} records", highlight=False)
+    console.print(f"{len(rows)} records", highlight=False)
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells whose columns end below each other."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(" ".join(map(str.rjust, line, widths)) for line in lines)

@@ -39,6 +39,8 @@ from bench.data.scenes.painting import paint_street
 from bench.errors import RefusedInput, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from bench.data.scenes.canvas import Bytes
 
 DEFAULT_COUNTS = {"train": 200, "val": 40, "test": 60}
@@ -128,6 +130,10 @@ class Scenes:
         """
         image, label = self._arrays(index)
         return Sample(torch.from_numpy(image.copy()), torch.from_numpy(label.copy()), self.sample_name(index))
+
+    def version(self, index: int) -> Hashable:
+        """Return what decides the sample at ``index``."""
+        return type(self), self.seed, self.split, self._checked(index), self.size_hw
 
     def manifest(self) -> dict[str, str]:
         """Return {sample name: SHA-256 of its image bytes (3, h, w) and then its label bytes (h, w)}.

@@ -9,9 +9,9 @@ pair's own:
 
 with E the excess of the variance between the seeds of a pair's difference over what their images make of it,
 and I the images' variance of its mean. The degrees of freedom of Student's t are the fewer of (k - 1)(n - 1)
-and the number of blocks of images less 1. With Satterthwaite's, which the intervals of single differences
-have, two equal methods would be called different in 10.7 % of 2,000 trials (3 seeds, a noise of the seeds
-twice that of the images); with these in 2.4 % of 500.
+and the number of blocks of images less 1. With Satterthwaite's, from a pair alone, two equal methods would
+be called different in 10.7 % of 2,000 trials (3 seeds, a noise of the seeds twice that of the images); with
+these in 2.4 % of 500. The intervals of single differences, which have nothing to pool with, are longer.
 
 Times are paired by the rounds of one interleaved run. Both kinds of pairs are corrected by Holm (1979), so
 that the chance that any two equal methods are called different is at most 5 %, however many are compared.

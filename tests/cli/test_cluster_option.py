@@ -1,0 +1,45 @@
+"""``--cluster`` and ``--address``: what is refused before any work. No Ray is needed."""
+
+import sys
+
+import pytest
+
+ABLATE = ("ablate", "--lambda", "0", "--data", "scenes", "--threads", "1")
+COMPARE = ("compare", "enet", "--data", "scenes", "--threads", "1")
+
+
+@pytest.fixture
+def no_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize("command", [ABLATE, COMPARE])
+def test_without_ray_the_extra_is_named_and_nothing_is_done(carnet_bench, tmp_path, command):
+    code, out, err = carnet_bench(*command, "--cluster", "ray", "--json")
+    assert (code, out) == (2, "")
+    assert "pip install 'carnet-bench[cluster]'" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [ABLATE, COMPARE])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("--address", "10.0.0.1:6379"), "--cluster ray"),
+        (("--cluster", "ray", "--address", "ray://10.0.0.1:10001"), "ray://10.0.0.1:10001"),
+        (("--cluster", "ray", "--address", ""), "HOST:PORT"),
+        (("--cluster", "slurm"), "slurm"),
+    ],
+)
+def test_a_cluster_that_cannot_be_meant_is_refused(carnet_bench, tmp_path, command, words, found):
+    code, out, err = carnet_bench(*command, *words)
+    assert (code, out) == (2, "")
+    assert found in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_judging_records_alone_needs_no_cluster(carnet_bench):
+    code, _, err = carnet_bench(*COMPARE, "--from-records", "--cluster", "ray")
+    assert code == 2
+    assert "--from-records" in err
