@@ -73,6 +73,15 @@ WeightsFile = Annotated[
     Path | None, typer.Option("--weights-file", help="The encoder's ImageNet weights, safetensors.")
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        "--devices",
+        **whole_number(1, 1024),
+        help="Devices that share the work, one process each; default: those of torchrun or srun, or 1.",
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", **whole_number(1, 1024), help="CPU threads of torch.")
 ]

@@ -169,14 +169,14 @@ def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted =
     index = Index(folder, read_record)
     for path in record_files(folder, ".json"):
         try:
-            if (record := index.record(path, wanted)) is not None:
+            if (record := index.wanted_record(path, wanted)) is not None:
                 found.append(record)
         except RefusedInput as error:
             if strict:
                 raise
             faults.append(str(error))
     index.save()
-    _report(faults)
+    report_left_out(faults)
     return found
 
 
@@ -197,7 +197,8 @@ def record_files(folder: Path, suffix: str) -> list[Path]:
     ]
 
 
-def _report(faults: Sequence[str]) -> None:
+def report_left_out(faults: Sequence[str]) -> None:
+    """Report damaged records on stderr: each once, and of many the first few."""
     new = [fault for fault in faults if fault not in _REPORTED]
     _REPORTED.update(new)
     for fault in new[:_NAMED]:

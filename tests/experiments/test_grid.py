@@ -5,14 +5,18 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from bench.errors import RefusedInput, UsageError
+from bench.evaluate.confusion import Confusion
+from bench.evaluate.evaluate import Evaluation
 from bench.experiments.grid import experiment_of, require_one_backbone
 from bench.experiments.grid_axes import axes_of, grid_of
 from bench.experiments.grid_cost import Estimates, total_s
 from bench.experiments.grid_execution import look
+from bench.experiments.grid_result import outcomes
 from bench.experiments.grid_state import Ledger
 from bench.paper.studies import fig8_variants, fig9_variants, fig10_variants, table5_variants
 from bench.paper.variant import Variant
@@ -91,12 +95,17 @@ def test_lambda_as_written_finds_nine_runs_done_whatever_threads_trained_them(gr
     for run in study.runs:
         identity = grids.identity_of(run, threads=torch.get_num_threads() + 1)
         grids.add_training(run, tmp_path, identity=identity)
-        grids.add_accuracy(run, tmp_path, 0.5, identity=identity)
+        counts = np.array([[[90 - run.seed, 10 + run.seed], [0, 0]]] * 233, np.int32)
+        arrays = Evaluation(Confusion(2), counts, (), 0.0).arrays()
+        grids.add_accuracy(run, tmp_path, 0.5, identity=identity, arrays=arrays)
     progress = look(study, Ledger(Settings(tmp_path, device="auto"), study.scored))
     states = list(progress.states.values())
     assert [state.status for state in states] == ["done"] * 9
     assert f"--threads {torch.get_num_threads() + 1}" in str(states[0])
     assert progress.finished
+    _, *others = outcomes(progress, tmp_path)
+    assert len(others) == 2
+    assert all(one.difference is not None and one.difference.sign == 0 for one in others)
     assert statuses(study, Settings(tmp_path, threads=torch.get_num_threads())) == ["to do"] * 9
 
 
