@@ -208,17 +208,14 @@ def report_left_out(faults: Sequence[str]) -> None:
 
 
 def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
-    """Return every take of one measurement, the first one first; no other record is read.
-
-    Of a home on shared storage they are those of this moment, other machines' included.
+    """Return every take of one measurement, the first one first; other records are fetched, but not read.
 
     Raises:
         RefusedInput: One of them is damaged.
     """
     fetch_records(home)
-    folder = records_folder(home, kind.kind)
-    count = next_take(home, kind.kind, identity)
-    paths = (folder / f"{record_id({**identity, 'take': take})}.json" for take in range(count))
+    ids = (record_id({**identity, "take": take}) for take in range(next_take(home, kind.kind, identity)))
+    paths = (records_folder(home, kind.kind) / f"{one}.json" for one in ids)
     return [record for path in paths if path.exists() and isinstance(record := read_record(path), kind)]
 
 
