@@ -22,7 +22,7 @@ from bench.fabric import launched_by
 _GRACE_S = 10.0
 """Time for this process to end by itself, with its own message, after another one has."""
 _BROKEN = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|[Ss]ocket|NCCL|gloo")
-_THEN = "rerun the same command; it resumes at the last checkpoint"
+_THEN = "rerun the same command; a training resumes at its last checkpoint"
 
 
 class LostProcess(BenchError):  # noqa: N818 - named for what happened
