@@ -11,9 +11,9 @@ Each pair of times is of the same logits in the same memory format, one after th
 and the median of the ratios of the pairs. Peaks are the rise of the resident memory over what holds the small
 logits, by processes of their own.
 
-Last, the processor time of a network (random weights) on several views of one image of 360x480, 11 classes: how
-much of it the network takes, which bounds what all the rest can gain, and the ratio of one view at a time to
-several at once.
+Last, the processor time of a network (random weights) on several views of one image of 360x480, 11 classes:
+how much of it the network takes, which bounds what all the rest can gain, and the ratio of one view at a time
+to several at once.
 """
 
 import argparse
