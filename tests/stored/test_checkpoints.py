@@ -25,9 +25,12 @@ def test_a_new_checkpoint_is_stored_marker_last_and_old_ones_leave_the_store(
 ) -> None:
     sent = []
     create = files.object_store.create
-    monkeypatch.setattr(
-        files.object_store, "create", lambda path, data: (sent.append(path.name), create(path, data))
-    )
+
+    def noted(path: Path, content: bytes) -> bool:
+        sent.append(path.name)
+        return create(path, content)
+
+    monkeypatch.setattr(files.object_store, "create", noted)
     folder = machine("a") / "runs" / "x" / "checkpoints"
     for step in (1, 2, 3):
         checkpoint.save(folder, step, state_of(step))
@@ -81,6 +84,22 @@ def test_a_machine_lost_at_any_request_leaves_a_checkpoint_from_which_another_go
     newest = checkpoint.latest(third / "checkpoints")
     assert newest is not None
     assert checkpoint.load(newest)["step"] == step + 1
+
+
+def test_a_checkpoint_that_another_process_has_fetched_before_it_has_its_name_here_is_no_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = machine("a") / "runs" / "x" / "checkpoints"
+    create = files.object_store.create
+
+    def created(path: Path, content: bytes) -> bool:
+        found = create(path, content)
+        mirror.fetch_run(folder.parent)  # as `evaluate` does meanwhile
+        return found
+
+    monkeypatch.setattr(files.object_store, "create", created)
+    checkpoint.save(folder, 1, state_of(1))
+    assert checkpoint.load(folder / "step-00000001.ckpt") == state_of(1)
 
 
 def test_two_machines_on_one_run_are_noticed_at_the_next_checkpoint(machine: Machine) -> None:
