@@ -10,8 +10,8 @@ import pytest
 from stored_homes import URL, names
 
 from bench import files, mirror
-from bench.errors import RefusedInput
 from bench.train import checkpoint
+from bench.train.lock import RunLockedError
 
 Machine = Callable[[str], Path]
 
@@ -105,7 +105,8 @@ def test_a_checkpoint_that_another_process_has_fetched_before_it_has_its_name_he
 def test_two_machines_on_one_run_are_noticed_at_the_next_checkpoint(machine: Machine) -> None:
     first, second = (machine(name) / "runs" / "x" / "checkpoints" for name in "ab")
     checkpoint.save(first, 1, {"of": "a"})
-    with pytest.raises(RefusedInput, match="another machine"):
+    # as for a lock: a grid leaves the run to the other machine
+    with pytest.raises(RunLockedError, match="another machine"):
         checkpoint.save(second, 1, {"of": "b"})
     machine("c")
     assert checkpoint.load(first / "step-00000001.ckpt")["of"] == "a"
