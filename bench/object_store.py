@@ -23,7 +23,7 @@ COPIES = ("carnet-bench", "homes")
 """Folders above the local copies."""
 
 _MARK = quote("://", safe="")
-_COPY = re.compile(rf"[^\s'\"]*/{'/'.join(COPIES)}/([^/\s'\"]*{_MARK}[^/\s'\"]*)")
+_COPY = re.compile(rf"(?:/[^\s'\"]*)?/{'/'.join(COPIES)}/([^/\s'\"]*{_MARK}[^/\s'\"]*)")
 _OF_S3 = ("s3", "s3a")
 
 
