@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ _NEXT = "rerun the same command to resume each run at its last checkpoint; finis
 _ADDRESS = "give the address that `ray start --head` printed, HOST:PORT, or auto on a node of the cluster"
 _STOP_S = 120.0
 """How long stopped runs may take to end their step and write a checkpoint."""
+_ANSWER_S = 10.0
 _EVERY_S = 1.0
 _STORE_BYTES = 100 * 2**20  # runs exchange next to nothing: images and weights stay in files
 
@@ -212,14 +214,21 @@ def _require_room(ray: Any, ledger: Ledger, *, embedded: bool, log: Log) -> None
 
 
 def require_ray(address: str | None) -> None:
-    """Refuse what shows before a cluster is asked: no Ray here, or an address of another kind.
+    """Refuse what shows before any work: an address where nothing answers, or no Ray here.
 
     Raises:
-        UsageError: Ray cannot be imported, or the address is Ray Client's: its command is on no node, and the
-            progress of the runs is kept on the command's.
+        UsageError: Ray cannot be imported; no HOST:PORT, such as the address of Ray Client, whose command is
+            on no node (the progress of the runs is kept on the command's); nothing answers within some
+            seconds (Ray itself would try for minutes).
     """
-    if address is not None and ("://" in address or not address.strip()):
-        raise UsageError(f"--address '{address}': expected HOST:PORT or auto", then=_ADDRESS)
+    if address not in (None, "auto"):
+        host, _, port = address.rpartition(":")
+        if not host or "/" in host or not port.isdecimal():
+            raise UsageError(f"--address '{address}': expected HOST:PORT or auto", then=_ADDRESS)
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"--address {address}: nothing answers ({error})", then=_ADDRESS) from error
     import_extra("ray", _EXTRA)
 
 
