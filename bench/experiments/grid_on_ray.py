@@ -37,7 +37,10 @@ MAX_RETRIES = 5
 
 _EXTRA = "cluster"
 _NEXT = "rerun the same command to resume each run at its last checkpoint; finished runs are not repeated"
-_ADDRESS = "give the address that `ray start --head` printed, HOST:PORT, or auto on a node of the cluster"
+_ADDRESS = (
+    "give the address that `ray start --head` printed, HOST:PORT, or auto on a node of the cluster; "
+    "set RAY_AUTH_MODE=token where the cluster has a token"
+)
 _STOP_S = 120.0
 """How long stopped runs may take to end their step and write a checkpoint."""
 _ANSWER_S = 10.0
@@ -237,7 +240,6 @@ def _cluster(address: str | None) -> Iterator[Any]:
     """Connect to a cluster, or start one on this machine; yield Ray."""
     ray = import_extra("ray", _EXTRA)
     import_extra("ray.util.scheduling_strategies", _EXTRA)
-    errors = import_extra("ray.exceptions", _EXTRA)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send reports on the machine
     given = os.environ.get(PARENT_VARIABLE)
     quiet = {
@@ -252,10 +254,10 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.init("local", num_cpus=usable_cores(), **own, **quiet)
         else:
             ray.init(address, **quiet)
-    except (OSError, RuntimeError, ValueError, errors.RayError) as error:
-        # nobody answers, another version or token, no address
-        where = "a Ray cluster on this machine" if address is None else f"--address {address}"
-        raise UsageError(f"{where}: {error}", then=None if address is None else _ADDRESS) from error
+    except Exception as error:  # Ray's plain ones, too: it gives up on a node that takes 30 s to start
+        where = "Ray on this machine" if address is None else f"--address {address}"
+        then = "rerun the command; is the machine busy?" if address is None else _ADDRESS
+        raise UsageError(f"{where}: {error}", then) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray takes it
