@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.errors import UsageError
-from bench.fabric import PRECISIONS, launch_fabric
+from bench.fabric import ALONE, PRECISIONS, Launched, launch_fabric, launched_by, number_of_processes
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without CUDA")
 
@@ -65,13 +65,71 @@ def test_a_slurm_job_without_srun_is_one_process(monkeypatch, tasks):
     assert (fabric.world_size, fabric.global_rank) == (1, 0)
 
 
-@pytest.mark.parametrize(("tasks", "devices"), [("4", 1), ("1", 2)])
-def test_srun_with_another_number_of_tasks_than_devices_is_refused_with_both(monkeypatch, tasks, devices):
-    for name, value in {**SLURM_JOB, "SLURM_NTASKS": tasks, "SLURM_STEP_NUM_TASKS": tasks}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match=f"{tasks} tasks; expected --devices {devices}") as caught:
+@pytest.fixture
+def started(monkeypatch):
+    """Pretend that a launcher has started so many processes on so many nodes."""
+
+    def pretend(launcher, world, nodes=1, here=None):
+        here = world // nodes if here is None else here
+        names = {
+            "torchrun": {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": here},
+            "srun": {
+                **SLURM_JOB,
+                "SLURM_NTASKS": world,
+                "SLURM_STEP_NUM_TASKS": world,
+                "SLURM_STEP_NUM_NODES": nodes,
+                "SLURM_NNODES": 9,  # of the job, whose step may take fewer
+            },
+        }
+        for name, value in names[launcher].items():
+            monkeypatch.setenv(name, str(value))
+
+    return pretend
+
+
+LAUNCHERS = ["torchrun", "srun"]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(("world", "devices"), [(4, 1), (1, 2)])
+def test_another_number_of_devices_than_was_started_is_refused_with_both(started, launcher, world, devices):
+    started(launcher, world)
+    with pytest.raises(
+        UsageError, match=f"{launcher} started {world} processes; expected {devices}"
+    ) as caught:
         launch_fabric("cpu", devices=devices)
-    assert "srun" in caught.value.then
+    assert launcher in caught.value.then
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_the_number_of_devices_is_the_launcher_s_over_all_nodes(started, launcher):
+    assert number_of_processes(None) == 1
+    assert number_of_processes(3) == 3
+    started(launcher, 4, nodes=2)
+    assert launched_by() == Launched(launcher, 4, 2)
+    assert number_of_processes(None) == number_of_processes(4) == 4
+    assert number_of_processes(ALONE) == 1
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_process_that_is_alone_needs_no_others_whatever_was_started(started, launcher):
+    started(launcher, 4)
+    fabric = launch_fabric("cpu", devices=ALONE)
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+
+
+def test_nodes_with_unequal_numbers_of_processes_are_refused(started):
+    started("torchrun", 3, here=2)
+    with pytest.raises(UsageError, match="3 processes, 2 on this node"):
+        launched_by()
+
+
+@pytest.mark.parametrize("wrong", ["", "four", "0"])
+def test_variables_that_are_no_numbers_are_a_usage_error(started, monkeypatch, wrong):
+    started("torchrun", 4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", wrong)
+    with pytest.raises(UsageError, match="torchrun or Slurm"):
+        launched_by()
 
 
 def test_what_fabric_says_of_srun_is_a_usage_error(monkeypatch):

@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.options import Data, DataRoot, Device, Home, Json, Msc, OwnModel, StatisticsName, Threads
+from bench.cli.options import (
+    Data,
+    DataRoot,
+    Device,
+    Devices,
+    Home,
+    Json,
+    Msc,
+    OwnModel,
+    StatisticsName,
+    Threads,
+)
 from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
-from bench.cli.parsing import parse_scales, parse_size
+from bench.cli.parsing import parse_scales, parse_size, stored_source
 from bench.cli.progress import watching
 from bench.errors import UsageError
 
@@ -20,7 +31,11 @@ if TYPE_CHECKING:
 def evaluate(
     source: Annotated[
         Path,
-        typer.Argument(metavar="WEIGHTS", help="A run's folder, a weights file, or a .onnx or .xml file."),
+        typer.Argument(
+            metavar="WEIGHTS",
+            parser=stored_source,
+            help="A run's folder or a weights file, or the URL of one, or a .onnx or .xml file.",
+        ),
     ],
     split: Annotated[
         Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")
@@ -43,6 +58,7 @@ def evaluate(
     home: Home = Path(),
     data_root: DataRoot = None,
     device: Device = "auto",
+    devices: Devices = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -52,6 +68,9 @@ def evaluate(
     --scales, --flip, --msc or --window the probabilities of all views are averaged. The views are part of the
     record's identity. If the same evaluation is on record, both are compared image by image.
 
+    With --devices, torchrun or srun each process scores its share of the images: the same matrix of every
+    image, and so the same record.
+
     A network's file (.onnx in ONNX Runtime, .xml in OpenVINO) is run itself, on images of its size; classes
     and normalisation are those that `export` wrote into it, else --data and --statistics. The record holds
     its SHA-256.
@@ -60,21 +79,24 @@ def evaluate(
     Example:
       carnet-bench evaluate results/weights/carnet-mobile-0123456789ab.safetensors --split test
       carnet-bench evaluate runs/camvid-quick-0123456789ab --msc
+      carnet-bench evaluate runs/camvid-quick-0123456789ab --devices 2
       carnet-bench evaluate carnet-mobile.onnx --data camvid --split val
       carnet-bench evaluate runs/default-0123456789ab --data photos/data.toml --split val
       carnet-bench evaluate runs/cityscapes-paper-0123456789ab --split val --window 768x768 --stride 512x512
     """  # noqa: D301
+    from bench.fabric import number_of_processes
     from bench.speed.net_file import is_net_file
     from bench.train.run import Settings
     from bench.train.score import evaluate_run
 
     views = _views(scales or [], flip, msc, window, stride)
-    settings = Settings(home, data_root, None, device, threads, command_line())
+    settings = Settings(home, data_root, None, device, threads, command_line(), devices=devices)
     is_file = is_net_file(source)
-    if is_file and (not views.single or model is not None or device not in ("auto", "cpu")):
+    shared = number_of_processes(devices) > 1
+    if is_file and (shared or not views.single or model is not None or device not in ("auto", "cpu")):
         raise UsageError(
-            f"{source}: a network's file is run on the CPU, on whole images of its size; drop --model, "
-            "--device, --scales, --flip, --msc and --window"
+            f"{source}: a network's file is run on the CPU in one process, on whole images of its size; drop "
+            "--model, --device, --devices, --scales, --flip, --msc and --window"
         )
     if not is_file and statistics is not None:
         raise UsageError("--statistics is for a .onnx or .xml file; weights have their own")

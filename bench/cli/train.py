@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from bench.cli.options import (
     Data,
     DataRoot,
     Device,
+    Devices,
     Home,
     Json,
     Threads,
@@ -23,6 +25,7 @@ from bench.cli.output import command_line, log, print_json, print_scores, requir
 from bench.cli.parsing import number, parse_duration, whole_number
 from bench.cli.progress import watching
 from bench.errors import UsageError
+from bench.object_store import shown
 
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
@@ -59,12 +62,7 @@ def train(
     data_root: DataRoot = None,
     weights_file: WeightsFile = None,
     device: Device = "auto",
-    devices: Annotated[
-        int,
-        typer.Option(
-            "--devices", **whole_number(1, 64), help="Devices that share each batch, one process per device."
-        ),
-    ] = 1,
+    devices: Devices = None,
     strategy: Annotated[
         Literal["auto", "ddp"], typer.Option("--strategy", help="auto is ddp for several devices.")
     ] = "auto",
@@ -85,6 +83,9 @@ def train(
     The recipe `default` fits any data set: its crop comes from the images' size. With --budget the epochs are
     those that fit the time, measured first on a few steps.
 
+    Several devices share each batch, by --devices on this machine, or by torchrun or Slurm's srun, on several
+    machines too. Another number of processes is another run: it never resumes this one's checkpoints.
+
     Rerun the same command to resume an interrupted run at its last checkpoint. Learning curves are in the
     run's folder: tensorboard --logdir runs
 
@@ -95,9 +96,10 @@ def train(
       carnet-bench train scenes-quick --set epochs=2 batch=4 ema_decay=0.999 --lambda 0
       carnet-bench train camvid-quick --precision bf16 --workers 2 --log mlflow
       carnet-bench train camvid-scratch --model nets/mine.py:build --data photos/data.toml
+      torchrun --nproc-per-node 2 -m bench train camvid-quick
     """  # noqa: D301
     from bench.experiments.train_budget import ALL, keep_plan, recipe_within
-    from bench.fabric import PRECISIONS
+    from bench.fabric import ALONE, PRECISIONS, number_of_processes
     from bench.train import recipe as recipes
     from bench.train.run import Settings
     from bench.train.run import train as train_recipe
@@ -125,7 +127,7 @@ def train(
         log=tuple(dict.fromkeys(journal or [])),
     )
     budget_s = None if budget is None else parse_duration(budget)
-    if budget_s is not None and ("epochs" in changes or devices > 1):
+    if budget_s is not None and ("epochs" in changes or number_of_processes(devices) > 1):
         other = "epochs" if "epochs" in changes else "--devices"
         raise UsageError(
             f"--budget chooses the epochs by the time of a step on one device; drop it or {other}"
@@ -143,15 +145,17 @@ def train(
         log(f"run: {run.folder}")
         outcome = None
         if scored != "none":
+            # the other processes have ended with the training
+            here = dataclasses.replace(settings, devices=ALONE)
             outcome, _ = evaluate_run(
-                run.folder, scored, settings, lambda done, n: watch(scored, done, n, 0), resolved.model
+                run.folder, scored, here, lambda done, n: watch(scored, done, n, 0), resolved.model
             )
     if plan is not None:
         keep_plan(plan, run.folder)
     if as_json:
         print_json(
             {
-                "run": str(run.folder),
+                "run": shown(str(run.folder)),
                 "training_record": run.record.id,
                 "accuracy_record": outcome.id if outcome else None,
                 "values": (outcome or run.record).stored["values"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,8 +105,11 @@ class PairFolder:
         if self.tally is not None:
             return None
         files = (state_of(self.root / name) for name in self.pairs[index] if name is not None)
-        ids = tuple(map(str, self.id_rows()))
-        return type(self), self.sample_name(index), len(self.classes), ids, *files
+        return type(self), self.sample_name(index), len(self.classes), self._ids, *files
+
+    @cached_property
+    def _ids(self) -> str:
+        return str(list(self.id_rows()))
 
     def read_stored_label(self, path: Path) -> UInt8[Tensor, "h w"]:
         """Return the train ids of a label file."""

@@ -104,8 +104,8 @@ def epoch_batches(
         workers: Reading processes; 0 reads in this one.
         drop_last: Drop an incomplete last batch, as training must: BatchNorm cannot train on one sample.
         timeout_s: With workers: longest wait for one batch, in seconds.
-        part: (rank, ranks): of each batch only this rank's equal share, so that all ranks together see the
-            batch.
+        part: (rank, ranks): of each batch only every ranks-th sample, from this rank's on, so that all ranks
+            together see the batch, and each part of it that a step accumulates.
 
     Raises:
         RefusedInput: The data set is smaller than one batch, or a file is bad (while iterating).
@@ -159,8 +159,7 @@ class _EpochSteps(Dataset[Any]):
 
     def indices(self, step: int) -> list[int]:
         whole = self.order[step * self.batch : (step + 1) * self.batch]
-        share = self.batch // self.ranks
-        return whole[self.rank * share : (self.rank + 1) * share]
+        return whole[self.rank :: self.ranks]
 
     def batch_at(self, step: int) -> Batch:
         images: list[Tensor] = []

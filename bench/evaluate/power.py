@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from bench.evaluate.differences import Difference, half_width_squared
+from bench.evaluate.differences import SEEDS_AND_IMAGES, Difference, half_width_squared
 from bench.evaluate.image_counts import Array
 
 POWER = 0.8
@@ -21,6 +21,33 @@ LEAST_SEEDS, MOST_SEEDS = 3, 1000
 """Fewer seeds get no verdict; more are not searched."""
 _QUANTILES = 200
 """Of each estimate; with these a chance is exact to about a thousandth."""
+
+
+def equal_variants(shared: float, own: float, seeds: float, count: int, blocks: int = 29) -> Difference:
+    """Return the difference of two equal variants whose noise is known, to ask `chance` what is made of it.
+
+    Args:
+        shared, own, seeds: Variances of the mean difference: of the images that all seeds share, of each
+            seed's own images, and of the seeds.
+        count: Number of seeds of each.
+        blocks: Blocks of neighbouring images.
+    """
+    half = math.sqrt(shared + own + seeds)
+    return Difference(
+        0.0,
+        -half,
+        half,
+        0.95,
+        (count, count),
+        blocks,
+        blocks,
+        True,
+        SEEDS_AND_IMAGES,
+        shared + own,
+        shared,
+        count * seeds,
+        count * (own + seeds),
+    )
 
 
 def seeds_needed(difference: Difference, gain: float, power: float = POWER) -> int | None:

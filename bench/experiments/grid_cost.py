@@ -19,6 +19,7 @@ from bench.results.record_types import Machine, Run
 from bench.results.select import is_single_pass, started
 from bench.train.recipe import Recipe
 from bench.train.run import prepare
+from bench.train.scloss_probe import PROBED_BATCHES
 from bench.train.splits import open_split, scored_split
 
 R = TypeVar("R", bound=Record)
@@ -96,7 +97,8 @@ class Estimates:
             left = 1 - (state.step or 0) / state.steps
             validated = _validations(run.recipe)
             images = validated * self._images(run.recipe, "val") if validated else 0
-            trained_s = left * (cost.step_s * state.steps + cost.image_s * images)
+            steps = state.steps + _probe_steps(run.recipe)
+            trained_s = left * (cost.step_s * steps + cost.image_s * images)
         return trained_s + cost.image_s * self._images(run.recipe, self._ledger.scored)
 
     def _measure(self, recipe: Recipe) -> Cost:
@@ -163,6 +165,11 @@ def _network(recipe: TrainsVariant) -> Hashable:
 def _validations(recipe: Recipe) -> int:
     """Return how often a run validates."""
     return -(-recipe.epochs // recipe.validate_every) if recipe.validate_every else 0
+
+
+def _probe_steps(recipe: Recipe) -> int:
+    """Return how many steps the probes of SCLoss cost: two forward and backward passes per batch."""
+    return recipe.epochs // recipe.probe_every * 2 * PROBED_BATCHES if recipe.probe_every else 0
 
 
 def _latest(records: Iterable[R], seconds_of: Callable[[R], float | None]) -> float | None:

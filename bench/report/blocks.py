@@ -15,10 +15,12 @@ from bench.clock.protocol import Protocol
 from bench.data.catalogue import ENTRIES, entry
 from bench.data.entry import SPLITS
 from bench.errors import NotMeasured
+from bench.evaluate.power import POWER, chance, equal_variants, smallest_gain
 from bench.files import read_regular, write_atomic
 from bench.paper import TABLES, rows
 from bench.report.markdown import line, table
 from bench.reproduce.cost_cells import count_row
+from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
 from bench.reproduce.verdict.consistency import InPrint
 from bench.reproduce.verdict.words import Word
 from bench.results.record import AccuracyRecord, TrainingRecord
@@ -28,12 +30,31 @@ from bench.results.store import read_records
 PAGES = (
     "README.md",
     "results/README.md",
-    *(f"docs/{name}.md" for name in ("reproduce", "training", "counting", "verdicts", "timing", "data-sets")),
+    *(
+        f"docs/{name}.md"
+        for name in (
+            "reproduce",
+            "training",
+            "several-devices",
+            "counting",
+            "verdicts",
+            "timing",
+            "data-sets",
+        )
+    ),
 )
 """Pages that may hold blocks, below a home folder."""
 
 _BLOCK = re.compile(r"(?P<head><!-- block: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(?P<foot><!-- end -->)", re.S)
 _WIDTH = 120
+_NOISE = {
+    "images alone": (1.0, 0.0, 0.0),
+    "seeds alone": (0.0, 0.0, 1.0),
+    "images and seeds alike": (0.5, 0.0, 0.5),
+    "each seed's own images alone": (0.0, 1.0, 0.0),
+    "seeds, twice the noise of their images": (0.0, 0.2, 0.8),
+}
+"""Shares of a mean difference's variance, as `bench.evaluate.power.equal_variants` takes them."""
 _STARTS = {
     "camvid-quick": "ImageNet MobileNetV2, dequantised from int8",
     "camvid-scratch": "random weights",
@@ -179,6 +200,19 @@ def _judged_rows(home: Path, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(read_regular(path).decode())))
 
 
+def _null_check(home: Path) -> str:
+    counts = (FEWEST_SEEDS, 2 * FEWEST_SEEDS)
+    lines = []
+    for noise, variances in _NOISE.items():
+        found = [(equal_variants(*variances, count), count) for count in counts]
+        told = [f"{200 * chance(one, 0.0, count):.1f} %" for one, count in found]
+        gains = [smallest_gain(one, count) for one, count in found]
+        lines.append([noise, *told, *("-" if gain is None else f"{gain:.1f}" for gain in gains)])
+    heads = [f"called different, {count} seeds" for count in counts]
+    heads += [f"gain found in {100 * POWER:.0f} %, {count} seeds" for count in counts]
+    return "\n".join(table(["what makes the noise", *heads], lines)).rstrip()
+
+
 def _words(home: Path) -> str:
     del home
     return "\n".join(table(["verdict", "meaning"], ([f"`{word}`", word.meaning] for word in Word))[:-1])
@@ -208,11 +242,19 @@ def _data_sets(home: Path) -> str:
     return "\n".join(table(["set", "what", "images", "terms"], lines)[:-1])
 
 
+def _cost(home: Path) -> str:
+    from bench.report.cost_block import cost_block  # noqa: PLC0415 - the recipes that it reads import torch
+
+    return cost_block(home)
+
+
 _MADE: dict[str, Callable[[Path], str]] = {
     "camvid": _camvid,
     "cells": _cells,
+    "cost": _cost,
     "thop": _thop,
     "verdicts": _verdicts,
+    "null-check": _null_check,
     "words": _words,
     "limits": _limits,
     "data-sets": _data_sets,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.method import Method
 from bench.errors import unknown
-from bench.paper.variant import Variant, variant_of
-from bench.results.record import KINDS, AccuracyRecord, Record, SpeedRecord, TrainingRecord
-from bench.results.record_types import Machine
-from bench.results.select import Tabulated, newest_first, started
-from bench.results.store import read_records
+from bench.results.listed import Listed, sort_key_of_listed
+from bench.results.listing import read_listed
+from bench.results.record import KINDS
+from bench.results.select import Tabulated, newest_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,85 +66,28 @@ def record_rows(
     if kind is not None and kind not in KINDS:
         raise unknown("kind of record", kind, list(KINDS))
     tabulated = Tabulated(methods)
-    wanted = None if model is None else lambda subject: subject[0] == model
     return [
-        _row(record, tabulated)
+        _row(one, tabulated)
         for each in KINDS
         if kind in (None, each)
-        for record in newest_first(read_records(home, each, strict=False, wanted=wanted))
-        if data in (None, _data_set(record))
+        for one in newest_first(read_listed(home, each), by=sort_key_of_listed)
+        if model in (None, one.model) and data in (None, one.data_set)
     ]
 
 
-def _row(record: Record, tabulated: Tabulated) -> dict[str, Any]:
-    why_not = tabulated.why_not(record)
-    own: dict[str, Any] = {}
-    if isinstance(record, SpeedRecord):
-        own = _of_time(record)
-    elif isinstance(record, AccuracyRecord) and record.identity.trained is None:
-        own = _without_run(record)
-    elif isinstance(record, AccuracyRecord | TrainingRecord):
-        own = _of_run(record)
-    row = {
-        "id": record.id,
-        "kind": record.kind,
-        "model": record.identity.model,
-        "valid": record.valid,
+def _row(one: Listed, tabulated: Tabulated) -> dict[str, Any]:
+    why_not = tabulated.why_not_listed(one)
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "model": one.model,
+        "data": one.data,
+        "value": math.nan if one.value is None else one.value,
+        "unit": one.unit,
+        "detail": one.detail,
+        "where": one.where,
+        "valid": one.valid,
         "tabulated": why_not is None,
         "why_not": why_not,
-        "started_utc": started(record) or None,
-        **own,
+        "started_utc": one.started or None,
     }
-    return {name: row[name] for name in COLUMNS}
-
-
-def _of_run(record: AccuracyRecord | TrainingRecord) -> dict[str, Any]:
-    if isinstance(record, AccuracyRecord):
-        recipe, unit = record.identity.run.recipe, "% mIoU"
-    else:
-        recipe, unit = record.identity.recipe, "% val mIoU"
-    data, device = record.identity.data, record.identity.device
-    machine = record.provenance.machine or Machine()
-    variant = variant_of(recipe)
-    degraded = variant.title if variant and variant != Variant(variant.backbone) else None
-    length = f"seed {recipe.seed}, {recipe.epochs} epochs"
-    return {
-        "data": f"{data.name} {data.split}",
-        "value": _percent(record),
-        "unit": unit,
-        "detail": ", ".join(filter(None, (recipe.name, degraded, length))),
-        "where": (machine.cpu if device == "cpu" else machine.gpu) or device,
-    }
-
-
-def _without_run(record: AccuracyRecord) -> dict[str, Any]:
-    data, machine = record.identity.data, record.provenance.machine or Machine()
-    outside = record.identity.predictions is not None
-    return {
-        "data": f"{data.name} {data.split}",
-        "value": _percent(record),
-        "unit": "% mIoU",
-        "detail": "predictions from outside" if outside else f"exported file, {record.identity.engine}",
-        "where": "not known" if outside else machine.cpu or "cpu",
-    }
-
-
-def _of_time(record: SpeedRecord) -> dict[str, Any]:
-    identity = record.identity
-    height, width = identity.size
-    batch = f"batch {identity.batch}" if identity.batch > 1 else None
-    return {
-        "data": f"{height}x{width}",
-        "value": record.main_value,
-        "unit": "ms",
-        "detail": ", ".join(filter(None, (identity.form or "eager", identity.measured, batch))),
-        "where": identity.where,
-    }
-
-
-def _percent(record: Record) -> float:
-    return math.nan if record.main_value is None else 100 * record.main_value
-
-
-def _data_set(record: Record) -> str | None:
-    return record.identity.data.name if isinstance(record, AccuracyRecord | TrainingRecord) else None

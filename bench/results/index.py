@@ -24,12 +24,16 @@ from pathlib import Path
 import pydantic
 
 from bench import cache
+from bench.results.listed import Listed, as_text, from_text, listed_of
 from bench.results.record import RECORD_TYPES, Head, Record, Subject
 
 State = tuple[int, ...]
 """Times of change, size and inode of a record's file, then those of its sidecar where there is one."""
 
-_FORMAT = 2
+Entry = tuple[str, str, str]
+"""State, head (`Record.head`) and line of a list (`Listed`) of a record, as text."""
+
+_FORMAT = 3
 _TICK_NS = 50_000_000
 _MOST_INDEXES = 64
 _PATIENCE_S = 2.0
@@ -38,7 +42,8 @@ _PATIENCE_S = 2.0
 _READ: dict[Path, tuple[State, Record]] = {}
 """What this process has read."""
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS records (name TEXT PRIMARY KEY, state TEXT, head TEXT, seal TEXT)"
+_COLUMNS = "name TEXT PRIMARY KEY, state TEXT, head TEXT, listed TEXT, seal TEXT"
+_SCHEMA = f"CREATE TABLE IF NOT EXISTS records ({_COLUMNS})"
 
 
 class Index:
@@ -53,14 +58,31 @@ class Index:
         self._folder, self._read = folder, read
         self._states = _states(folder)
         self._database: Path | None = None
-        self._known: dict[str, tuple[str, str]] | None = None
-        self._new: dict[str, tuple[str, str]] = {}
+        self._known: dict[str, Entry] | None = None
+        self._new: dict[str, Entry] = {}
 
-    def record(self, path: Path, wanted: Callable[[Subject], bool] | None = None) -> Record | None:
+    def record(self, path: Path) -> Record:
         """Return the record of a file; of an entry its values are read when they are first wanted.
 
-        Returns:
-            None where the record is of a subject that is not ``wanted``.
+        Raises:
+            RefusedInput: The file is damaged.
+        """
+        return self._record(path, None) or self._read(path)
+
+    def listed(self, path: Path) -> Listed:
+        """Return what a list shows of a record; of an entry no more is looked at.
+
+        Raises:
+            RefusedInput: The file is damaged.
+        """
+        known = self._known_of(path.name)
+        if known is not None:
+            with suppress(ValueError, TypeError):
+                return from_text(known[2])
+        return listed_of(self.record(path))
+
+    def wanted_record(self, path: Path, wanted: Callable[[Subject], bool] | None) -> Record | None:
+        """Return the record of a file, or None where it is of a subject that is not ``wanted``.
 
         Raises:
             RefusedInput: The file is damaged.
@@ -75,16 +97,15 @@ class Index:
         memory = _READ.get(path)
         if memory is not None and memory[0] == state:
             return memory[1]
-        known = self._entries().get(path.name)
-        fits = known is not None and known[0] == _text(state)
-        record = self._of_head(path, known[1], wanted) if known is not None and fits else self._read(path)
+        known = self._known_of(path.name)
+        record = self._read(path) if known is None else self._of_head(path, known[1], wanted)
         if record is None:
             return None
         # an edit within one tick of the file system's clock would not show
         if time.time_ns() - max(state[0], state[1], *state[4:6]) > _TICK_NS:
             _READ[path] = state, record
-            if not fits:
-                self._new[path.name] = _text(state), json.dumps(record.head)
+            if known is None:
+                self._new[path.name] = _text(state), json.dumps(record.head), as_text(listed_of(record))
         return record
 
     def save(self) -> None:
@@ -94,8 +115,14 @@ class Index:
             return
         rows = [(name, *entry, _seal(name, *entry)) for name, entry in self._new.items()]
         with suppress(sqlite3.Error, OSError), _open(self._database) as database, database:
-            database.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", rows)
             database.executemany("DELETE FROM records WHERE name = ?", [(name,) for name in gone])
+
+    def _known_of(self, name: str) -> Entry | None:
+        """Return the entry of a file that is as it was; None where there is none."""
+        state, known = self._states.get(name), self._entries().get(name)
+        fits = state is not None and known is not None and known[0] == _text(state)
+        return known if fits else None
 
     def _of_head(self, path: Path, text: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
         try:
@@ -106,8 +133,8 @@ class Index:
         except (ValueError, TypeError, KeyError):
             return self._read(path)
 
-    def _entries(self) -> Mapping[str, tuple[str, str]]:
-        """Return state and head of each entry; none where the index is damaged, which is then removed."""
+    def _entries(self) -> Mapping[str, Entry]:
+        """Return the entries; none where the index is damaged, which is then removed."""
         if self._known is None:
             self._known = {}
             self._database = _file_of(self._folder)
@@ -122,10 +149,10 @@ class Index:
         return self._known
 
 
-def _load(file: Path) -> dict[str, tuple[str, str]]:
+def _load(file: Path) -> dict[str, Entry]:
     with _open(file) as database:
-        rows = database.execute("SELECT name, state, head, seal FROM records").fetchall()
-    return {name: (state, head) for name, state, head, seal in rows if seal == _seal(name, state, head)}
+        rows = database.execute("SELECT name, seal, state, head, listed FROM records").fetchall()
+    return {name: tuple(entry) for name, seal, *entry in rows if seal == _seal(name, *entry)}
 
 
 @contextmanager
@@ -154,8 +181,9 @@ def _states(folder: Path) -> dict[str, State]:
 def _file_of(folder: Path) -> Path | None:
     """Return the index's file; None where there is no place for one."""
     here = Path(__file__).parent
-    names = ("record", "record_types", "value_types", "plain_json", "store", "index")
-    code = cache.digest_of_code([here / f"{name}.py" for name in names], (pydantic.VERSION, str(_FORMAT)))
+    names = ("record", "record_types", "value_types", "plain_json", "store", "index", "listed", "select")
+    sources = [*(here / f"{name}.py" for name in names), here.parent / "paper" / "variant.py"]
+    code = cache.digest_of_code(sources, (pydantic.VERSION, str(_FORMAT)))
     place = cache.cache_folder("records")
     if code is None or place is None:
         return None
@@ -174,5 +202,5 @@ def _text(state: State) -> str:
     return " ".join(map(str, state))
 
 
-def _seal(name: str, state: str, head: str) -> str:
-    return hashlib.sha256(f"{name}\0{state}\0{head}".encode()).hexdigest()
+def _seal(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()

@@ -5,15 +5,22 @@ Every reader of records uses these.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from baselines.method import Method
 from bench.results.provenance import current_sources
 from bench.results.record import AccuracyRecord, Record, SpeedRecord
 from bench.results.value_types import Provenance
 
+if TYPE_CHECKING:
+    from bench.results.listed import Listed
+
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+Measured = tuple[str, int, str, str]
+"""When a measurement started, which take of it that is, the id of its first take, and its own."""
 
 
 def started(record: Record) -> str:
@@ -21,20 +28,31 @@ def started(record: Record) -> str:
     return record.provenance.started_utc or ""
 
 
-def newest_first(records: Iterable[R]) -> list[R]:
+def measured(record: Record) -> Measured:
+    """Return what `newest_first` sorts a record by."""
+    return started(record), record.identity.take, record.first_id, record.id
+
+
+@overload
+def newest_first(records: Iterable[R]) -> list[R]: ...
+@overload
+def newest_first(records: Iterable[T], by: Callable[[T], Measured]) -> list[T]: ...
+def newest_first(records: Iterable[Any], by: Callable[[Any], Measured] = measured) -> list[Any]:
     """Return records with the latest first; of one second, the later take, then the larger id.
 
     A later take counts as measured after the earlier ones of its measurement, whatever the clock said then.
     """
-    keyed: list[tuple[tuple[str, int, str], R]] = []
+    keyed: list[tuple[tuple[str, int, str], Any]] = []
     latest: dict[str, str] = {}
-    for one in sorted(records, key=lambda one: one.identity.take):
-        when, take = started(one), one.identity.take
-        first = one.first_id
-        when = max(when, latest.get(first, "")) if take else when
+    for (began, take, first, name), one in sorted(((by(one), one) for one in records), key=_by_take):
+        when = max(began, latest.get(first, "")) if take else began
         latest[first] = max(when, latest.get(first, ""))
-        keyed.append(((when, take, one.id), one))
+        keyed.append(((when, take, name), one))
     return [one for _, one in sorted(keyed, key=lambda pair: pair[0], reverse=True)]
+
+
+def _by_take(pair: tuple[Measured, Any]) -> int:
+    return pair[0][1]
 
 
 def newest(records: Iterable[R]) -> R | None:
@@ -108,6 +126,7 @@ class Tabulated:
         self._method = methods.get if isinstance(methods, Mapping) else methods
         self._sources: dict[tuple[str, bool], dict[str, str] | None] = {}
         self._judged: dict[int, tuple[Record, str | None]] = {}
+        self._by_code: dict[tuple[str, str, bool], str | None] = {}
 
     def __contains__(self, record: object) -> bool:
         return isinstance(record, Record) and self.why_not(record) is None
@@ -118,6 +137,16 @@ class Tabulated:
         if judged is None:
             judged = self._judged[id(record)] = record, why_not_tabulated(record, self.sources(record))
         return judged[1]
+
+    def why_not_listed(self, one: Listed) -> str | None:
+        """Return the same of a record of which no more than this is at hand."""
+        if one.against is not None:
+            return one.against
+        key = (one.code, one.model, one.deployed)
+        if key not in self._by_code:
+            parts = [Provenance.model_validate(part) for part in json.loads(one.code)]
+            self._by_code[key] = _why_not_by(parts, self._sources_of(one.model, one.deployed))
+        return self._by_code[key]
 
     def is_stale(self, record: Record) -> bool:
         """Say whether code that had a known part in a record has changed since, or is gone."""
@@ -135,7 +164,10 @@ class Tabulated:
     def sources(self, record: Record) -> dict[str, str] | None:
         """Return the digests of the code as it is now that decides a record; None without such a method."""
         deployed = isinstance(record, SpeedRecord) and record.identity.deploy
-        key = (record.identity.model, deployed)
+        return self._sources_of(record.identity.model, deployed)
+
+    def _sources_of(self, model: str, deployed: bool) -> dict[str, str] | None:
+        key = (model, deployed)
         if key not in self._sources:
             method = self._method(key[0])
             self._sources[key] = None if method is None else current_sources(method, deployed=deployed)
@@ -150,6 +182,12 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         sources: Digests of the code that decides it, as it is now
             (`bench.results.provenance.current_sources`); None when the method no longer exists.
     """
+    parts = (record.provenance, *record.provenance.parts)
+    return against(record) or _why_not_by(parts, sources)
+
+
+def against(record: Record) -> str | None:
+    """Return why no table may hold a record, whatever the code is now; None where the code decides."""
     if record.smoke:
         return "smoke run"
     if not record.valid:
@@ -158,7 +196,10 @@ def why_not_tabulated(record: Record, sources: Mapping[str, str] | None) -> str 
         return "predictions from outside: how they were computed is not known"
     if isinstance(record, AccuracyRecord) and record.identity.file is not None:
         return "an exported file: its training is not known"
-    parts = (record.provenance, *record.provenance.parts)
+    return None
+
+
+def _why_not_by(parts: Iterable[Provenance], sources: Mapping[str, str] | None) -> str | None:
     return next((reason for part in parts if (reason := _why_not_made_by(part, sources))), None)
 
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from bench.errors import RefusedInput
 from bench.files import read_regular, write_new
+from bench.mirror import fetch_records
+from bench.object_store import shown
 from bench.results.index import Index
 from bench.results.record import (
     KINDS,
@@ -167,14 +169,14 @@ def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted =
     index = Index(folder, read_record)
     for path in record_files(folder, ".json"):
         try:
-            if (record := index.record(path, wanted)) is not None:
+            if (record := index.wanted_record(path, wanted)) is not None:
                 found.append(record)
         except RefusedInput as error:
             if strict:
                 raise
             faults.append(str(error))
     index.save()
-    _report(faults)
+    report_left_out(faults)
     return found
 
 
@@ -195,24 +197,25 @@ def record_files(folder: Path, suffix: str) -> list[Path]:
     ]
 
 
-def _report(faults: Sequence[str]) -> None:
+def report_left_out(faults: Sequence[str]) -> None:
+    """Report damaged records on stderr: each once, and of many the first few."""
     new = [fault for fault in faults if fault not in _REPORTED]
     _REPORTED.update(new)
     for fault in new[:_NAMED]:
-        _LOG.warning("left out: %s", fault)
+        _LOG.warning("left out: %s", shown(fault))
     if len(new) > _NAMED:
         _LOG.warning("left out: %d more records; carnet-bench audit lists them", len(new) - _NAMED)
 
 
 def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:
-    """Return every take of one measurement, the first one first; no other record is read.
+    """Return every take of one measurement, the first one first; other records are fetched, but not read.
 
     Raises:
         RefusedInput: One of them is damaged.
     """
-    folder = records_folder(home, kind.kind)
-    count = next_take(home, kind.kind, identity)
-    paths = (folder / f"{record_id({**identity, 'take': take})}.json" for take in range(count))
+    fetch_records(home)
+    ids = (record_id({**identity, "take": take}) for take in range(next_take(home, kind.kind, identity)))
+    paths = (records_folder(home, kind.kind) / f"{one}.json" for one in ids)
     return [record for path in paths if path.exists() and isinstance(record := read_record(path), kind)]
 
 

@@ -26,7 +26,7 @@ from bench.train.journals import Journals, epoch_row, step_row
 from bench.train.kernels import choose_kernels
 from bench.train.norms import freeze_encoder, synchronised
 from bench.train.origin import Made
-from bench.train.ranks import agreed
+from bench.train.ranks import agreed, require_alike
 from bench.train.recipe import Recipe
 from bench.train.saving import Saved, Weights
 from bench.train.schedule import build_optimiser, lr_scale, set_rates
@@ -192,8 +192,15 @@ class Trainer:
             )
 
     def resume(self) -> int:
-        """Continue from the newest good checkpoint, if any, and return the step; see `Saved.read`."""
+        """Continue from the newest good checkpoint, if any, and return the step; see `Saved.read`.
+
+        Raises:
+            RefusedInput: The processes of the run do not find the same checkpoint.
+        """
         found = self.saved.read()
+        step = 0 if found is None else found[0].step
+        message = f"the processes of this run find different checkpoints, {self.saved.folder} has step {step}"
+        require_alike(self.fabric, step, message, then="set --home to a folder that all nodes share")
         if found is not None:
             self.state, self.best = found
             self._require_unchanged()

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.errors import BenchError, RefusedInput
 
 T = TypeVar("T")
 
@@ -37,6 +37,31 @@ def by_first(fabric: Fabric, action: Callable[[], T]) -> T | None:
     if agreed(fabric, float(refusal is not None), "max"):
         raise refusal or SystemExit(0)
     return found
+
+
+def require_alike(fabric: Fabric, number: float, message: str, then: str) -> None:
+    """Refuse, in every process, to go on where a number is not the same in all of them.
+
+    Raises:
+        RefusedInput: With the message.
+    """
+    # a whole number up to 2^53 is exact
+    if agreed(fabric, number, "max") != -agreed(fabric, -number, "max"):
+        raise RefusedInput(message, then)
+
+
+def require_same_run(fabric: Fabric, run_key: str) -> None:
+    """Refuse processes that do not agree on what is trained, as nodes with different data do not.
+
+    Args:
+        run_key: Digest of the run's identity.
+
+    Raises:
+        RefusedInput: In every process.
+    """
+    message = "the processes of this run differ in data, initial weights, machine or threads"
+    then = "give every node the same data and weights, and --threads"
+    require_alike(fabric, int(run_key[:12], 16), message, then)
 
 
 def summed(fabric: Fabric, numbers: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from bench.data.dataset import SegmentationData, data_notes, manifest_digest, re
 from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, UsageError
-from bench.fabric import launch_fabric, leave
+from bench.fabric import launch_fabric
 from bench.files import write_atomic
 from bench.models import resolve
 from bench.own.guard import user_code
@@ -27,17 +27,18 @@ from bench.results.provenance import gather, without_folders
 from bench.results.record import TrainingRecord, record_id
 from bench.results.store import add_record, read_takes
 from bench.train.criterion import build_criterion
-from bench.train.failures import FailedRun, memory_named
+from bench.train.failures import ChangedData, Diverged, FailedRun, memory_named
 from bench.train.initial import Initial, build_initial
 from bench.train.journals import require_journals
 from bench.train.lock import run_lock
 from bench.train.loop import Trainer, Validate
 from bench.train.origin import FilesAsFound, Made, origin_of
-from bench.train.ranks import agreed, by_first
+from bench.train.peers import Peers
+from bench.train.ranks import agreed, by_first, require_same_run
 from bench.train.recipe import Recipe
 from bench.train.run_folder import describe, finished, journal_of, same_start
 from bench.train.splits import open_split
-from bench.train.trained import FINAL, own_classes
+from bench.train.trained import FINAL, metadata_of
 from bench.train.training_record import losses_csv, record_of
 from bench.train.validation import validation_on
 from bench.train.weight_file import fit, load_weights, save_weights
@@ -58,7 +59,8 @@ class Settings:
         threads: Threads of torch on the CPU; None leaves torch's own choice.
         command: Command line, for the record.
         workers: Data-loading processes (results do not depend on it).
-        devices, strategy: Number of devices that share a batch, and how (``bench.fabric``).
+        devices, strategy: Number of devices that share a batch (None: of the processes that torchrun or srun
+            has started), and how (``bench.fabric``).
         log: Journals besides TensorBoard's: ``wandb``, ``mlflow``.
     """
 
@@ -69,7 +71,7 @@ class Settings:
     threads: int | None = None
     command: tuple[str, ...] = tuple(sys.argv)
     workers: int = 0
-    devices: int = 1
+    devices: int | None = 1
     strategy: str = "auto"
     log: tuple[str, ...] = ()
 
@@ -170,13 +172,16 @@ def train(
             checkpoint of other code.
         Diverged, OutOfMemory: The loss left the finite numbers, or a step did not fit; a record marked not
             valid is kept.
+        LostProcess: Another process of the run has ended.
         Interrupted: After a checkpoint; the same call resumes.
     """
     prepared = prepare(recipe, settings)
     fabric = prepared.fabric
     identity = run_identity(prepared)
     folder = run_folder(identity, settings)
-    with ExitStack() as held:
+    peers = Peers(fabric)
+    with peers.named(), ExitStack() as held:
+        require_same_run(fabric, record_id(identity))
         by_first(fabric, lambda: held.enter_context(run_lock(folder)))
         by_first(fabric, lambda: describe(folder, identity, log))
         takes = by_first(fabric, lambda: read_takes(settings.home, TrainingRecord, identity)) or []
@@ -189,7 +194,7 @@ def train(
         resumed_at = trainer.resume()
         record = by_first(fabric, lambda: finished(takes, folder, trainer, log))
         if agreed(fabric, float(record is not None), "max"):
-            leave(fabric)
+            peers.leave()
             if record is None:
                 raise SystemExit(0)
             if trainer.state.step:  # a journal that failed before is filled now
@@ -199,26 +204,20 @@ def train(
             return Run(identity, folder, network, prepared.initial.statistics, record, tuple(record.notes))
         validate = None if val is None else _validation(prepared, val, trainer, watch)
         if not fabric.is_global_zero:
-            _follow(prepared, trainer, validate)
+            _follow(prepared, peers, trainer, validate)
         notes = run_notes(prepared)
         same = same_start(folder, identity, log)
         trainer.journal = held.enter_context(journal_of(trainer, folder, identity, settings.log))
         try:
-            with user_code("training", prepared.method):
+            with user_code("training", prepared.method), peers.named():
                 state = trainer.train(validate, functools.partial(watch, "train"))
         except FailedRun as error:
             failed = record_of(trainer, identity, notes)
             add_record(failed.revised(valid=False, reasons=[f"{error.status}: {error}"]), settings.home)
             raise
-        leave(fabric)
+        peers.leave()
         network = trainer.final_network()
-        statistics = prepared.initial.statistics
-        metadata = {
-            "identity": identity,
-            "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
-            "notes": list(notes),
-            **own_classes(prepared.data),
-        }
+        metadata = metadata_of(identity, prepared.initial.statistics, prepared.data, notes)
         weights_sha256 = save_weights(folder / FINAL, network.state_dict(), metadata)
         write_atomic(folder / "losses.csv", losses_csv(state))
         record = next((one for one in takes if one.values.final_weights_sha256 == weights_sha256), None)
@@ -229,15 +228,16 @@ def train(
                 values={"final_weights_sha256": weights_sha256}, provenance={"resumed_at_step": resumed_at}
             )
             record, _ = add_record(record, settings.home)
-        return Run(identity, folder, network, statistics, record, notes)
+        return Run(identity, folder, network, prepared.initial.statistics, record, notes)
 
 
-def _follow(prepared: Prepared, trainer: Trainer, validate: Validate | None) -> NoReturn:
+def _follow(prepared: Prepared, peers: Peers, trainer: Trainer, validate: Validate | None) -> NoReturn:
     """Train along with the first process, which alone writes and reports; then end this one."""
     # what all processes decide alike is the first one's to tell; any other error ends them all
-    with suppress(FailedRun, Interrupted), user_code("training", prepared.method):
+    alike = (Diverged, ChangedData, Interrupted)
+    with suppress(*alike), user_code("training", prepared.method), peers.named():
         trainer.train(validate)
-    leave(prepared.fabric)
+    peers.leave()
     raise SystemExit(0)
 
 
@@ -290,7 +290,8 @@ def _validation_split(prepared: Prepared) -> SegmentationData | None:
 
 def _validation(prepared: Prepared, data: SegmentationData, trainer: Trainer, watch: Watch) -> Validate:
     def shown(done: int, total: int) -> None:
-        watch("val", done, total, 0.0)
+        if prepared.fabric.is_global_zero:
+            watch("val", done, total, 0.0)
         # of several processes one alone must not leave
         if prepared.fabric.world_size == 1:
             trainer.stop_if_asked()

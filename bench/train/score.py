@@ -14,7 +14,7 @@ from baselines.sizes import ANY
 from bench.data.dataset import SegmentationData, data_notes, manifest_digest, require_disjoint, require_labels
 from bench.errors import RefusedInput
 from bench.evaluate.doubts import doubts
-from bench.evaluate.evaluate import Evaluation, evaluate
+from bench.evaluate.evaluate import Evaluation
 from bench.evaluate.protocol import Protocol
 from bench.evaluate.views import SINGLE, Views
 from bench.fabric import launch_fabric
@@ -23,7 +23,9 @@ from bench.results.provenance import gather
 from bench.results.record import AccuracyRecord, TrainingRecord
 from bench.results.store import add_record, read_arrays, read_takes
 from bench.train.failures import memory_named
+from bench.train.peers import Peers
 from bench.train.run import Settings
+from bench.train.shared_evaluation import evaluate_shared
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights
 from bench.train.weight_file import describe_weights
@@ -45,7 +47,8 @@ def evaluate_run(
     Args:
         source: A run folder, or a weights file that a run has written (which says what it is of).
         split: Split of the run's data set.
-        settings: Home, data root, device, threads, command.
+        settings: Home, data root, device, devices that share the images, threads, command. With several only
+            the first process returns; the others end here.
         progress: Called with images done and images in all.
         model: ``path/to/file.py:build`` of a network that is not in the registry: a run names the file, not
             where it lies. None takes the name on record.
@@ -60,12 +63,14 @@ def evaluate_run(
         RefusedInput: Not a run's weights; training images in the split; a split without labels; data that
             cannot be read.
         UsageError: A window size that the method does not take, or another data set.
+        LostProcess: Another process of the evaluation has ended.
     """
     trained = open_weights(source, settings.home)
     trained.require_data(data_set)
     recipe = trained.recipe
     describe_weights(trained.path).whole_identity(trained.path)
-    fabric = launch_fabric(settings.device, "32-true")
+    fabric = launch_fabric(settings.device, "32-true", settings.devices)
+    peers = Peers(fabric)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     method = trained.method(model)
@@ -77,17 +82,13 @@ def evaluate_run(
         require_disjoint(train_data, data)
     network = trained.network(method, data, fabric.device)
     provenance = gather(settings.command, method)
-    with user_code("evaluation", method):
-        outcome = evaluate(
-            network,
-            data,
-            trained.statistics,
-            fabric.device,
-            lambda done: progress(done, len(data)),
-            sizes=method.sizes,
-            views=views,
-            repeat=True,
+    with user_code("evaluation", method), peers.named():
+        outcome = evaluate_shared(
+            network, data, trained.statistics, fabric, progress, sizes=method.sizes, views=views
         )
+    peers.leave()
+    if not fabric.is_global_zero:
+        raise SystemExit(0)
     values = outcome.values(data.classes)
     protocol = Protocol(
         data.name,

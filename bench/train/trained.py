@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.data.entry import Entry
 from bench.data.statistics import Statistics
 from bench.errors import RefusedInput, UsageError, unknown
 from bench.files import sha256_of_file
+from bench.mirror import fetch_source
 from bench.models import recorded
 from bench.own.guard import user_code
 from bench.results.provenance import without_folders
@@ -125,6 +127,7 @@ def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     Raises:
         RefusedInput: No such file, not the weights of a run, or not those of its training record.
     """
+    fetch_source(source)
     path = source / FINAL if source.is_dir() else source
     found = describe_weights(path)
     identity = found.stored_identity
@@ -141,11 +144,26 @@ def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     return TrainedWeights(path, sha256, identity, recipe, statistics, found.notes, record, data)
 
 
-def own_classes(data: SegmentationData) -> dict[str, Any]:
-    """Return what weights say of a data set that no other machine knows; nothing of a built-in one."""
-    if data.name in ENTRIES:
-        return {}
-    return {"own_classes": {"classes": list(data.classes), "palette": [list(one) for one in data.palette]}}
+def metadata_of(
+    identity: Mapping[str, Any], statistics: Statistics, data: SegmentationData, notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a run's final weights say of themselves.
+
+    Args:
+        identity: The run's.
+        statistics: Statistics that normalise the network's images.
+        data: Training split; the classes of a data set that no other machine knows are part of it.
+        notes: Remarks for every record made of the weights.
+    """
+    found = {
+        "identity": identity,
+        "statistics": {"mean": list(statistics.mean), "std": list(statistics.std)},
+        "notes": list(notes),
+    }
+    if data.name not in ENTRIES:
+        palette = [list(one) for one in data.palette]
+        found["own_classes"] = {"classes": list(data.classes), "palette": palette}
+    return found
 
 
 def _data_of(path: Path, name: str, own: OwnClasses | None) -> Entry:

@@ -116,9 +116,11 @@ def test_the_ranks_shares_of_a_batch_are_the_batch(toy_data):
     whole = batches(toy_data, batch=6)[0]
     shares = [batches(toy_data, batch=6, part=(rank, 3))[0] for rank in range(3)]
     assert [len(share.names) for share in shares] == [2, 2, 2]
-    assert sum((share.names for share in shares), ()) == whole.names
-    assert torch.equal(torch.cat([share.image for share in shares]), whole.image)
-    assert torch.equal(torch.cat([share.label for share in shares]), whole.label)
+    # each third sample, so that a step's first half, too, is the first halves of the shares
+    assert [share.names for share in shares] == [whole.names[rank::3] for rank in range(3)]
+    for rank, share in enumerate(shares):
+        assert torch.equal(share.image, whole.image[rank::3])
+        assert torch.equal(share.label, whole.label[rank::3])
 
 
 def test_a_data_set_smaller_than_one_batch_is_refused_with_both_numbers(toy_data):

@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from bench.evaluate.differences import Difference, compare, half_width_squared
 from bench.evaluate.image_counts import Array
+from bench.evaluate.power import chance, equal_variants
 
 TRIALS = 2000
 ALLOWED = 0.05 + 1.645 * math.sqrt(0.05 * 0.95 / TRIALS)
@@ -65,6 +66,12 @@ def test_equal_recipes_are_called_different_in_at_most_5_percent_of_any_mixture(
 
 def test_satterthwaites_degrees_of_freedom_would_call_twice_as_many_different() -> None:
     assert wrongly_different("own images, seeds four times as much", replaced=True) > 0.10
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_the_published_chance_is_the_simulated_one(mixture: str) -> None:
+    computed = 2 * chance(equal_variants(*MIXTURES[mixture], SEEDS, BLOCKS), 0.0, SEEDS)
+    assert computed == pytest.approx(wrongly_different(mixture), abs=0.005)
 
 
 @pytest.mark.parametrize("mixture", ["images alone", "seeds alone"])

@@ -3,16 +3,21 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from bench.errors import RefusedInput, UsageError
+from bench.evaluate.confusion import Confusion
+from bench.evaluate.evaluate import Evaluation
 from bench.experiments.grid import experiment_of, require_one_backbone
 from bench.experiments.grid_axes import axes_of, grid_of
-from bench.experiments.grid_cost import Estimates, total_s
+from bench.experiments.grid_cost import Cost, Estimates, total_s
 from bench.experiments.grid_execution import look
+from bench.experiments.grid_result import outcomes
 from bench.experiments.grid_state import Ledger
 from bench.paper.studies import fig8_variants, fig9_variants, fig10_variants, table5_variants
 from bench.paper.variant import Variant
@@ -91,12 +96,17 @@ def test_lambda_as_written_finds_nine_runs_done_whatever_threads_trained_them(gr
     for run in study.runs:
         identity = grids.identity_of(run, threads=torch.get_num_threads() + 1)
         grids.add_training(run, tmp_path, identity=identity)
-        grids.add_accuracy(run, tmp_path, 0.5, identity=identity)
+        counts = np.array([[[90 - run.seed, 10 + run.seed], [0, 0]]] * 233, np.int32)
+        arrays = Evaluation(Confusion(2), counts, (), 0.0).arrays()
+        grids.add_accuracy(run, tmp_path, 0.5, identity=identity, arrays=arrays)
     progress = look(study, Ledger(Settings(tmp_path, device="auto"), study.scored))
     states = list(progress.states.values())
     assert [state.status for state in states] == ["done"] * 9
     assert f"--threads {torch.get_num_threads() + 1}" in str(states[0])
     assert progress.finished
+    _, *others = outcomes(progress, tmp_path)
+    assert len(others) == 2
+    assert all(one.difference is not None and one.difference.sign == 0 for one in others)
     assert statuses(study, Settings(tmp_path, threads=torch.get_num_threads())) == ["to do"] * 9
 
 
@@ -198,6 +208,18 @@ def test_a_step_on_record_here_is_the_cost_and_one_of_another_machine_is_not(gri
     assert left == [0.0, *[pytest.approx(732 * 2 + 0.1 * (2 * 101 + 233))] * 3]
     monkeypatch.setattr("bench.experiments.grid_cost.machine", lambda: {"cpu": "another"})
     assert Estimates(ledger).cost(first).step_s is None
+
+
+def test_probes_of_scloss_count_as_steps(grids, settings, monkeypatch):
+    ledger = Ledger(settings, "test")
+    monkeypatch.setattr(ledger, "length", lambda recipe, split: {"train": 60, "val": 0, "test": 0}[split])
+    estimates = Estimates(ledger)
+    monkeypatch.setattr(estimates, "cost", lambda run: Cost(1.0, 0.0, "measured now"))
+    (probed,) = grids.experiment("camvid-study", lambdas=["0.2"]).runs
+    plain = replace(probed, recipe=replace(probed.recipe, probe_every=0))
+    more_s = [estimates.left_s(run, ledger.state(run)) for run in (probed, plain)]
+    # every second of 24 epochs: 12 probes of 2 batches, two forward and backward passes each
+    assert more_s[0] - more_s[1] == 12 * 2 * 2
 
 
 def test_a_sum_with_an_unknown_part_is_unknown():

@@ -1,20 +1,21 @@
 """Two processes on one CPU: their shares make the batch, they decide alike, and one of them writes."""
 
-import ast
 import json
-import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
+from processes import TORCHRUN, alone_environment
 
-from bench.errors import UsageError
+from bench.errors import RefusedInput, UsageError
 from bench.train import run as runs
-from bench.train.ranks import agreed, set_random_states
+from bench.train.ranks import agreed, require_alike, set_random_states
 from bench.train.validation import EveryNth
 
 ROOT = Path(__file__).parents[2]
@@ -66,18 +67,30 @@ def test_a_batch_that_does_not_divide_is_refused(tiny_recipe, settings_in, tmp_p
         runs.prepare(tiny_recipe, settings_in(tmp_path))
 
 
-def start(tmp_path, *words):
-    """Start ``carnet-bench train`` on two processes; Lightning Fabric starts the second."""
+def test_processes_that_find_other_checkpoints_are_refused():
+    class SecondOfTwo:
+        world_size, device = 2, torch.device("cpu")
+
+        def all_reduce(self, number, reduce_op):
+            # this process is at step 3, the other one at 7
+            other = 7.0 if number > 0 else -7.0
+            return torch.maximum(number, torch.tensor(other, dtype=number.dtype))
+
+    require_alike(SecondOfTwo(), 7, "steps differ", "share --home")
+    with pytest.raises(RefusedInput, match="steps differ") as caught:
+        require_alike(SecondOfTwo(), 3, "steps differ", "share --home")
+    assert "--home" in caught.value.then
+
+
+def start(tmp_path, *words, by=("-m", "bench"), **variables):
+    """Start ``train`` on two processes, by ``--devices 2`` or torchrun, or one of them by variables."""
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
-    named = ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-    environment = {name: value for name, value in os.environ.items() if name not in named}
-    command = [sys.executable, "-m", "bench.cli", "train", str(recipe), "--home", str(tmp_path)]
     options = ["--device", "cpu", "--threads", "1", "--split", "none", "--json"]
     return subprocess.Popen(
-        [*command, *options, *words],
+        [sys.executable, *by, "train", str(recipe), "--home", str(tmp_path), *options, *words],
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env=alone_environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -131,76 +144,53 @@ def test_two_processes_that_are_stopped_resume_to_the_same_end(whole, tmp_path):
     assert losses_of(json.loads(out)) == expected
 
 
-PROGRAM = """
-import sys
-import torch
-from torch import nn
-from pathlib import Path
-from baselines.method import Method
-from baselines.sizes import ANY
-from bench.data.catalogue import open_data
-from bench.data.statistics import HALF
-from bench.fabric import launch_fabric
-from bench.train.criterion import build_criterion
-from bench.train.loop import Trainer
-from bench.train.recipe import from_table
-from bench.train.validation import validation_on
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-        self.classifier = nn.Conv2d(8, 19, 1)
-    def forward(self, image):
-        return self.classifier(self.encoder(image))
-
-torch.manual_seed(0)
-torch.set_num_threads(1)
-recipe = from_table({
-    "name": "x", "model": "x", "data": "scenes", "crop": [48, 64], "batch": 4, "accumulate": 2, "epochs": 3,
-    "encoder_lr": 0.05, "decoder_lr": 0.05, "freeze_encoder_bn": True,
-}, "x")
-options = {"count": 9, "size_hw": [64, 96]}
-fabric = launch_fabric("cpu", devices=int(sys.argv[1]))
-trainer = Trainer(
-    recipe=recipe, network=Net(), criterion=build_criterion(recipe, Method("x", "", "", 0, "x:x")),
-    data=open_data("scenes", "train", None, **options), statistics=HALF, fabric=fabric,
-    folder=Path(sys.argv[2]) / "checkpoints", run_key="key",
-)
-validate = validation_on(open_data("scenes", "val", None, **options), HALF, fabric, ANY, lambda *_: None)
-state = trainer.train(validate)
-if fabric.is_global_zero:
-    numbers = torch.cat([p.detach().flatten() for p in trainer.network.parameters()]).tolist()
-    scores = [entry["val_miou"] for entry in state.curve]
-    print({"losses": state.losses, "scores": scores, "numbers": numbers})
-"""
-
-
-def trained_by(ranks, folder):
-    """Run the program in so many processes, and return what the first one prints."""
-    named = ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-    environment = {name: value for name, value in os.environ.items() if name not in named}
-    program = folder / "program.py"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program), str(ranks), str(folder)],
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return ast.literal_eval(done.stdout)
+@pytest.mark.slow
+def test_torchrun_trains_the_same_run_and_finds_it_finished(whole, tmp_path):
+    process = start(tmp_path, by=(*TORCHRUN, "--nproc-per-node", "2", "-m", "bench"))
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == 0, err
+    document = json.loads(out)
+    assert document["training_record"] == whole[1]["training_record"]
+    assert losses_of(document) == losses_of(whole[1])
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_steps_of_one_with_frozen_batch_norm(tmp_path):
-    # 9 images, steps of 2 x 4: each process has 2 of each 4, and validates 5 and 4 of 9
-    one, two = trained_by(1, tmp_path / "one"), trained_by(2, tmp_path / "two")
-    assert len(one["losses"]) == 3
-    assert two["losses"] == pytest.approx(one["losses"], abs=1e-6)
-    assert two["numbers"] == pytest.approx(one["numbers"], abs=1e-6)
-    assert two["scores"] == pytest.approx(one["scores"], abs=1e-4)
-    assert len(list((tmp_path / "two" / "checkpoints").glob("*.ckpt"))) == 2
+def test_processes_with_slurm_s_variables_find_each_other_and_train_the_same_run(whole, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "job", "SLURM_NODELIST": "localhost", "SLURM_NODEID": "0"}
+    job |= dict.fromkeys(("SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS_PER_NODE"), "2")
+    job |= dict.fromkeys(("SLURM_NNODES", "SLURM_STEP_NUM_NODES"), "1")
+    places = [{"SLURM_PROCID": rank, "SLURM_LOCALID": rank, "MASTER_PORT": port} for rank in ("0", "1")]
+    first, second = (start(tmp_path, **job, **place) for place in places)
+    out, err = first.communicate(timeout=900)
+    assert first.returncode == 0, err
+    assert second.communicate(timeout=900)[0] == ""
+    assert second.returncode == 0
+    assert json.loads(out)["training_record"] == whole[1]["training_record"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [("-m", "bench"), (*TORCHRUN, "--nproc-per-node", "2", "-m", "bench")])
+def test_the_end_of_one_process_ends_the_run_with_a_line_and_the_checkpoint_resumes(whole, tmp_path, by):
+    words = ("--devices", "2", "--set", "checkpoint_every_s=0")
+    killed = start(tmp_path, *words, by=by)
+    deadline = time.monotonic() + 900
+    while not list(tmp_path.glob("runs/*/checkpoints/*.sha256")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (second,) = [
+        one for one in psutil.Process(killed.pid).children() if one.environ().get("LOCAL_RANK") == "1"
+    ]
+    second.kill()
+    _, err = killed.communicate(timeout=900)  # 30 s on a quiet machine
+    assert killed.returncode == 1, err
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, err
+    assert "of 2" in lines[0] or "of the 2 processes" in lines[0]
+    assert ("SIGKILL" in lines[0]) == (by == ("-m", "bench"))
+    resumed = start(tmp_path, *words)
+    out, err = resumed.communicate(timeout=900)
+    assert resumed.returncode == 0, err
+    assert "resuming" in err
+    assert losses_of(json.loads(out)) == losses_of(whole[1])

@@ -9,13 +9,18 @@ import typer
 
 from bench.cli.options import Home, Json
 from bench.cli.output import log, print_json
+from bench.cli.parsing import stored_home
 from bench.cli.progress import watching
 
 
 def merge_records(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDER...", help="Homes of other machines, or their results/records."),
+        typer.Argument(
+            metavar="FOLDER|URL...",
+            parser=stored_home,
+            help="Homes of other machines, or their results/records.",
+        ),
     ],
     home: Home = Path(),
     as_json: Json = False,

@@ -1,0 +1,32 @@
+"""The records of a home as a list shows them: from their index, without a record of its own for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.errors import RefusedInput
+from bench.results.index import Index
+from bench.results.listed import Listed
+from bench.results.store import read_record, record_files, records_folder, report_left_out
+
+
+def read_listed(home: Path, kind: str) -> list[Listed]:
+    """Return what a list shows of every record of a kind, sorted by id.
+
+    As for `bench.results.store.read_records`, a file that has changed is read; a damaged record is left out
+    and reported on stderr.
+
+    Raises:
+        RefusedInput: The folder cannot be read.
+    """
+    found, faults = [], []
+    folder = records_folder(home, kind)
+    index = Index(folder, read_record)
+    for path in record_files(folder, ".json"):
+        try:
+            found.append(index.listed(path))
+        except RefusedInput as error:
+            faults.append(str(error))
+    index.save()
+    report_left_out(faults)
+    return found
