@@ -108,8 +108,9 @@ def write_new(path: Path, data: bytes | str) -> None:
         RefusedInput: When the disk or the store refuses, naming the path and the bytes needed.
     """
     with _temporary(path, data) as temporary:
-        if not os.path.lexists(path):
-            object_store.create(path, _bytes(data))
+        if not os.path.lexists(path) and object_store.create(path, _bytes(data)):
+            temporary.replace(path)  # the store has decided; another process may have fetched it since
+            return
         try:
             path.hardlink_to(temporary)
         except OSError as error:
