@@ -24,16 +24,17 @@ def records(
         kind: ``accuracy``, ``training`` or ``speed``; None for all.
         model: Name of a method; None for any.
         data: Name of a data set; None for any.
-        home: Project folder with ``results/records``.
+        home: Project folder with ``results/records``, or the URL of one on shared storage.
 
     Raises:
         UsageError: No such kind.
         RefusedInput: The folder of records cannot be read.
     """
+    from bench.mirror import home_of  # noqa: PLC0415
     from bench.models import available  # noqa: PLC0415
     from bench.results.frame import records_frame  # noqa: PLC0415
 
-    return records_frame(Path(home), available(), kind=kind, model=model, data=data)
+    return records_frame(home_of(home), available(), kind=kind, model=model, data=data)
 
 
 def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
@@ -41,7 +42,7 @@ def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
 
     Args:
         name: ``table1`` to ``table5``, ``fig8``, ``fig9`` or ``fig10``.
-        home: Project folder with ``results/records``.
+        home: Project folder with ``results/records``, or the URL of one on shared storage.
 
     Returns:
         A row per printed cell with ``measured``, ``unit``, ``verdict``, ``note`` and ``record``
@@ -51,14 +52,15 @@ def table(name: str, *, home: Path | str = ".") -> pd.DataFrame:
         UsageError: No such table.
         RefusedInput: The folder of records cannot be read.
     """
+    from bench.mirror import home_of  # noqa: PLC0415
     from bench.paper.studies import STUDIES  # noqa: PLC0415
     from bench.reproduce.frames import study_frame, table_frame  # noqa: PLC0415
     from bench.reproduce.study import reproduce_study  # noqa: PLC0415
     from bench.reproduce.table import reproduce  # noqa: PLC0415
 
     if name in STUDIES:
-        return study_frame(reproduce_study(name, Path(home)))
-    return table_frame(reproduce(name, Path(home)))
+        return study_frame(reproduce_study(name, home_of(home)))
+    return table_frame(reproduce(name, home_of(home)))
 
 
 def cost(

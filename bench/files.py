@@ -1,33 +1,22 @@
-"""Files: the functions that write them, and the one that names their digest."""
+"""Files: the functions that write them, and the one that names their digest.
+
+A file of a home on shared storage is stored before it gets its name in the local copy, so that what is here
+is there (`bench.object_store`).
+"""
 
 import contextlib
 import errno
-import functools
 import hashlib
 import os
-import platform
-import re
 import stat
 import tempfile
-import time
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import psutil
-
+from bench import object_store
 from bench.errors import RefusedInput
-
-_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.((?P<host>[0-9a-f]{8})-)?[^.]+\.tmp$")
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
-"""This host, in the name of a temporary file: on a shared disk other hosts have the same process ids."""
-
-_REUSED_S = 60.0
-"""A process that started so long after a file was last written is not its writer."""
-
-_FORGOTTEN_S = 86400.0
-"""Age from which another host's temporary file is nobody's."""
+from bench.temporaries import HOST, sweep_once
 
 _LONGEST_STEM = 40  # characters of the final name in a temporary one, which systems limit to 255 bytes
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -53,10 +42,26 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
     Raises:
         RefusedInput: When the disk refuses, naming the path and the bytes needed; an existing file is left as
-            it was.
+            it was; or the home is stored and its store refuses.
     """
+    object_store.put(path, _bytes(data))
+    write_copy(path, data)
+
+
+def write_copy(path: Path, data: bytes | str) -> None:
+    """Write a file as `write_atomic`, on this disk alone: what was fetched is not sent back."""
     with _temporary(path, data) as temporary:
         temporary.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, from the store of its home too; a missing one is no error.
+
+    Raises:
+        OSError, RefusedInput: The disk or the store refuses.
+    """
+    object_store.remove(path)
+    path.unlink(missing_ok=True)
 
 
 def nowhere() -> int:
@@ -72,7 +77,7 @@ def append(path: Path, data: bytes | str) -> None:
     Raises:
         RefusedInput: The file cannot be written.
     """
-    content = data.encode() if isinstance(data, str) else data
+    content = _bytes(data)
     try:
         with path.open("ab") as stream:
             stream.write(content)
@@ -95,13 +100,17 @@ def write_new(path: Path, data: bytes | str) -> None:
     """Write a file whole or not at all, and only when no file has this name.
 
     Of several processes that write the same name at once exactly one succeeds. Without hard links the name
-    is first claimed with an empty file, so that a reader may see it empty for a moment.
+    is first claimed with an empty file, so that a reader may see it empty for a moment. In a home on shared
+    storage the store decides, so that the processes may be on several machines.
 
     Raises:
         FileExistsError: When the name is taken; the file there is left as it was.
-        RefusedInput: When the disk refuses, naming the path and the bytes needed.
+        RefusedInput: When the disk or the store refuses, naming the path and the bytes needed.
     """
     with _temporary(path, data) as temporary:
+        if not os.path.lexists(path) and object_store.create(path, _bytes(data)):
+            temporary.replace(path)  # the store has decided; another process may have fetched it since
+            return
         try:
             path.hardlink_to(temporary)
         except OSError as error:
@@ -172,39 +181,6 @@ class GrowingFile:
         sync_folder(self.path.parent)
 
 
-def sweep_temporaries(folder: Path) -> list[Path]:
-    """Remove the temporary files that killed writers left in a folder, and return their names.
-
-    A temporary file carries the process id of its writer; those of living processes stay. Every write of this
-    module sweeps its folder first, once per process.
-    """
-    swept = []
-    with contextlib.suppress(OSError):  # no such folder, or one that may not be listed
-        for path in sorted(folder.iterdir()):
-            match = _TEMPORARY.match(path.name)
-            with contextlib.suppress(OSError):  # another process sweeps too
-                if match and not _has_writer(match, path.stat().st_mtime):
-                    path.unlink()
-                    swept.append(path)
-    return swept
-
-
-def _has_writer(name: re.Match[str], written_s: float) -> bool:
-    if name["host"] not in (None, _HOST):
-        return time.time() - written_s < _FORGOTTEN_S
-    try:
-        return bool(psutil.Process(int(name["pid"])).create_time() < written_s + _REUSED_S)
-    except (psutil.NoSuchProcess, OverflowError):
-        return False
-    except psutil.Error:
-        return True
-
-
-@functools.cache
-def _sweep_once(folder: Path) -> None:
-    sweep_temporaries(folder)
-
-
 def sync_folder(folder: Path) -> None:
     """Make a rename in this folder durable, where the system allows it (Windows does not)."""
     try:
@@ -243,7 +219,7 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
 
     Only an existing path is a FileExistsError.
     """
-    content = data.encode() if isinstance(data, str) else data
+    content = _bytes(data)
     temporary: Path | None = None
     try:
         if path.parent.exists() and not path.parent.is_dir():
@@ -259,6 +235,8 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
         yield temporary
         sync_folder(path.parent)
     except OSError as error:
+        if isinstance(error, object_store.ObjectExistsError):
+            raise
         if isinstance(error, FileExistsError) and os.path.lexists(path):
             raise
         raise _refused(path, content, error) from error
@@ -267,9 +245,13 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
 def _make_temporary(path: Path) -> tuple[int, Path]:
-    _sweep_once(path.parent.resolve())
-    prefix = f".{path.name[:_LONGEST_STEM]}.{os.getpid()}.{_HOST}-"
+    sweep_once(path.parent.resolve())
+    prefix = f".{path.name[:_LONGEST_STEM]}.{os.getpid()}.{HOST}-"
     handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
     return handle, Path(name)
 

@@ -12,6 +12,7 @@ import pytest
 
 from bench import files
 from bench.errors import RefusedInput, no_file
+from bench.temporaries import HOST, sweep_temporaries
 from bench.toml_text import text_of
 
 
@@ -162,7 +163,7 @@ WRITERS = {
 }
 
 
-def temporary_of(process, folder, host=files._HOST, age_s=0.0):
+def temporary_of(process, folder, host=HOST, age_s=0.0):
     path = folder / f".a.json.{process}.{host}-abcd1234.tmp"
     path.write_text("half")
     now = path.stat().st_mtime
@@ -190,15 +191,15 @@ def test_a_process_that_began_after_a_file_was_written_is_not_its_writer(tmp_pat
     # in a container the next process often has the number of the killed one
     age_s = time.time() - psutil.Process().create_time()
     path = temporary_of(os.getpid(), tmp_path, age_s=age_s + 30)
-    assert files.sweep_temporaries(tmp_path) == []  # clocks differ a little
+    assert sweep_temporaries(tmp_path) == []  # clocks differ a little
     path = temporary_of(os.getpid(), tmp_path, age_s=age_s + 90)
-    assert files.sweep_temporaries(tmp_path) == [path]
+    assert sweep_temporaries(tmp_path) == [path]
 
 
 @pytest.mark.parametrize(("age_s", "stays"), [(0, True), (86000, True), (87000, False)])
 def test_the_file_of_another_host_stays_for_a_day(tmp_path, dead_process, age_s, stays):
     path = temporary_of(dead_process, tmp_path, host="00000000", age_s=age_s)
-    assert files.sweep_temporaries(tmp_path) == ([] if stays else [path])
+    assert sweep_temporaries(tmp_path) == ([] if stays else [path])
 
 
 def test_a_name_of_the_longest_kind_can_be_written(tmp_path):

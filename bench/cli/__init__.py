@@ -38,6 +38,7 @@ from bench.cli.output import stdout_for_documents
 from bench.cli.process import Stop, stopped_by_signals, unbroken_streams
 from bench.cli.spread import SpreadCommand
 from bench.errors import BenchError, Interrupted, NotMeasured, RefusedInput
+from bench.object_store import shown
 
 HELP = """Benchmark and reproduce real-time semantic segmentation, built around CARNet (IEEE Access 2020).
 
@@ -179,7 +180,7 @@ def _explained(error: Exception) -> int:
 
 
 def _failed(message: str, then: str | None, exit_code: int) -> int:
-    print(message, file=sys.stderr)
+    print(shown(message), file=sys.stderr)
     if then:
-        print(f"next: {then}", file=sys.stderr)
+        print(f"next: {shown(then)}", file=sys.stderr)
     return exit_code

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Home, Json
+from bench.cli.options import FolderHome, Json
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import RefusedInput
@@ -18,7 +18,7 @@ def audit_home(
         bool,
         typer.Option("--quick", help="Read only records whose files have changed; count nothing anew."),
     ] = False,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Check the published records, tables and figures.

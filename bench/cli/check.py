@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import Home, Json, Size, Threads
+from bench.cli.options import FolderHome, Json, Size, Threads
 from bench.cli.output import log, print_json
 from bench.cli.parsing import number, parse_size
 from bench.cli.progress import timing
@@ -65,7 +65,7 @@ def check(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the findings as JUnit XML.")
     ] = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Compare this tree with a baseline.

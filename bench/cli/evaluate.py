@@ -20,7 +20,7 @@ from bench.cli.options import (
     Threads,
 )
 from bench.cli.output import command_line, log, print_json, print_scores, require_valid_score
-from bench.cli.parsing import parse_scales, parse_size
+from bench.cli.parsing import parse_scales, parse_size, stored_source
 from bench.cli.progress import watching
 from bench.errors import UsageError
 
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 def evaluate(
     source: Annotated[
         Path,
-        typer.Argument(metavar="WEIGHTS", help="A run's folder, a weights file, or a .onnx or .xml file."),
+        typer.Argument(
+            metavar="WEIGHTS",
+            parser=stored_source,
+            help="A run's folder or a weights file, or the URL of one, or a .onnx or .xml file.",
+        ),
     ],
     split: Annotated[
         Literal["val", "test"], typer.Option("--split", help="Split to score; never the training images.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, Overwrite, OwnModel, Threads
+from bench.cli.options import DataRoot, Device, FolderHome, Json, Overwrite, OwnModel, Threads
 from bench.cli.output import command_line, log, print_json, print_lines
 from bench.cli.progress import showing
 from bench.errors import UsageError
@@ -36,7 +36,7 @@ def features(
     out: Annotated[Path, typer.Option("--out", help="Folder of an image's figure.")] = Path(),
     overwrite: Overwrite = False,
     model: OwnModel = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     data_root: DataRoot = None,
     device: Device = "auto",
     threads: Threads = None,

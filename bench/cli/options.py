@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.parsing import number, whole_number
+from bench.cli.parsing import folder_home, number, stored_home, stored_reports, whole_number
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,9 +34,22 @@ EngineName = StrEnum(
 RANDOM_CLASSES = 19
 """Output classes of a network with random weights."""
 
+_HOME = "Project folder; its data/ is searched last."
+_OR_URL = f"{_HOME} Or one on shared storage, e.g. s3://BUCKET/PREFIX."
 Home = Annotated[
     Path,
-    typer.Option("--home", envvar="CARNET_BENCH_HOME", help="Project folder; its data/ is searched last."),
+    typer.Option(
+        "--home", envvar="CARNET_BENCH_HOME", parser=stored_home, metavar="FOLDER|URL", help=_OR_URL
+    ),
+]
+ReportHome = Annotated[
+    Path,
+    typer.Option(
+        "--home", envvar="CARNET_BENCH_HOME", parser=stored_reports, metavar="FOLDER|URL", help=_OR_URL
+    ),
+]
+FolderHome = Annotated[
+    Path, typer.Option("--home", envvar="CARNET_BENCH_HOME", parser=folder_home, metavar="FOLDER", help=_HOME)
 ]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="The data set's own folder; overrides CARNET_DATA.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.process import Unbroken
 from bench.errors import NotMeasured
+from bench.object_store import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,12 +70,12 @@ def print_json(document: Any) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines as they are, however long: no markup, no wrapping."""
     for line in lines:
-        print(line)
+        print(shown(line))
 
 
 def log(line: str) -> None:
     """Write a line for the reader to stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(shown(line), file=sys.stderr, flush=True)
 
 
 def command_line() -> tuple[str, ...]:

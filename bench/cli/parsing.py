@@ -1,6 +1,7 @@
 """From words on the command line to numbers, strictly: anything unclear is a usage error."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -48,6 +49,46 @@ def parse_number(text: str, least: float, most: float) -> float:
     if _NUMBER.fullmatch(text) and least <= float(text) <= most:
         return float(text) + 0.0  # -0 is 0
     raise typer.BadParameter(f"'{text}'; expected a number from {least} to {most}")
+
+
+def stored_home(text: str) -> Path:
+    """Return the folder of a home, of one named by a URL its local copy; see `bench.mirror.home_of`."""
+    from bench.mirror import home_of
+
+    return home_of(text)
+
+
+def stored_reports(text: str) -> Path:
+    """Return what `stored_home` returns, with all that tables and pages are made of."""
+    from bench.mirror import fetch_reports
+
+    home = stored_home(text)
+    fetch_reports(home)
+    return home
+
+
+def folder_home(text: str) -> Path:
+    """Return the folder of a home.
+
+    Raises:
+        UsageError: A URL.
+    """
+    from bench.mirror import is_url
+
+    if is_url(str(text)):
+        raise UsageError(
+            f"--home {text}: this command takes a folder; a URL of shared storage is for ablate, compare, "
+            "curves, evaluate, records, reproduce, score, time and train",
+            then="--home FOLDER",
+        )
+    return Path(text)
+
+
+def stored_source(text: str) -> Path:
+    """Return the path of a run or weights, of one named by a URL its local copy."""
+    from bench.mirror import source_of
+
+    return source_of(text)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Home, Json
+from bench.cli.options import FolderHome, Json
 from bench.cli.output import print_json
 
 
 def publish(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
-    home: Home = Path(),
+    home: FolderHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Add a run's final weights to results/weights.

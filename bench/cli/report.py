@@ -4,12 +4,12 @@ from pathlib import Path
 
 import typer
 
-from bench.cli.options import Home, Json
+from bench.cli.options import FolderHome, Json
 from bench.cli.output import print_json
 from bench.cli.progress import showing
 
 
-def report(home: Home = Path(), as_json: Json = False) -> None:
+def report(home: FolderHome = Path(), as_json: Json = False) -> None:
     """Write the whole paper on one HTML page.
 
     The page, HOME/reports/index.html, holds a summary, Tables 1 to 5 with every cell's note, record and

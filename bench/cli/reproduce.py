@@ -12,8 +12,8 @@ from bench.cli.options import (
     Deploy,
     Device,
     EngineName,
-    Home,
     Json,
+    ReportHome,
     TableName,
     Threads,
     TrainingPrecision,
@@ -94,7 +94,7 @@ def reproduce(
     weights_file: WeightsFile = None,
     device: Device = "auto",
     threads: Threads = None,
-    home: Home = Path(),
+    home: ReportHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Compare a table of the paper with what is measured here.

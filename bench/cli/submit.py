@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bench.cli.options import DataRoot, Device, Home, Json, Msc, Out, Overwrite, OwnModel, Partial, Threads
+from bench.cli.options import (
+    DataRoot,
+    Device,
+    FolderHome,
+    Json,
+    Msc,
+    Out,
+    Overwrite,
+    OwnModel,
+    Partial,
+    Threads,
+)
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import RefusedInput, UsageError
@@ -32,7 +43,7 @@ def submit(
     partial: Partial = False,
     overwrite: Overwrite = False,
     model: OwnModel = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     data_root: DataRoot = None,
     device: Device = "auto",
     threads: Threads = None,

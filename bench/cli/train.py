@@ -25,6 +25,7 @@ from bench.cli.output import command_line, log, print_json, print_scores, requir
 from bench.cli.parsing import number, parse_duration, whole_number
 from bench.cli.progress import watching
 from bench.errors import UsageError
+from bench.object_store import shown
 
 Journal = StrEnum("Journal", ["wandb", "mlflow"])
 
@@ -154,7 +155,7 @@ def train(
     if as_json:
         print_json(
             {
-                "run": str(run.folder),
+                "run": shown(str(run.folder)),
                 "training_record": run.record.id,
                 "accuracy_record": outcome.id if outcome else None,
                 "values": (outcome or run.record).stored["values"],

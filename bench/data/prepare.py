@@ -14,7 +14,8 @@ from bench.data import catalogue
 from bench.data.archive import LARGEST_TOTAL_BYTES, Unpacked, plan, unpack
 from bench.data.images import read_ids, read_image
 from bench.errors import RefusedInput, UsageError
-from bench.files import sweep_temporaries, write_atomic
+from bench.files import write_atomic
+from bench.temporaries import sweep_temporaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

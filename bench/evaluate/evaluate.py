@@ -25,6 +25,9 @@ from bench.evaluate.peak import PeakMemory
 from bench.evaluate.views import SINGLE, Views, padded, summed_probabilities
 from bench.torch_settings import settings_kept
 
+_AT_ONCE = 8
+"""Views or windows of one size that an accelerator is given in one call."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -97,7 +100,8 @@ def predictions(
     """Yield (name, prediction, label), both (h, w) integer tensors at the label's size.
 
     Args:
-        network: Put into evaluation mode here; takes (1, 3, h, w) and returns (1, c, h, w).
+        network: Put into evaluation mode here; takes (b, 3, h, w) and returns (b, c, h, w), where b is 1 on a
+            CPU; elsewhere several views of an image are shown at once.
         data: Its images are read whole and in order.
         statistics: What the network's weights expect.
         device: Where the network is.
@@ -136,12 +140,22 @@ class _Shower:
         with torch.inference_mode():
             if views.single:
                 return self.largest(image, label_hw)
-            return largest(summed_probabilities(self.logits, image, views, label_hw))
+            at_once = 1 if device.type == "cpu" else _AT_ONCE
+            return largest(self.summed(image, views, label_hw, at_once))
+
+    def summed(self, image: Tensor, views: Views, label_hw: tuple[int, int], at_once: int) -> Tensor:
+        """Return the summed probabilities, of single views where the device has no memory for more."""
+        try:
+            return summed_probabilities(self.logits, image, views, label_hw, at_once=at_once)
+        except torch.OutOfMemoryError:
+            if at_once == 1:
+                raise
+        return summed_probabilities(self.logits, image, views, label_hw)
 
     def logits(self, image: Tensor) -> Tensor:
-        """Return the logits at the image's size."""
+        """Return the logits of some views at their size."""
         given = padded(image, self.sizes)
-        found = self._cut(self._checked(self.network(given)), image, given)
+        found = self._cut(self._checked(self.network(given), len(given)), image, given)
         height, width = image.shape[-2:]
         if found.shape[-2:] != (height, width):
             found = F.interpolate(found, size=(height, width), mode="bilinear")
@@ -174,11 +188,11 @@ class _Shower:
             logits = F.interpolate(logits, size=padded_hw, mode="bilinear")
         return logits[..., :height, :width]
 
-    def _checked(self, found: object) -> Tensor:
+    def _checked(self, found: object, images: int = 1) -> Tensor:
         if not (
             isinstance(found, Tensor)
             and found.ndim == 4
-            and found.shape[:2] == (1, self.classes)
+            and found.shape[:2] == (images, self.classes)
             and found.numel()
             and found.is_floating_point()
         ):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float32
 
 Logits = Callable[[Tensor], Tensor]
-"""(1, 3, h, w) of any size to logits (1, c, h, w) of the same height and width."""
+"""(b, 3, h, w) of any size to logits (b, c, h, w) of the same height and width."""
+
+T = TypeVar("T")
 
 _LARGEST_SCALE = 8.0
 
@@ -94,24 +96,38 @@ MSC = Views((0.5, 0.75, 1.0, 1.25, 1.5, 1.75), flip=True)
 
 
 def summed_probabilities(
-    logits_of: Logits, image: Float32[Tensor, "1 3 h w"], views: Views, label_hw: tuple[int, int]
+    logits_of: Logits,
+    image: Float32[Tensor, "1 3 h w"],
+    views: Views,
+    label_hw: tuple[int, int],
+    *,
+    at_once: int = 1,
 ) -> Float32[Tensor, "1 c H W"]:
     """Return the sum over the views of the classes' probabilities, at the label's size.
 
     What is averaged is always probabilities, never logits: the softmax of each window's logits; where windows
     overlap, their mean; brought to the label's size bilinearly; and of all scales and mirror images the sum,
     each with weight 1.
+
+    Args:
+        logits_of: The network.
+        image: Normalised.
+        views: What of it is shown.
+        label_hw: The label's height and width.
+        at_once: Most views of one size in one call. An accelerator waits for its next call otherwise; a
+            processor is as fast with one, and needs less memory.
     """
     total: Tensor | None = None
-    for view, mirrored in _shown(image, views):
+    for view, mirrored in _shown(image, views, at_once):
         if views.window_hw is None or views.stride_hw is None:
             found = logits_of(view).softmax(dim=1)
         else:
-            found = _over_windows(logits_of, view, views.window_hw, views.stride_hw)
-        found = found.flip(-1) if mirrored else found
-        if found.shape[-2:] != label_hw:
-            found = F.interpolate(found, size=label_hw, mode="bilinear")
-        total = found if total is None else total.add_(found)
+            found = _over_windows(logits_of, view, views.window_hw, views.stride_hw, at_once)
+        for one, is_mirrored in zip(found.unbind(), mirrored, strict=True):
+            found = one[None].flip(-1) if is_mirrored else one[None]
+            if found.shape[-2:] != label_hw:
+                found = F.interpolate(found, size=label_hw, mode="bilinear")
+            total = found if total is None else total.add_(found)
     if total is None:
         raise UsageError("no scales")
     return total
@@ -136,33 +152,47 @@ def padded(image: Float32[Tensor, "1 3 h w"], sizes: SizeRule) -> Float32[Tensor
     return F.pad(image, (0, fitting_width - width, 0, fitting_height - height))
 
 
-def _shown(image: Tensor, views: Views) -> Iterator[tuple[Tensor, bool]]:
+def _shown(image: Tensor, views: Views, at_once: int) -> Iterator[tuple[Tensor, Sequence[bool]]]:
+    """Yield views of one size, and which of them are mirrored."""
     height, width = image.shape[-2:]
     for scale in views.scales:
         size = (max(round(height * scale), 1), max(round(width * scale), 1))
         view = image if size == (height, width) else F.interpolate(image, size=size, mode="bilinear")
-        for mirrored in (False, True) if views.flip else (False,):
-            shown = view.flip(-1) if mirrored else view
+        for mirrored in _groups((False, True) if views.flip else (False,), at_once):
             # a copy, always: a network may change its input in place, and the image is shown again
-            yield shown.clone(memory_format=torch.channels_last), mirrored
+            shown = torch.cat([view.flip(-1) if is_mirrored else view for is_mirrored in mirrored])
+            yield shown.contiguous(memory_format=torch.channels_last), mirrored
+
+
+def _groups(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + most] for start in range(0, len(items), most))
 
 
 def _over_windows(
-    logits_of: Logits, view: Tensor, window_hw: tuple[int, int], stride_hw: tuple[int, int]
+    logits_of: Logits,
+    views: Tensor,
+    window_hw: tuple[int, int],
+    stride_hw: tuple[int, int],
+    at_once: int,
 ) -> Tensor:
-    """Return the mean probabilities of all windows that show a pixel."""
-    height, width = view.shape[-2:]
+    """Return the mean probabilities of all windows that show a pixel, of each of some views."""
+    count, _, height, width = views.shape
     (window_height, window_width), (down, across) = window_hw, stride_hw
     total: Tensor | None = None
-    shown = torch.zeros(height, width, device=view.device)
-    for top in starts(height, window_height, down):
-        for left in starts(width, window_width, across):
-            here = (..., slice(top, top + window_height), slice(left, left + window_width))
-            part = view[here].clone(memory_format=torch.channels_last)  # windows overlap
-            found = logits_of(part).softmax(dim=1)
-            if total is None:
-                total = found.new_zeros(1, found.shape[1], height, width)
-            total[here] += found
+    shown = torch.zeros(height, width, device=views.device)
+    places = [
+        (..., slice(top, top + window_height), slice(left, left + window_width))
+        for top in starts(height, window_height, down)
+        for left in starts(width, window_width, across)
+    ]
+    for some in _groups(places, max(at_once // count, 1)):
+        # windows overlap, and a network may change its input in place
+        parts = torch.cat([views[here] for here in some]).contiguous(memory_format=torch.channels_last)
+        found = logits_of(parts).softmax(dim=1)
+        if total is None:
+            total = found.new_zeros(count, found.shape[1], height, width)
+        for number, here in enumerate(some):
+            total[here] += found[number * count : (number + 1) * count]
             shown[here] += 1
     if total is None:
         raise UsageError("no window")

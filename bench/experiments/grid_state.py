@@ -19,6 +19,7 @@ from bench.data.loader import steps_per_epoch
 from bench.errors import RefusedInput
 from bench.experiments.grid_plan import GridRun
 from bench.fabric import launch_fabric
+from bench.mirror import fetch_records, fetch_runs, fetch_source
 from bench.results.provenance import without_folders
 from bench.results.record import AccuracyRecord, TrainingRecord
 from bench.results.select import Tabulated, is_single_pass, newest, of_runs
@@ -82,6 +83,7 @@ class Ledger:
         self.device = launch_fabric(settings.device).device.type
         self.threads = settings.threads or torch.get_num_threads()
         self.tabulated = Tabulated(methods)
+        fetch_runs(settings.home)
         self._manifests: dict[str, str | None] = {}
         self._lengths: dict[tuple[str, str], int | None] = {}
 
@@ -96,7 +98,8 @@ class Ledger:
         return of_runs(read_records(self.settings.home, "accuracy", strict=False))
 
     def reread(self) -> None:
-        """Forget the records, so that they are read from disk when next needed."""
+        """Forget the records, so that they are read anew when next needed; a stored home's are fetched."""
+        fetch_records(self.settings.home)
         for name in ("training", "accuracy"):
             self.__dict__.pop(name, None)
 
@@ -166,6 +169,7 @@ class Ledger:
             except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
                 continue  # not of a run; training this very run reports it
             if found:
+                fetch_source(path.parent)
                 return path.parent
         return None
 

@@ -17,7 +17,8 @@ from bench.data.loader import steps_per_epoch
 from bench.errors import NotMeasured, RefusedInput, unknown
 from bench.evaluate.evaluate import predictions
 from bench.experiments.duration import budget_for
-from bench.files import write_atomic
+from bench.files import remove, write_atomic
+from bench.mirror import fetch_runs
 from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
@@ -144,6 +145,7 @@ def recipe_within(
     started = time.monotonic()
     mine_s = shares.trained_s(budget_s)
     plan = settings.home / "runs" / f"plan-{recipe.name}-{round(mine_s)}s.json"
+    fetch_runs(settings.home)
     prepared = prepare(recipe, settings)
     epochs = _chosen_before(prepared, plan)
     if epochs is None:
@@ -171,7 +173,8 @@ def recipe_within(
 def keep_plan(plan: Path, folder: Path) -> None:
     """Move the file that keeps a number of epochs into the folder of the finished run."""
     if plan.is_file():
-        plan.replace(folder / plan.name)
+        write_atomic(folder / plan.name, plan.read_bytes())
+        remove(plan)
 
 
 def measure_step(prepared: Prepared, scored: SegmentationData) -> StepCost:

@@ -22,6 +22,7 @@ _FIGURES = {
     "table5": "Table 5: what each component adds",
     "fig8": "Fig. 8: number of CARModules",
     "fig9": "Fig. 9: number of SCLoss terms",
+    "fig9-scloss": "What SCLoss learns, with Fig. 9",
     "fig10": "Fig. 10: weight of SCLoss",
     "fig11": HEADINGS["fig11"],
     "fig12": HEADINGS["fig12"],

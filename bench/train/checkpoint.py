@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 from bench.errors import RefusedInput
-from bench.files import check_written, sha256_of_file, sync_folder, write_new
+from bench.files import check_written, remove, sha256_of_file, sync_folder, write_new
+from bench.object_store import ObjectExistsError, shown
+from bench.train.lock import RunLockedError
 
 _NAME = re.compile(r"^step-(?P<step>\d{8,})\.ckpt$")
 _log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int = 2) -> Pa
         _write(path, content)
         check_written(path, digest)
     except RefusedInput:
-        path.unlink(missing_ok=True)
+        remove(path)
         raise
     _write(marker_of(path), f"{digest}  {path.name}\n".encode())
     _prune(path, keep)
@@ -85,7 +87,7 @@ def latest(folder: Path) -> Path | None:
         damage = _damage(path)
         if damage is None:
             return path
-        _log.warning("%s: %s; taking the checkpoint before it", path, damage)
+        _log.warning("%s: %s; taking the checkpoint before it", shown(str(path)), damage)
     if complete:
         raise RefusedInput(
             f"{folder}: every checkpoint is damaged: {', '.join(path.name for path in complete)}",
@@ -119,9 +121,9 @@ def _make_way(path: Path) -> None:
     if _damage(path) is None:
         raise RefusedInput(f"{path}: a checkpoint of this step exists; checkpoints are never overwritten")
     # the digest goes first and for good, so that a kill here leaves an incomplete checkpoint, not a wrong one
-    marker_of(path).unlink(missing_ok=True)
+    remove(marker_of(path))
     sync_folder(path.parent)
-    path.unlink(missing_ok=True)
+    remove(path)
 
 
 def _prune(newest: Path, keep: int) -> None:
@@ -131,8 +133,8 @@ def _prune(newest: Path, keep: int) -> None:
     kept = complete[max(0, len(complete) - (keep - 1)) :]
     for path in older:
         if path not in kept:
-            marker_of(path).unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            remove(marker_of(path))
+            remove(path)
 
 
 def _damage(path: Path, content: bytes | None = None) -> str | None:
@@ -150,6 +152,11 @@ def _damage(path: Path, content: bytes | None = None) -> str | None:
 def _write(path: Path, content: bytes) -> None:
     try:
         write_new(path, content)
+    except ObjectExistsError:
+        raise RunLockedError(
+            f"{path}: another machine has written it meanwhile",
+            then="train a run on one machine at a time; the same command resumes at what is stored",
+        ) from None
     except FileExistsError:
         raise RefusedInput(
             f"{path}: another run has written it", then="give each run a folder of its own"

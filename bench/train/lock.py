@@ -17,7 +17,7 @@ if sys.platform != "win32":
 
 
 class RunLockedError(RefusedInput):
-    """Another process works on this run."""
+    """Another process works on this run, or another machine has written its next checkpoint."""
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bench.errors import RefusedInput
-from bench.files import sweep_temporaries
+from bench.mirror import fetch_run
+from bench.temporaries import sweep_temporaries
 from bench.train import checkpoint
 from bench.train.ema import WeightsMean
 from bench.train.origin import require_same_origin, with_process
@@ -88,6 +89,8 @@ class Saved:
         """
         if self.fabric.is_global_zero:
             sweep_temporaries(self.folder)
+        if self.fabric.local_rank == 0:  # each machine has its own copy of a stored home
+            fetch_run(self.folder.parent)
         self.fabric.barrier()
         path = checkpoint.latest(self.folder)
         if path is None:

@@ -19,6 +19,7 @@ from bench.data.entry import Entry
 from bench.data.statistics import Statistics
 from bench.errors import RefusedInput, UsageError, unknown
 from bench.files import sha256_of_file
+from bench.mirror import fetch_source
 from bench.models import recorded
 from bench.own.guard import user_code
 from bench.results.provenance import without_folders
@@ -126,6 +127,7 @@ def open_weights(source: Path, home: Path | None = None) -> TrainedWeights:
     Raises:
         RefusedInput: No such file, not the weights of a run, or not those of its training record.
     """
+    fetch_source(source)
     path = source / FINAL if source.is_dir() else source
     found = describe_weights(path)
     identity = found.stored_identity

@@ -33,7 +33,7 @@ def validation_on(
         fabric: Device and processes.
         watch: Called with images done and images in all, of this process.
     """
-    share = EveryNth(data, fabric.global_rank, fabric.world_size)
+    share = EveryNth(data, fabric.global_rank, fabric.world_size, keep=True)
 
     def validate(network: nn.Module) -> float:
         confusion = Confusion(len(data.classes))
@@ -55,10 +55,15 @@ def validation_on(
 
 
 class EveryNth:
-    """The images first, first + n, first + 2 n, ... of a split."""
+    """The images first, first + n, first + 2 n, ... of a split.
 
-    def __init__(self, data: SegmentationData, first: int, n: int) -> None:
-        self.data = data
+    Args:
+        data, first, n: The split, and which of its images.
+        keep: Whether they will be read again, and so are kept in memory.
+    """
+
+    def __init__(self, data: SegmentationData, first: int, n: int, *, keep: bool = False) -> None:
+        self.data, self.keep = data, keep
         self.indices = range(first, len(data), n)
         self.name, self.split = data.name, data.split
         self.classes, self.palette, self.synthetic = data.classes, data.palette, data.synthetic
@@ -67,8 +72,8 @@ class EveryNth:
         return len(self.indices)
 
     def read(self, index: int) -> Sample:
-        """Return the sample at ``index`` of this share, which later validations read again."""
-        return read_kept(self.data, self.indices[index])
+        """Return the sample at ``index`` of this share."""
+        return read_kept(self.data, self.indices[index], keep=self.keep)
 
     def manifest(self) -> dict[str, str]:
         """Return the whole split's manifest."""

@@ -1,6 +1,6 @@
 """Upsample, arg-max and count of one 1024x2048 image: ours and torch's three calls, interleaved in one run.
 
-python tests/benchmarks/evaluation.py [--rounds 15] [--weights FILE]
+python tests/benchmarks/evaluation.py [--rounds 15] [--weights FILE] [--views-only]
 
 Inputs, each of 256x512 logits that are enlarged four times:
   random   every logit by itself: no two neighbours agree, the most pixels without a clear lead
@@ -10,6 +10,10 @@ Inputs, each of 256x512 logits that are enlarged four times:
 Each pair of times is of the same logits in the same memory format, one after the other; printed are medians,
 and the median of the ratios of the pairs. Peaks are the rise of the resident memory over what holds the small
 logits, by processes of their own.
+
+Last, the processor time of a network (random weights) on several views of one image of 360x480, 11 classes:
+how much of it the network takes, which bounds what all the rest can gain, and the ratio of one view at a time
+to several at once.
 """
 
 import argparse
@@ -26,17 +30,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from baselines.registry import METHODS
 from bench.data.catalogue import open_data
 from bench.data.statistics import Statistics, normalise
 from bench.evaluate.confusion import Confusion
 from bench.evaluate.deferred import logits_of
 from bench.evaluate.enlargement import Enlargement
 from bench.evaluate.peak import PeakMemory
+from bench.evaluate.views import MSC, Views, padded, summed_probabilities
+from bench.heap import keep_heap
 from bench.models import resolve
 from bench.train.weight_file import describe_weights, fit, load_weights
 
 SIZE_HW = (1024, 2048)
 SMALL_HW = (256, 512)
+_VIEWED_HW, _AT_ONCE = (360, 480), 8
 FORMATS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 WEIGHTS = sorted((Path(__file__).parents[2] / "results" / "weights").glob("*.safetensors"))
 
@@ -135,29 +143,47 @@ def print_peak(which: str, classes: int, format_name: str) -> None:
     print(peak.mib)
 
 
-def main() -> None:
+def views_line(model: str, name: str, views: Views, rounds: int) -> str:
+    """Return the processor time of an image's views, the network's share, and what views at once change."""
+    network = METHODS[model].build(11).to(memory_format=torch.channels_last).eval()
+    image = torch.randn(1, 3, *_VIEWED_HW, generator=torch.Generator().manual_seed(2))
+    in_network = 0.0
+
+    def logits(shown: Tensor) -> Tensor:
+        nonlocal in_network
+        start = time.process_time()
+        found: Tensor = network(padded(shown, METHODS[model].sizes))
+        in_network += time.process_time() - start
+        return found[..., : shown.shape[-2], : shown.shape[-1]]
+
+    taken: dict[int, list[float]] = {1: [], _AT_ONCE: []}
+    shares: list[float] = []
+    for number in range(rounds + 1):
+        for at_once, times in taken.items():
+            in_network, start = 0.0, time.process_time()
+            summed_probabilities(logits, image, views, _VIEWED_HW, at_once=at_once)
+            cpu_s = time.process_time() - start
+            if number:  # the first pays for memory
+                times.append(cpu_s)
+                shares += [in_network / cpu_s] if at_once == 1 else []
+    ratio = statistics.median(a / b for a, b in zip(*taken.values(), strict=True))
+    cpu_ms = 1000 * statistics.median(taken[1])
+    return f"{model:30} {name:8} {cpu_ms:8.0f} {statistics.median(shares):9.1%} {ratio:12.2f}"
+
+
+def compare_enlargements(rounds: int, weights: Path | None) -> None:
     """Print the ratios of all inputs, then the peaks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS[0] if WEIGHTS else None)
-    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    torch.set_grad_enabled(False)
-    if arguments.peak:
-        which, classes, format_name = arguments.peak
-        print_peak(which, int(classes), format_name)
-        return
     load = os.getloadavg()[0]
-    print(f"{torch.get_num_threads()} threads, load {load:.1f}, {arguments.rounds} rounds; ms and ratios")
+    print(f"{torch.get_num_threads()} threads, load {load:.1f}, {rounds} rounds; ms and ratios")
     print(
         "bare: interpolate, argmax, bincount of an int64 label; plain: and picking out labelled pixels first"
     )
     print("input    classes format            bare     plain      ours    bare  plain   counted otherwise")
-    compare("random", random_logits(19), arguments.rounds)
-    compare("smooth", smooth_logits(19), arguments.rounds)
-    if arguments.weights:
-        compare("network", network_logits(arguments.weights), arguments.rounds)
-    compare("random", random_logits(150), max(arguments.rounds // 3, 1))
+    compare("random", random_logits(19), rounds)
+    compare("smooth", smooth_logits(19), rounds)
+    if weights:
+        compare("network", network_logits(weights), rounds)
+    compare("random", random_logits(150), max(rounds // 3, 1))
     print("\npeak MiB over the small logits    ours   plain")
     for classes in (19, 150):
         for format_name in FORMATS:
@@ -167,6 +193,29 @@ def main() -> None:
                 answer = subprocess.run(command, check=True, capture_output=True, text=True)
                 peaks.append("n/a" if answer.stdout.strip() == "None" else f"{float(answer.stdout):.0f}")
             print(f"  {classes:4} classes, {format_name:14}  {peaks[0]:>8}  {peaks[1]:>6}")
+
+
+def main() -> None:
+    """Print the ratios of all inputs, then the peaks, then several views of an image."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS[0] if WEIGHTS else None)
+    parser.add_argument("--views-only", action="store_true")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_grad_enabled(False)
+    if arguments.peak:
+        which, classes, format_name = arguments.peak
+        print_peak(which, int(classes), format_name)
+        return
+    if not arguments.views_only:
+        compare_enlargements(arguments.rounds, arguments.weights)
+    keep_heap()
+    print(f"\n{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}; several views of one image")
+    print(f"{'network':30} {'views':8} {'CPU ms':>8} {'in network':>9} {f'1 / {_AT_ONCE} at once':>12}")
+    for model in ("carnet-mobile", "smp-fpn-mobilenetv2"):
+        for name, views in (("msc", MSC), ("windows", Views(window_hw=(176, 240)))):
+            print(views_line(model, name, views, max(arguments.rounds // 3, 1)))
 
 
 if __name__ == "__main__":

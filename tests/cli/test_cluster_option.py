@@ -1,5 +1,6 @@
 """``--cluster`` and ``--address``: what is refused before any work. No Ray is needed."""
 
+import socket
 import sys
 
 import pytest
@@ -29,6 +30,8 @@ def test_without_ray_the_extra_is_named_and_nothing_is_done(carnet_bench, tmp_pa
         (("--address", "10.0.0.1:6379"), "--cluster ray"),
         (("--cluster", "ray", "--address", "ray://10.0.0.1:10001"), "ray://10.0.0.1:10001"),
         (("--cluster", "ray", "--address", ""), "HOST:PORT"),
+        (("--cluster", "ray", "--address", "node7:http"), "HOST:PORT"),
+        (("--cluster", "ray", "--address", "127.0.0.1:99999"), "127.0.0.1:99999"),
         (("--cluster", "slurm"), "slurm"),
     ],
 )
@@ -36,6 +39,17 @@ def test_a_cluster_that_cannot_be_meant_is_refused(carnet_bench, tmp_path, comma
     code, out, err = carnet_bench(*command, *words)
     assert (code, out) == (2, "")
     assert found in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_where_nothing_answers_is_named_before_any_work(carnet_bench, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, out, err = carnet_bench(*ABLATE, "--cluster", "ray", "--address", address)
+    assert (code, out) == (2, "")
+    assert address in err
+    assert "ray start --head" in err
     assert list(tmp_path.iterdir()) == []
 
 

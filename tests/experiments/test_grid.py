@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from bench.evaluate.confusion import Confusion
 from bench.evaluate.evaluate import Evaluation
 from bench.experiments.grid import experiment_of, require_one_backbone
 from bench.experiments.grid_axes import axes_of, grid_of
-from bench.experiments.grid_cost import Estimates, total_s
+from bench.experiments.grid_cost import Cost, Estimates, total_s
 from bench.experiments.grid_execution import look
 from bench.experiments.grid_result import outcomes
 from bench.experiments.grid_state import Ledger
@@ -207,6 +208,18 @@ def test_a_step_on_record_here_is_the_cost_and_one_of_another_machine_is_not(gri
     assert left == [0.0, *[pytest.approx(732 * 2 + 0.1 * (2 * 101 + 233))] * 3]
     monkeypatch.setattr("bench.experiments.grid_cost.machine", lambda: {"cpu": "another"})
     assert Estimates(ledger).cost(first).step_s is None
+
+
+def test_probes_of_scloss_count_as_steps(grids, settings, monkeypatch):
+    ledger = Ledger(settings, "test")
+    monkeypatch.setattr(ledger, "length", lambda recipe, split: {"train": 60, "val": 0, "test": 0}[split])
+    estimates = Estimates(ledger)
+    monkeypatch.setattr(estimates, "cost", lambda run: Cost(1.0, 0.0, "measured now"))
+    (probed,) = grids.experiment("camvid-study", lambdas=["0.2"]).runs
+    plain = replace(probed, recipe=replace(probed.recipe, probe_every=0))
+    more_s = [estimates.left_s(run, ledger.state(run)) for run in (probed, plain)]
+    # every second of 24 epochs: 12 probes of 2 batches, two forward and backward passes each
+    assert more_s[0] - more_s[1] == 12 * 2 * 2
 
 
 def test_a_sum_with_an_unknown_part_is_unknown():

@@ -12,7 +12,7 @@ import torch
 
 from bench import files
 from bench.errors import RefusedInput
-from bench.files import sweep_temporaries
+from bench.temporaries import sweep_temporaries
 from bench.train import checkpoint
 
 

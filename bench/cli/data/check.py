@@ -15,14 +15,14 @@ from bench.cli.data.report import (
     require_png,
     sheet_of_report,
 )
-from bench.cli.options import DataOption, DataRoot, Home, Json, Partial
+from bench.cli.options import DataOption, DataRoot, FolderHome, Json, Partial
 from bench.cli.output import print_json
 
 
 def check(
     name: Name,
     data_root: DataRoot = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     *,
     partial: Partial = False,
     setting: DataOption = None,

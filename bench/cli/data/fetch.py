@@ -5,13 +5,13 @@ from pathlib import Path
 import typer
 
 from bench.cli.data.report import Name
-from bench.cli.options import Home, Json, Out
+from bench.cli.options import FolderHome, Json, Out
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 from bench.errors import UsageError
 
 
-def fetch(name: Name, *, out: Out = None, home: Home = Path(), as_json: Json = False) -> None:
+def fetch(name: Name, *, out: Out = None, home: FolderHome = Path(), as_json: Json = False) -> None:
     """Download the files that need no registration.
 
     They go to --out, or HOME/downloads. A file appears only when complete and, where a digest is published,

@@ -5,12 +5,12 @@ from typing import Any
 
 import typer
 
-from bench.cli.options import Home, Json
+from bench.cli.options import FolderHome, Json
 from bench.cli.output import print_json
 from bench.errors import RefusedInput
 
 
-def list_data(home: Home = Path(), as_json: Json = False) -> None:
+def list_data(home: FolderHome = Path(), as_json: Json = False) -> None:
     """List the data sets: what is here, where, and how to get the rest.
 
     \b

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.data.report import Name, check_folder, print_report, refuse_problems
-from bench.cli.options import Home, Json, Out
+from bench.cli.options import FolderHome, Json, Out
 from bench.cli.output import log, print_json
 from bench.cli.progress import showing
 
@@ -19,7 +19,7 @@ def prepare(
     ],
     *,
     out: Out = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Unpack or convert downloaded files, then check the result.

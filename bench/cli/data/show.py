@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from bench.cli.data.report import Name, data_options, require_png, write_sheet
-from bench.cli.options import DataOption, DataRoot, Home, Json
+from bench.cli.options import DataOption, DataRoot, FolderHome, Json
 from bench.cli.output import print_json
 from bench.cli.parsing import whole_number
 
@@ -19,7 +19,7 @@ def show(
     count: Annotated[int, typer.Option("--count", **whole_number(1, 100), help="Number of samples.")] = 8,
     data_root: DataRoot = None,
     setting: DataOption = None,
-    home: Home = Path(),
+    home: FolderHome = Path(),
     as_json: Json = False,
 ) -> None:
     """Write a contact sheet: images next to their labels in colour.

@@ -9,13 +9,18 @@ import typer
 
 from bench.cli.options import Home, Json
 from bench.cli.output import log, print_json
+from bench.cli.parsing import stored_home
 from bench.cli.progress import watching
 
 
 def merge_records(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDER...", help="Homes of other machines, or their results/records."),
+        typer.Argument(
+            metavar="FOLDER|URL...",
+            parser=stored_home,
+            help="Homes of other machines, or their results/records.",
+        ),
     ],
     home: Home = Path(),
     as_json: Json = False,
@@ -31,6 +36,7 @@ def merge_records(
       carnet-bench records merge /mnt/shared/results/records --home results-of-all
     """  # noqa: D301
     from bench.errors import RefusedInput
+    from bench.object_store import shown
     from bench.results.merge import merge
 
     with watching() as watch:
@@ -42,7 +48,7 @@ def merge_records(
             {
                 "added": [str(path) for path in merged.added],
                 "present": merged.present,
-                "refused": list(merged.refused),
+                "refused": [shown(one) for one in merged.refused],
             }
         )
     else:
