@@ -108,8 +108,9 @@ def write_new(path: Path, data: bytes | str) -> None:
         RefusedInput: When the disk or the store refuses, naming the path and the bytes needed.
     """
     with _temporary(path, data) as temporary:
-        if not os.path.lexists(path):
-            object_store.create(path, _bytes(data))
+        if not os.path.lexists(path) and object_store.create(path, _bytes(data)):
+            temporary.replace(path)  # the store has decided; another process may have fetched it since
+            return
         try:
             path.hardlink_to(temporary)
         except OSError as error:
@@ -132,6 +133,7 @@ class GrowingFile:
     """
 
     def __init__(self, path: Path) -> None:
+        _refuse_url(path)
         self.path = path
         self.size = 0
         try:
@@ -219,6 +221,7 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
     Only an existing path is a FileExistsError.
     """
     content = _bytes(data)
+    _refuse_url(path)
     temporary: Path | None = None
     try:
         if path.parent.exists() and not path.parent.is_dir():
@@ -242,6 +245,12 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _refuse_url(path: Path) -> None:
+    """Refuse what was typed as a URL, which pathlib takes for a folder named ``s3:``."""
+    if not path.is_absolute() and path.parts and path.parts[0].endswith(":"):
+        raise RefusedInput(f"{path}: a URL; expected a file in a folder", then="choose a path on a disk")
 
 
 def _bytes(data: bytes | str) -> bytes:

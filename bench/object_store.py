@@ -23,7 +23,7 @@ COPIES = ("carnet-bench", "homes")
 """Folders above the local copies."""
 
 _MARK = quote("://", safe="")
-_COPY = re.compile(rf"[^\s'\"]*/{'/'.join(COPIES)}/([^/\s'\"]*{_MARK}[^/\s'\"]*)")
+_COPY = re.compile(rf"(?:/[^\s'\"]*)?/{'/'.join(COPIES)}/([^/\s'\"]*{_MARK}[^/\s'\"]*)")
 _OF_S3 = ("s3", "s3a")
 
 
@@ -78,19 +78,22 @@ def put(path: Path, content: bytes) -> None:
             system.pipe_file(name, content)
 
 
-def create(path: Path, content: bytes) -> None:
+def create(path: Path, content: bytes) -> bool:
     """Store a file of a local copy where no object has this name, and read it back.
 
     Of several machines that create one name exactly one succeeds where store and fsspec have conditional
     writes, as for S3; elsewhere fsspec looks first and writes then. The same bytes again are no error, as an
-    answer may get lost. Any other path: nothing is done.
+    answer may get lost.
+
+    Returns:
+        True; False for a path of no local copy, for which nothing is done.
 
     Raises:
         ObjectExistsError: The name has other content; it stays.
         RefusedInput, UsageError: The store refuses, cannot be reached, or returns other bytes.
     """
     if (where := stored(path)) is None:
-        return
+        return False
     with _opened(where) as (system, name):
         try:
             system.pipe_file(name, content, mode="create")
@@ -98,7 +101,7 @@ def create(path: Path, content: bytes) -> None:
         except FileExistsError:
             found, is_ours = system.cat_file(name), False
         if found == content:
-            return
+            return True
         if not is_ours:
             raise ObjectExistsError(f"{where}: exists with other content")
         with contextlib.suppress(Exception):  # the refusal below is what matters

@@ -86,7 +86,7 @@ class _Auditor(Findings):
             self.looked_at += 1
             self.progress(f"{kind} record {number} of {len(paths)}, {path.stem[:12]}")
             try:
-                record = index.record(path) if self.quick else read_record(path)
+                record = index.record(path.name) if self.quick else read_record(path)
                 if not self.quick:
                     self.add(path, *wrong_values(record, read_arrays(record, self.home)))
                 self.records[record.id] = record

@@ -18,7 +18,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import pydantic
@@ -39,7 +38,7 @@ _MOST_INDEXES = 64
 _PATIENCE_S = 2.0
 """For another process that writes the index; after it, the files are read."""
 
-_READ: dict[Path, tuple[State, Record]] = {}
+_READ: dict[tuple[Path, str], tuple[State, Record]] = {}
 """What this process has read."""
 
 _COLUMNS = "name TEXT PRIMARY KEY, state TEXT, head TEXT, listed TEXT, seal TEXT"
@@ -56,56 +55,60 @@ class Index:
 
     def __init__(self, folder: Path, read: Callable[[Path], Record]) -> None:
         self._folder, self._read = folder, read
+        self._type = RECORD_TYPES[folder.name]
         self._states = _states(folder)
         self._database: Path | None = None
         self._known: dict[str, Entry] | None = None
         self._new: dict[str, Entry] = {}
 
-    def record(self, path: Path) -> Record:
+    def record(self, name: str) -> Record:
         """Return the record of a file; of an entry its values are read when they are first wanted.
 
         Raises:
             RefusedInput: The file is damaged.
         """
-        return self._record(path, None) or self._read(path)
+        return self._record(name, None) or self._read(self._folder / name)
 
-    def listed(self, path: Path) -> Listed:
+    def listed(self, name: str) -> Listed:
         """Return what a list shows of a record; of an entry no more is looked at.
 
         Raises:
             RefusedInput: The file is damaged.
         """
-        known = self._known_of(path.name)
+        known = self._known_of(name)
         if known is not None:
             with suppress(ValueError, TypeError):
                 return from_text(known[2])
-        return listed_of(self.record(path))
+        return listed_of(self.record(name))
 
-    def wanted_record(self, path: Path, wanted: Callable[[Subject], bool] | None) -> Record | None:
+    def wanted_record(self, name: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
         """Return the record of a file, or None where it is of a subject that is not ``wanted``.
 
         Raises:
             RefusedInput: The file is damaged.
         """
-        record = self._record(path, wanted)
+        record = self._record(name, wanted)
         return record if record is not None and (wanted is None or wanted(record.subject)) else None
 
-    def _record(self, path: Path, wanted: Callable[[Subject], bool] | None) -> Record | None:
-        state = self._states.get(path.name)
+    def _record(self, name: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
+        state = self._states.get(name)
         if state is None:  # no file, or one that came just now
-            return self._read(path)
-        memory = _READ.get(path)
+            return self._read(self._folder / name)
+        memory = _READ.get((self._folder, name))
         if memory is not None and memory[0] == state:
             return memory[1]
-        known = self._known_of(path.name)
-        record = self._read(path) if known is None else self._of_head(path, known[1], wanted)
+        known = self._known_of(name)
+        if known is None:
+            record: Record | None = self._read(self._folder / name)
+        else:
+            record = self._of_head(name, known[1], wanted)
         if record is None:
             return None
         # an edit within one tick of the file system's clock would not show
         if time.time_ns() - max(state[0], state[1], *state[4:6]) > _TICK_NS:
-            _READ[path] = state, record
+            _READ[self._folder, name] = state, record
             if known is None:
-                self._new[path.name] = _text(state), json.dumps(record.head), as_text(listed_of(record))
+                self._new[name] = _text(state), json.dumps(record.head), as_text(listed_of(record))
         return record
 
     def save(self) -> None:
@@ -124,14 +127,14 @@ class Index:
         fits = state is not None and known is not None and known[0] == _text(state)
         return known if fits else None
 
-    def _of_head(self, path: Path, text: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
+    def _of_head(self, name: str, text: str, wanted: Callable[[Subject], bool] | None) -> Record | None:
         try:
             head: Head = json.loads(text)
             if wanted is not None and not wanted(tuple(head["subject"])):
                 return None
-            return RECORD_TYPES[self._folder.name].of_head(head, partial(self._read, path))
+            return self._type.of_head(head, lambda: self._read(self._folder / name))
         except (ValueError, TypeError, KeyError):
-            return self._read(path)
+            return self._read(self._folder / name)
 
     def _entries(self) -> Mapping[str, Entry]:
         """Return the entries; none where the index is damaged, which is then removed."""

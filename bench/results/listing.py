@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bench.errors import RefusedInput
 from bench.results.index import Index
+from bench.results.left_out import report_left_out
 from bench.results.listed import Listed
-from bench.results.store import read_record, record_files, records_folder, report_left_out
+from bench.results.store import read_record, record_names, records_folder
 
 
 def read_listed(home: Path, kind: str) -> list[Listed]:
@@ -22,9 +23,9 @@ def read_listed(home: Path, kind: str) -> list[Listed]:
     found, faults = [], []
     folder = records_folder(home, kind)
     index = Index(folder, read_record)
-    for path in record_files(folder, ".json"):
+    for name in record_names(folder, ".json"):
         try:
-            found.append(index.listed(path))
+            found.append(index.listed(name))
         except RefusedInput as error:
             faults.append(str(error))
     index.save()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import logging
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +16,8 @@ import numpy as np
 from bench.errors import RefusedInput
 from bench.files import read_regular, write_new
 from bench.mirror import fetch_records
-from bench.object_store import shown
 from bench.results.index import Index
+from bench.results.left_out import report_left_out
 from bench.results.record import (
     KINDS,
     AccuracyRecord,
@@ -37,9 +36,6 @@ Wanted = Callable[[Subject], bool] | None
 
 APPENDIX = "._"
 """Start of the names of what macOS writes next to each file on other file systems."""
-_LOG = logging.getLogger(__name__)  # stderr, unless the program that calls us has set up its own
-_NAMED = 3
-_REPORTED: set[str] = set()
 
 
 class TakenError(RefusedInput):
@@ -158,8 +154,7 @@ def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted =
         kind: One of ``KINDS``.
         strict: False leaves a damaged record out and reports it on stderr, so that one file stops no command
             that does not need it; ``carnet-bench audit`` is the one that fails.
-        wanted: Says of a record's subject whether the record is to be returned; None returns all. What is
-            told from the index alone costs next to nothing.
+        wanted: Says by a record's subject whether the record is to be returned; None returns all.
 
     Raises:
         RefusedInput: ``strict`` and any of them is damaged, naming its file; the folder cannot be read.
@@ -167,9 +162,9 @@ def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted =
     found, faults = [], []
     folder = records_folder(home, kind)
     index = Index(folder, read_record)
-    for path in record_files(folder, ".json"):
+    for name in record_names(folder, ".json"):
         try:
-            if (record := index.wanted_record(path, wanted)) is not None:
+            if (record := index.wanted_record(name, wanted)) is not None:
                 found.append(record)
         except RefusedInput as error:
             if strict:
@@ -181,7 +176,12 @@ def read_records(home: Path, kind: str, *, strict: bool = True, wanted: Wanted =
 
 
 def record_files(folder: Path, suffix: str) -> list[Path]:
-    """Return the files of a folder with a suffix, sorted; without the ``._`` files that macOS adds.
+    """Return the files of `record_names`, with its errors."""
+    return [folder / name for name in record_names(folder, suffix)]
+
+
+def record_names(folder: Path, suffix: str) -> list[str]:
+    """Return the names of a folder's files with a suffix, sorted; without the ``._`` files that macOS adds.
 
     Raises:
         RefusedInput: The folder cannot be read.
@@ -192,19 +192,7 @@ def record_files(folder: Path, suffix: str) -> list[Path]:
         return []
     except OSError as error:
         raise RefusedInput(f"{folder}: cannot read ({error.strerror})") from error
-    return [
-        folder / name for name in sorted(names) if name.endswith(suffix) and not name.startswith(APPENDIX)
-    ]
-
-
-def report_left_out(faults: Sequence[str]) -> None:
-    """Report damaged records on stderr: each once, and of many the first few."""
-    new = [fault for fault in faults if fault not in _REPORTED]
-    _REPORTED.update(new)
-    for fault in new[:_NAMED]:
-        _LOG.warning("left out: %s", shown(fault))
-    if len(new) > _NAMED:
-        _LOG.warning("left out: %d more records; carnet-bench audit lists them", len(new) - _NAMED)
+    return [name for name in sorted(names) if name.endswith(suffix) and not name.startswith(APPENDIX)]
 
 
 def read_takes(home: Path, kind: type[R], identity: Mapping[str, Any]) -> list[R]:

@@ -19,7 +19,7 @@ from bench.data.dataset import SegmentationData, data_notes, manifest_digest, re
 from bench.data.loader import require_batch
 from bench.data.statistics import Statistics
 from bench.errors import Interrupted, UsageError
-from bench.fabric import launch_fabric
+from bench.fabric import launch_fabric, number_of_processes
 from bench.files import write_atomic
 from bench.models import resolve
 from bench.own.guard import user_code
@@ -117,12 +117,13 @@ def prepare(recipe: Recipe, settings: Settings) -> Prepared:
         UsageError, RefusedInput: Bad names, options, data or weights.
     """
     require_journals(settings.log)
-    fabric = launch_fabric(settings.device, recipe.precision, settings.devices, settings.strategy)
-    if recipe.batch % fabric.world_size:
+    ranks = number_of_processes(settings.devices)
+    if ranks > 0 and recipe.batch % ranks:
         raise UsageError(
-            f"batch {recipe.batch} on {fabric.world_size} devices; expected a batch of equal shares",
-            then=f"set batch to a multiple of {fabric.world_size}, or devices to a divisor of {recipe.batch}",
+            f"batch {recipe.batch} on {ranks} devices; expected a batch of equal shares",
+            then=f"set batch to a multiple of {ranks}, or devices to a divisor of {recipe.batch}",
         )
+    fabric = launch_fabric(settings.device, recipe.precision, settings.devices, settings.strategy)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     method = resolve(recipe.model)

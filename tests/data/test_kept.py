@@ -169,3 +169,16 @@ def test_batches_are_the_same_from_kept_samples_and_from_files(camvid: Path, wor
     for epoch in range(2):
         for one, other in zip(batches(data, epoch), batches(Unkept(data), epoch), strict=True):
             assert all(map(torch.equal, one, other))
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_kept(camvid: Path) -> None:
+    class Written(Counted):
+        def read(self, index: int) -> Sample:
+            found = super().read(index)
+            os.utime(image_file(self.data), ns=(1, self.reads))
+            return found
+
+    data, kept = Written(open_data("camvid", "train", camvid)), KeptSamples()
+    for _ in range(2):
+        assert same(kept.read(data, 0), data.data.read(0))
+    assert (data.reads, kept.held_bytes) == (2, 0)

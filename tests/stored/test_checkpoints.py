@@ -10,8 +10,8 @@ import pytest
 from stored_homes import URL, names
 
 from bench import files, mirror
-from bench.errors import RefusedInput
 from bench.train import checkpoint
+from bench.train.lock import RunLockedError
 
 Machine = Callable[[str], Path]
 
@@ -25,9 +25,12 @@ def test_a_new_checkpoint_is_stored_marker_last_and_old_ones_leave_the_store(
 ) -> None:
     sent = []
     create = files.object_store.create
-    monkeypatch.setattr(
-        files.object_store, "create", lambda path, data: (sent.append(path.name), create(path, data))
-    )
+
+    def noted(path: Path, content: bytes) -> bool:
+        sent.append(path.name)
+        return create(path, content)
+
+    monkeypatch.setattr(files.object_store, "create", noted)
     folder = machine("a") / "runs" / "x" / "checkpoints"
     for step in (1, 2, 3):
         checkpoint.save(folder, step, state_of(step))
@@ -83,10 +86,27 @@ def test_a_machine_lost_at_any_request_leaves_a_checkpoint_from_which_another_go
     assert checkpoint.load(newest)["step"] == step + 1
 
 
+def test_a_checkpoint_that_another_process_has_fetched_before_it_has_its_name_here_is_no_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = machine("a") / "runs" / "x" / "checkpoints"
+    create = files.object_store.create
+
+    def created(path: Path, content: bytes) -> bool:
+        found = create(path, content)
+        mirror.fetch_run(folder.parent)  # as `evaluate` does meanwhile
+        return found
+
+    monkeypatch.setattr(files.object_store, "create", created)
+    checkpoint.save(folder, 1, state_of(1))
+    assert checkpoint.load(folder / "step-00000001.ckpt") == state_of(1)
+
+
 def test_two_machines_on_one_run_are_noticed_at_the_next_checkpoint(machine: Machine) -> None:
     first, second = (machine(name) / "runs" / "x" / "checkpoints" for name in "ab")
     checkpoint.save(first, 1, {"of": "a"})
-    with pytest.raises(RefusedInput, match="another machine"):
+    # as for a lock: a grid leaves the run to the other machine
+    with pytest.raises(RunLockedError, match="another machine"):
         checkpoint.save(second, 1, {"of": "b"})
     machine("c")
     assert checkpoint.load(first / "step-00000001.ckpt")["of"] == "a"

@@ -31,7 +31,7 @@ def test_a_path_says_where_it_is_stored_and_a_message_shows_the_url(machine: Mac
     home = machine("a")
     assert str(stored(home / "runs" / "x")) == f"{URL}/runs/x"
     assert stored(Path("/elsewhere/homes/x")) is None
-    assert shown(f"{home / 'runs'}: gone") == f"{URL}/runs: gone"
+    assert shown(f"lost ({home / 'runs'}: gone)") == f"lost ({URL}/runs: gone)"
     assert shown("/elsewhere/runs: gone") == "/elsewhere/runs: gone"
 
 

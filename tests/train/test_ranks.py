@@ -1,5 +1,6 @@
 """Two processes on one CPU: their shares make the batch, they decide alike, and one of them writes."""
 
+import dataclasses
 import json
 import signal
 import socket
@@ -58,13 +59,12 @@ def test_each_process_takes_its_own_random_state():
     assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(2)))
 
 
-def test_a_batch_that_does_not_divide_is_refused(tiny_recipe, settings_in, tmp_path, monkeypatch):
-    class Three:
-        world_size = 3
-
-    monkeypatch.setattr(runs, "launch_fabric", lambda *_: Three())
+def test_a_batch_that_does_not_divide_is_refused_before_a_process_is_started(
+    tiny_recipe, settings_in, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runs, "launch_fabric", lambda *_: pytest.fail("processes were started"))
     with pytest.raises(UsageError, match="batch 4 on 3 devices"):
-        runs.prepare(tiny_recipe, settings_in(tmp_path))
+        runs.prepare(tiny_recipe, dataclasses.replace(settings_in(tmp_path), devices=3))
 
 
 def test_processes_that_find_other_checkpoints_are_refused():

@@ -36,6 +36,7 @@ def merge_records(
       carnet-bench records merge /mnt/shared/results/records --home results-of-all
     """  # noqa: D301
     from bench.errors import RefusedInput
+    from bench.object_store import shown
     from bench.results.merge import merge
 
     with watching() as watch:
@@ -47,7 +48,7 @@ def merge_records(
             {
                 "added": [str(path) for path in merged.added],
                 "present": merged.present,
-                "refused": list(merged.refused),
+                "refused": [shown(one) for one in merged.refused],
             }
         )
     else:
