@@ -133,6 +133,7 @@ class GrowingFile:
     """
 
     def __init__(self, path: Path) -> None:
+        _refuse_url(path)
         self.path = path
         self.size = 0
         try:
@@ -220,6 +221,7 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
     Only an existing path is a FileExistsError.
     """
     content = _bytes(data)
+    _refuse_url(path)
     temporary: Path | None = None
     try:
         if path.parent.exists() and not path.parent.is_dir():
@@ -243,6 +245,12 @@ def _temporary(path: Path, data: bytes | str) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _refuse_url(path: Path) -> None:
+    """Refuse what was typed as a URL, which pathlib takes for a folder named ``s3:``."""
+    if not path.is_absolute() and path.parts and path.parts[0].endswith(":"):
+        raise RefusedInput(f"{path}: a URL; expected a file in a folder", then="choose a path on a disk")
 
 
 def _bytes(data: bytes | str) -> bytes:

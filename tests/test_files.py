@@ -77,6 +77,16 @@ def test_without_hard_links_a_failed_write_gives_the_name_back(tmp_path, monkeyp
     assert names_in(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "write", [files.write_atomic, files.write_new, lambda path, _: files.GrowingFile(path)]
+)
+def test_a_url_is_refused_and_makes_no_folder_of_its_protocol(tmp_path, monkeypatch, write):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RefusedInput, match="URL"):
+        write(Path("s3://bucket/rows.csv"), b"1")
+    assert names_in(tmp_path) == []
+
+
 def test_of_eight_writers_of_one_new_name_exactly_one_succeeds(tmp_path):
     outcomes = []
     start = threading.Barrier(8)
