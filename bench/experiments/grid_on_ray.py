@@ -79,12 +79,17 @@ def execute_on_ray(
         Interrupted: All runs were stopped, after a checkpoint each.
         UsageError, RefusedInput: No such cluster, too few CPUs; what no run of the grid can use.
     """
+    cores = usable_cores()
+    if address is None and cores is not None and ledger.threads > cores:
+        raise UsageError(
+            f"a run takes {ledger.threads} CPUs; this machine has {cores} for it", then="give fewer --threads"
+        )
     started_s = time.monotonic()
     estimates = estimate_left(progress, ledger, watch, log)
     if not progress.to_do:
         return
     with _cluster(address) as ray:
-        _require_room(ray, ledger, embedded=address is None, log=log)
+        _tell_room(ray, ledger, log)
         left_s = None if budget_s is None else budget_s - (time.monotonic() - started_s)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
@@ -195,25 +200,20 @@ def _state_of(ray: Any, task: Any, run: GridRun[Any], ledger: Ledger) -> State |
     return found
 
 
-def _require_room(ray: Any, ledger: Ledger, *, embedded: bool, log: Log) -> None:
-    """Say how many runs the nodes can do at a time; refuse threads that a cluster of our own has not."""
+def _tell_room(ray: Any, ledger: Ledger, log: Log) -> None:
+    """Say how many runs the nodes can do at a time."""
     needs = {"CPU": ledger.threads, **({"GPU": 1} if ledger.device == "cuda" else {})}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     at_once = sum(min(int(node.get(name, 0) // need) for name, need in needs.items()) for node in nodes)
     need = " and ".join(f"{count} {name}" for name, count in needs.items())
-    if at_once:
-        have = " and ".join(f"{sum(node.get(name, 0) for node in nodes):g} {name}" for name in needs)
-        log(
-            f"Ray: {have} in {len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}, {need} a run: "
-            f"{at_once} {'run' if at_once == 1 else 'runs'} at a time"
-        )
-    elif embedded:
-        most = max(node.get("CPU", 0) for node in nodes)
-        raise UsageError(
-            f"a run needs {need}; this machine has {most:g} CPUs for it", then="give fewer --threads"
-        )
-    else:
+    if not at_once:  # nodes may still come, by hand or by an autoscaler
         log(f"Ray: no node has {need} yet, so the runs wait for one")
+        return
+    have = " and ".join(f"{sum(node.get(name, 0) for node in nodes):g} {name}" for name in needs)
+    log(
+        f"Ray: {have} in {len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}, {need} a run: "
+        f"{at_once} {'run' if at_once == 1 else 'runs'} at a time"
+    )
 
 
 def require_ray(address: str | None) -> None:

@@ -5,6 +5,10 @@ import sys
 
 import pytest
 
+from bench.errors import UsageError
+from bench.experiments.grid_state import Ledger
+from bench.train.run import Settings
+
 ABLATE = ("ablate", "--lambda", "0", "--data", "scenes", "--threads", "1")
 COMPARE = ("compare", "enet", "--data", "scenes", "--threads", "1")
 
@@ -51,6 +55,16 @@ def test_an_address_where_nothing_answers_is_named_before_any_work(carnet_bench,
     assert address in err
     assert "ray start --head" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_that_this_machine_has_not_are_refused_before_a_step_is_measured(tmp_path, monkeypatch):
+    from bench.experiments import grid_on_ray
+
+    monkeypatch.setattr(grid_on_ray, "usable_cores", lambda: 4)
+    monkeypatch.setattr(grid_on_ray, "estimate_left", None)  # it is not called
+    ledger = Ledger(Settings(tmp_path, device="cpu", threads=5), "test")
+    with pytest.raises(UsageError, match="5 CPUs; this machine has 4"):
+        grid_on_ray.execute_on_ray(None, ledger)
 
 
 def test_judging_records_alone_needs_no_cluster(carnet_bench):

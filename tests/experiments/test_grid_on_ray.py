@@ -10,7 +10,6 @@ from collections import Counter
 
 import pytest
 
-from bench.errors import UsageError
 from bench.experiments import grid_on_ray
 from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_on_ray import execute_on_ray
@@ -129,10 +128,3 @@ def test_a_signal_stops_all_runs_at_a_checkpoint_and_the_same_command_resumes_th
     assert [run["status"] for run in document["runs"]] == ["done", "done"]
     assert "resum" in again.stderr
     assert len(read_records(tmp_path / "home", "accuracy")) == 2
-
-
-def test_threads_that_this_machine_has_not_are_refused_rather_than_waited_for(grids, tmp_path):
-    study = grids.experiment(grids.tiny_recipe(tmp_path))
-    ledger = Ledger(Settings(tmp_path / "home", device="cpu", threads=1000), study.scored)
-    with pytest.raises(UsageError, match="1000 CPU"):
-        execute_on_ray(look(study, ledger), ledger)
