@@ -179,3 +179,14 @@ def test_json_refuses_nan_and_writes_no_half_document(capsys) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"classes": 11, "miou": float("nan")})
     assert capsys.readouterr().out == ""
+
+
+def test_a_process_that_ends_looks_through_no_object_once_more() -> None:
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 0, file=sys.stderr))"
+    )
+    run = "import sys; sys.argv = ['carnet-bench', '--version']; from bench.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {run}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "True")
