@@ -101,8 +101,8 @@ def ablate(
     one, with 95 % intervals over seeds and images.
 
     With --cluster ray (extra `cluster`) each run is a task of Ray, which takes --threads CPUs, and a GPU with
-    --device cuda; Ray repeats a run whose node is lost from its last checkpoint. All nodes share the file
-    system of --home.
+    --device cuda; Ray repeats a run whose node is lost, and it resumes at its last checkpoint. All nodes
+    share the file system of --home.
 
     \b
     Example:

@@ -108,8 +108,8 @@ def compare(
     machine and records are not repeated.
 
     With --cluster ray (extra `cluster`) the methods are timed here and the runs are tasks of Ray, which take
-    --threads CPUs each, and a GPU with --device cuda; Ray repeats a run whose node is lost from its last
-    checkpoint. All nodes share the file system of --home.
+    --threads CPUs each, and a GPU with --device cuda; Ray repeats a run whose node is lost, and
+    it resumes at its last checkpoint. All nodes share the file system of --home.
 
     Methods that cannot be told apart from the best are marked =, those on the front of mIoU against time F
     (all pairs, by seed and by image, corrected by Holm). With fewer than 3 seeds there are numbers and no

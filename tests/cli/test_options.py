@@ -52,3 +52,21 @@ def test_no_summary_of_a_command_is_cut_and_choices_are_listed():
     assert "..." not in help_text.split("Commands:")[1]
     assert "--install-completion" in help_text
     assert "auto|cpu|cuda|mps" in CliRunner().invoke(app, ["train", "--help"], terminal_width=80).output
+
+
+def test_the_commands_that_take_a_url_as_home_are_those_that_the_refusal_names():
+    from typer.main import get_command
+
+    from bench.cli import app, parsing
+    from bench.errors import UsageError
+
+    with pytest.raises(UsageError) as refused:
+        parsing.folder_home("s3://bucket/home")
+    named = set(re.findall(r"\w+", str(refused.value).partition(" is for ")[2])) - {"and"}
+    taking = {
+        name
+        for name, command in get_command(app).commands.items()
+        for option in command.params
+        if option.name == "home" and option.metavar == "FOLDER|URL"
+    }
+    assert taking == named

@@ -25,6 +25,11 @@ STORE = 100 * 2**20
 TRIES = 5  # of a command that starts Ray: on a busy machine Ray gives up after 30 s
 
 
+@pytest.fixture(autouse=True)
+def _ray_as_quick_as_others(monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # 15 otherwise: next to other programs nothing would move
+
+
 @pytest.fixture
 def two_nodes(monkeypatch):
     """A cluster of two nodes of one CPU each on this machine."""
