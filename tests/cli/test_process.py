@@ -118,6 +118,7 @@ def test_a_signal_that_is_ignored_from_the_start_stays_so(number: int) -> None:
     assert (process.returncode, out) == (0, "end\n")
 
 
+@pytest.mark.slow
 def test_a_real_command_is_ended_by_its_group(tmp_path: Path) -> None:
     words = ["time", "enet", "--size", "64x96", "--budget", "60s", "--threads", "1", "--home", str(tmp_path)]
     process = subprocess.Popen(

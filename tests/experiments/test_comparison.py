@@ -113,6 +113,7 @@ def test_two_networks_of_one_name_and_a_recipe_of_other_data_are_refused(own, tm
     assert len(comparison_of(["enet", "enet"], data="scenes").grid.subjects) == 1
 
 
+@pytest.mark.slow
 def test_a_comparison_killed_in_the_middle_goes_on_and_repeats_nothing(grids, own, tmp_path):
     recipe, home = grids.tiny_recipe(tmp_path), tmp_path / "home"
     told = tmp_path / "steps"

@@ -21,6 +21,7 @@ def test_no_check_of_the_packages_is_an_assertion() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -124,6 +124,7 @@ def test_a_form_has_a_table_of_its_own_when_every_timed_row_was_timed_in_it() ->
     assert [complete_forms(name, ROOT) for name in ("table1", "table2", "table3")] == [[], ["cudagraphs"], []]
 
 
+@pytest.mark.slow
 def test_a_newcomer_sees_the_times_of_the_machine_that_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = {**machine(), "cpu": "a processor without a record", "logical_cores": 6, "gpu": None}
     monkeypatch.setattr("bench.reproduce.time_choice.machine_here", lambda: stranger)

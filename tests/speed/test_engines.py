@@ -102,7 +102,17 @@ def measure(method: Method, *variants: Variant, size_hw: tuple[int, int] = (16, 
     )
 
 
-@pytest.mark.parametrize("engine", ["eager", "nchw", "channels_last", "onnxruntime", "openvino", "compile"])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "eager",
+        "nchw",
+        "channels_last",
+        "onnxruntime",
+        "openvino",
+        pytest.param("compile", marks=pytest.mark.slow),
+    ],
+)
 def test_an_engine_computes_what_eager_does(engine: str, tiny: nn.Module) -> None:
     need(engine)
     found = run(tiny, engine, shape=(2, 3, 16, 24))

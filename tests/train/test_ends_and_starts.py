@@ -79,6 +79,7 @@ def test_an_epoch_without_a_labelled_pixel_is_refused(labelled_epochs, small_tra
         small_trainer(tmp_path).train(None)
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_anew_next_to_an_unfinished_one_says_what_differs(
     tiny_recipe, settings_in, tmp_path
 ):

@@ -14,6 +14,7 @@ from bench.data.scenes.scenes import Scenes
 from bench.train.run import train
 
 
+@pytest.mark.slow
 def test_weights_and_validation_are_the_same_from_kept_images_and_each_is_drawn_once_per_process(
     tiny_recipe: Any, settings_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ threading.Event().wait()  # as a computation on a GPU that awaits the dead proce
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "code", "lines"), [("hanging", 1, 2), ("left", 0, 0)])
 def test_a_process_that_hangs_after_the_end_of_another_is_ended_unless_the_group_was_left(how, code, lines):
     done = subprocess.run(
