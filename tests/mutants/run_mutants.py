@@ -104,7 +104,8 @@ def run_tests(tree: Path, tests: list[str], limit_s: float | None = LIMIT_S) -> 
         # a compiled file is as old as its source to the second: a mutant's could pass for the next one's
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=short"]
+    # slow tests, too
+    options = ["-q", "-m", "", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=short"]
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=tree,
