@@ -28,7 +28,7 @@ from baselines.sizes import ANY
 from bench.data.catalogue import open_data
 from bench.data.statistics import HALF
 from bench.evaluate.views import SINGLE
-from bench.fabric import launch_fabric, leave
+from bench.fabric import launch_fabric
 from bench.train import loop
 from bench.train.criterion import build_criterion
 from bench.train.recipe import from_table
@@ -115,7 +115,8 @@ if fabric.is_global_zero:
         "losses": state.losses, "scores": scores, "numbers": numbers.tolist(), "names": scored.names,
         "matrix": scored.confusion.matrix.tolist(), "images": scored.per_image.tolist(),
     }, flush=True)
-leave(fabric)  # as a command does: gloo's threads may not outlive the interpreter
+if ranks > 1:
+    distributed.destroy_process_group()  # as a command does: gloo's threads may not outlive the interpreter
 """
 
 
