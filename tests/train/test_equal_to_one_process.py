@@ -118,7 +118,7 @@ if fabric.is_global_zero:
     }, flush=True)
 if ranks > 1:
     distributed.destroy_process_group()
-# at once: here the trainer is the module's own and would go after the threads of gloo, which now and then aborts
+# at once: here the trainer is the module's own and would go after gloo's threads, which now and then aborts
 os._exit(0)
 """
 
