@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,18 @@ def made_anew() -> Iterator[None]:
 def is_made_anew() -> bool:
     """Say whether what is kept may not be used now, see `made_anew`."""
     return _ANEW.get()
+
+
+@functools.cache
+def installed_versions(packages: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Return the version of each package; None for one that is not installed."""
+    found: list[str | None] = []
+    for package in packages:
+        try:
+            found.append(version(package))
+        except PackageNotFoundError:
+            found.append(None)
+    return tuple(found)
 
 
 def cache_folder(*names: str) -> Path | None:

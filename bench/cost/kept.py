@@ -13,7 +13,6 @@ import json
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def _code() -> str | None:
     here = Path(__file__).parent
     sources = [*_package("carnet").glob("*.py"), *_package("baselines").glob("*.py")]
     sources += [*here.glob("*.py"), here.parent / "torch_settings.py", *(here.parent / "own").glob("*.py")]
-    return cache.digest_of_code(sources, (str(_FORMAT), *_versions()))
+    return cache.digest_of_code(sources, (str(_FORMAT), *cache.installed_versions(PACKAGES)))
 
 
 @functools.cache
@@ -90,17 +89,6 @@ def _package(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise RefusedInput(f"package {name} is not installed")
     return Path(spec.origin).parent
-
-
-@functools.cache
-def _versions() -> tuple[str | None, ...]:
-    found: list[str | None] = []
-    for package in PACKAGES:
-        try:
-            found.append(version(package))
-        except PackageNotFoundError:
-            found.append(None)
-    return tuple(found)
 
 
 def _read(path: Path) -> Costs | None:

@@ -6,13 +6,11 @@ the paper's data, and the versions of what draws.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import cache
@@ -47,21 +45,11 @@ def kept_figure(shows: object, draw: Callable[[], Drawn]) -> Drawn:
 def _path(shows: object) -> Path | None:
     here = Path(__file__).parent
     sources = [path for folder in (here, here.parent / "paper") for path in folder.glob("*.py")]
-    code, folder = cache.digest_of_code(sources, (str(_FORMAT), *_versions())), cache.cache_folder("figures")
+    code = cache.digest_of_code(sources, (str(_FORMAT), *cache.installed_versions(_DRAWING)))
+    folder = cache.cache_folder("figures")
     if code is None or folder is None:
         return None
     return folder / _digest(f"{code}\0{shows!r}".encode())
-
-
-@functools.cache
-def _versions() -> tuple[str | None, ...]:
-    found: list[str | None] = []
-    for package in _DRAWING:
-        try:
-            found.append(version(package))
-        except PackageNotFoundError:
-            found.append(None)
-    return tuple(found)
 
 
 def _read(path: Path) -> Drawn | None:

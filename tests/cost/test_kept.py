@@ -72,7 +72,7 @@ def test_another_question_is_counted(counts: list[str], other: dict[str, Any]) -
 
 def test_other_versions_are_counted(counts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     kept_costs(ENET, **SMALL)
-    monkeypatch.setattr(kept, "_versions", lambda: ("0.0",))
+    monkeypatch.setattr(kept.cache, "installed_versions", lambda _: ("0.0",))
     kept_costs(ENET, **SMALL)
     assert counts == ["enet", "enet"]
 

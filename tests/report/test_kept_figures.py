@@ -50,7 +50,7 @@ def test_other_values_titles_and_versions_are_drawn(
     draw(drawn)
     draw(drawn, [(1.0, 2.0), (3.0, 0.5000000001)])
     draw(drawn, title="Another")
-    monkeypatch.setattr(kept_figures, "_versions", lambda: ("0.0",))
+    monkeypatch.setattr(kept_figures.cache, "installed_versions", lambda _: ("0.0",))
     draw(drawn)
     assert len(drawn) == 4
 
