@@ -126,6 +126,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def gpu(session: nox.Session) -> None:
+    """Run what needs a GPU in at most eight minutes: tests, times of a training step, one run on CamVid."""
+    python(session, "tests/gpu/run_gpu.py", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Remove one protection at a time and see that its test fails; ``-- WORD`` runs some of them."""
     python(session, "tests/mutants/run_mutants.py", *session.posargs)

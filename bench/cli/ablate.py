@@ -121,7 +121,7 @@ def ablate(
     from bench.experiments.grid_text import document_of, result_lines
     from bench.reproduce.grid_verdict import as_json as difference_as_json
     from bench.reproduce.grid_verdict import judge_grid_difference
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
     axes = axes_of(
         backbone=backbone or (),

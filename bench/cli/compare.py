@@ -139,7 +139,7 @@ def compare(
     from bench.report.recorded_comparisons import name_of
     from bench.reproduce.comparison import judge_comparison
     from bench.speed.variant import Variant
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
     began_s = time.monotonic()
     budget_s = None if budget is None else parse_duration(budget)

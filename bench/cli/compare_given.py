@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.reproduce.comparison_result import Entry
     from bench.results.record import AccuracyRecord, SpeedRecord
     from bench.speed.net_file import FileMethod
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
 
 class Given(NamedTuple):

@@ -86,8 +86,8 @@ def evaluate(
     """  # noqa: D301
     from bench.fabric import number_of_processes
     from bench.speed.net_file import is_net_file
-    from bench.train.run import Settings
     from bench.train.score import evaluate_run
+    from bench.train.settings import Settings
 
     views = _views(scales or [], flip, msc, window, stride)
     settings = Settings(home, data_root, None, device, threads, command_line(), devices=devices)

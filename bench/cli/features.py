@@ -91,7 +91,7 @@ def _measure(
 ) -> None:
     from bench.experiments.feature_ranges import measure_ranges
     from bench.report.origin import origin
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
     home, data_root, device, threads = where
     settings = Settings(home, data_root, None, device, threads, command_line())

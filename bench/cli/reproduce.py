@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bench.experiments.train_budget import Shares
     from bench.results.record import AccuracyRecord
     from bench.speed.variant import Variant
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
 _TABLE_S = 20.0
 """Most seconds that counting and rendering a table take, start of Python included."""
@@ -172,7 +172,7 @@ def reproduce(
             raise UsageError("--machine shows recorded times; drop it, or --data, --time and --budget")
         budget_s = _budget_s(data, budget, timed=timed)
         from bench.experiments.train_budget import Shares
-        from bench.train.run import Settings
+        from bench.train.settings import Settings
 
         settings = Settings(home, data_root, weights_file, device, threads, command_line())
         shares = Shares(_TABLE_S + _BESIDE_S * len(beside), _TIMED_SHARE if _has_times(table) else 0.0)

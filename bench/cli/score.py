@@ -66,7 +66,7 @@ def score(
     from bench.predict.score import score_folder
     from bench.speed.file_score import evaluate_file
     from bench.speed.net_file import is_net_file
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
     settings = Settings(home, data_root, threads=threads, command=command_line())
     options = data_options(setting)

@@ -79,7 +79,7 @@ def submit(
         )
     from bench.evaluate.views import MSC, SINGLE
     from bench.predict.submit_run import submit_run
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
     settings = Settings(home, data_root, device=device, threads=threads)
     with showing() as tell:

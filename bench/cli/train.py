@@ -101,9 +101,9 @@ def train(
     from bench.experiments.train_budget import ALL, keep_plan, recipe_within
     from bench.fabric import ALONE, PRECISIONS, number_of_processes
     from bench.train import recipe as recipes
-    from bench.train.run import Settings
     from bench.train.run import train as train_recipe
     from bench.train.score import evaluate_run
+    from bench.train.settings import Settings
     from bench.train.splits import open_split, scored_split
 
     changes = recipes.parse_changes(

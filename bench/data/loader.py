@@ -90,6 +90,7 @@ def epoch_batches(
     drop_last: bool = True,
     timeout_s: float = 120.0,
     part: tuple[int, int] = (0, 1),
+    device: torch.device | None = None,
 ) -> Iterator[Batch]:
     """Return the batches of one epoch, from ``start_step`` on.
 
@@ -106,6 +107,8 @@ def epoch_batches(
         timeout_s: With workers: longest wait for one batch, in seconds.
         part: (rank, ranks): of each batch only every ranks-th sample, from this rank's on, so that all ranks
             together see the batch, and each part of it that a step accumulates.
+        device: The network's. Without workers, a GPU keeps and augments the samples itself: the places drawn
+            are those of the CPU, colours differ by one level at most, since a GPU interpolates in floats.
 
     Raises:
         RefusedInput: The data set is smaller than one batch, or a file is bad (while iterating).
@@ -121,7 +124,8 @@ def epoch_batches(
     steps = steps_per_epoch(len(data), batch, drop_last)
     if not 0 <= start_step <= steps:
         raise UsageError(f"start step {start_step}, expected 0..{steps} (the steps of an epoch)")
-    epoch_steps = _EpochSteps(data, transform, batch, seed=seed, epoch=epoch, part=part)
+    here = device if device is not None and device.type == "cuda" and workers == 0 else None
+    epoch_steps = _EpochSteps(data, transform, batch, seed=seed, epoch=epoch, part=part, device=here)
     wanted = range(start_step, steps)
     if workers == 0:
         return (epoch_steps.batch_at(step) for step in wanted)
@@ -148,7 +152,9 @@ class _EpochSteps(Dataset[Any]):
         seed: int,
         epoch: int,
         part: tuple[int, int],
+        device: torch.device | None,
     ) -> None:
+        self.device = device
         self.data = data
         self.transform = transform
         self.batch = batch
@@ -166,7 +172,7 @@ class _EpochSteps(Dataset[Any]):
         labels: list[Tensor] = []
         names: list[str] = []
         for index in self.indices(step):
-            sample = read_kept(self.data, index)
+            sample = read_kept(self.data, index, device=self.device)
             generator = generator_for("sample", self.seed, self.epoch, index)
             image, label = self.transform(sample.image, sample.label, generator)
             images.append(image)

@@ -17,7 +17,7 @@ from bench.speed.measure import PLAIN, measure_speed
 from bench.speed.net_file import FileMethod
 from bench.speed.plan import fitting_variant
 from bench.speed.variant import Variant, form_of_variant
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 SECONDS_EACH = 20.0
 """Seconds for the samples of one method, where no budget is given."""

@@ -12,7 +12,7 @@ from bench.fabric import launch_fabric
 from bench.own.guard import user_code
 from bench.predict.features import REDUCTION, FeatureExtractor, ranges_of
 from bench.results.feature_ranges import FeatureRanges, write_ranges
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.splits import open_split
 from bench.train.trained import open_weights
 

@@ -26,7 +26,7 @@ from bench.results.select import Tabulated, is_single_pass, newest, of_runs
 from bench.results.store import read_records
 from bench.train.checkpoint import checkpoints, marker_of, step_of
 from bench.train.recipe import Recipe
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.splits import open_split
 
 DONE, TRAINED, PARTLY, FAILED, TO_DO = "done", "trained", "partly", "failed", "to do"

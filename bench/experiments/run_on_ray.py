@@ -18,7 +18,7 @@ from bench.experiments.grid_state import DONE, FAILED, LOCKED, Ledger, State
 from bench.extras import import_extra
 from bench.models import resolve
 from bench.train.recipe import Recipe
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 _LOCK_S = 120.0
 """How long a repeated run waits for the lock of the process that it replaces: a process outlives its node's

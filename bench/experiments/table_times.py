@@ -19,7 +19,7 @@ from bench.speed.device import Device, measuring_conditions, open_device
 from bench.speed.measure import PLAIN, measure_speed
 from bench.speed.roofline import measure_rates
 from bench.speed.variant import Variant
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 _SAMPLES = 20
 """Samples per network: a median with its spread. ``carnet-bench time`` takes 100, which p99 needs."""

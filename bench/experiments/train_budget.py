@@ -22,8 +22,9 @@ from bench.mirror import fetch_runs
 from bench.results.record import AccuracyRecord
 from bench.train import recipe as recipes
 from bench.train.recipe import Recipe
-from bench.train.run import Prepared, Settings, Watch, prepare, run_folder, run_identity, train, trainer_of
+from bench.train.run import Prepared, Watch, prepare, run_folder, run_identity, train, trainer_of
 from bench.train.score import evaluate_run
+from bench.train.settings import Settings
 from bench.train.splits import open_split
 
 _PROBED_STEPS = 4

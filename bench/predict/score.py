@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from bench.data.dataset import SegmentationData
     from bench.predict.outside_files import Ids, Predictions
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
 
 def score_folder(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
 
 def submit_run(

@@ -20,7 +20,7 @@ from bench.results.record import AccuracyRecord, Record, SpeedRecord, TrainingRe
 from bench.results.select import Tabulated, is_single_pass, newest, of_runs
 from bench.results.store import read_records
 from bench.train.recipe_methods import OF_A_METHOD
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 _FEWEST_METHODS = 2
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from bench.train.run import Settings
+    from bench.train.settings import Settings
 
 
 @memory_named("scoring")

@@ -248,6 +248,7 @@ class Trainer:
                 start_step=start_step,
                 workers=self.workers,
                 part=(self.fabric.global_rank, self.fabric.world_size),
+                device=self.fabric.device,
             )
 
     @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from bench.train.criterion import build_criterion
 from bench.train.failures import ChangedData, Diverged, FailedRun, memory_named
 from bench.train.initial import Initial, build_initial
 from bench.train.journals import require_journals
+from bench.train.kernels import records_steps
 from bench.train.lock import run_lock
 from bench.train.loop import Trainer, Validate
 from bench.train.origin import FilesAsFound, Made, origin_of
@@ -37,6 +37,7 @@ from bench.train.peers import Peers
 from bench.train.ranks import agreed, by_first, require_same_run
 from bench.train.recipe import Recipe
 from bench.train.run_folder import describe, finished, journal_of, same_start
+from bench.train.settings import Settings
 from bench.train.splits import open_split
 from bench.train.trained import FINAL, metadata_of
 from bench.train.training_record import losses_csv, record_of
@@ -45,35 +46,6 @@ from bench.train.weight_file import fit, load_weights, save_weights
 
 Watch = Callable[[str, int, int, float], None]
 """Called with the stage ("train", "val"), units done, units in all, last loss."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where a run happens; none of it changes what is measured but the threads and the device.
-
-    Attributes:
-        home: Folder of ``results/`` and ``runs/``.
-        data_root: The data set's own folder; None searches ``CARNET_DATA``.
-        weights_file: Local file of the encoder's weights; None searches ``CARNET_DATA/weights``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        threads: Threads of torch on the CPU; None leaves torch's own choice.
-        command: Command line, for the record.
-        workers: Data-loading processes (results do not depend on it).
-        devices, strategy: Number of devices that share a batch (None: of the processes that torchrun or srun
-            has started), and how (``bench.fabric``).
-        log: Journals besides TensorBoard's: ``wandb``, ``mlflow``.
-    """
-
-    home: Path = Path()
-    data_root: Path | None = None
-    weights_file: Path | None = None
-    device: str = "auto"
-    threads: int | None = None
-    command: tuple[str, ...] = tuple(sys.argv)
-    workers: int = 0
-    devices: int | None = 1
-    strategy: str = "auto"
-    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,7 +247,8 @@ def run_notes(prepared: Prepared) -> tuple[str, ...]:
     if ranks > 1 and not prepared.recipe.sync_bn:
         share = prepared.recipe.batch // ranks
         notes += (f"batch-norm over the {share} images of each of {ranks} devices",)
-    return notes
+    recorded = records_steps(prepared.recipe, prepared.fabric)
+    return (*notes, "steps replayed from a CUDA graph") if recorded else notes
 
 
 def _validation_split(prepared: Prepared) -> SegmentationData | None:

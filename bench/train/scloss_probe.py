@@ -32,7 +32,12 @@ def probe_scloss(trainer: Trainer) -> dict[str, Any] | None:
     """
     recipe = trainer.recipe
     batches = epoch_batches(
-        trainer.data, trainer.transform, trainer.recipe.batch, seed=recipe.seed, epoch=recipe.epochs
+        trainer.data,
+        trainer.transform,
+        trainer.recipe.batch,
+        seed=recipe.seed,
+        epoch=recipe.epochs,
+        device=trainer.fabric.device,
     )
     probed = []
     with torch.random.fork_rng(devices=[]):

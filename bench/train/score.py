@@ -24,7 +24,7 @@ from bench.results.record import AccuracyRecord, TrainingRecord
 from bench.results.store import add_record, read_arrays, read_takes
 from bench.train.failures import memory_named
 from bench.train.peers import Peers
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.shared_evaluation import evaluate_shared
 from bench.train.splits import open_split
 from bench.train.trained import TrainedWeights, open_weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from bench.data.loader import Batch
 from bench.data.statistics import Statistics, normalise
 from bench.errors import RefusedInput
 from bench.train.failures import Diverged
+from bench.train.kernels import records_steps
 from bench.train.ranks import agreed
 from bench.train.recipe import Recipe
+from bench.train.step_graph import StepGraph
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Update:
 
     def _gradients(self, batch: Batch, all_labelled: float) -> Tensor:
         """Add up the gradients of the batch's parts, and return the loss."""
+        if self._graph is not None:
+            return self._graph(self._input(batch.image), batch.label.to(self.fabric.device))
         parts = self.recipe.accumulate
         size = len(batch.label) // parts
         weighed = parts * self.fabric.world_size > 1
@@ -90,17 +95,30 @@ class Update:
         for part, (image, label) in enumerate(zip(images, labels, strict=True)):
             # the gradients of several processes meet once, in the last part
             with self.fabric.no_backward_sync(self.model, enabled=part < parts - 1):  # type: ignore[arg-type]
-                losses = self._losses(image, label)
+                losses = self._losses(self._input(image), label.to(self.fabric.device))
                 loss = self._weighed(losses, label, all_labelled) if weighed else losses["total"]
                 self.fabric.backward(loss)
             totals.append(loss.detach())
         return totals[0] if parts == 1 else torch.stack(totals).sum()
 
+    @functools.cached_property
+    def _graph(self) -> StepGraph | None:
+        return (
+            StepGraph(self._of_whole_batch, self.model) if records_steps(self.recipe, self.fabric) else None
+        )
+
+    def _of_whole_batch(self, image: Tensor, label: Tensor) -> Tensor:
+        total = self._losses(image, label)["total"]
+        self.fabric.backward(total)
+        return total.detach()
+
+    def _input(self, image: Tensor) -> Tensor:
+        image = normalise(image.to(self.fabric.device), self.statistics)
+        return image.contiguous(memory_format=torch.channels_last)
+
     def _losses(self, image: Tensor, label: Tensor) -> Mapping[str, Tensor]:
-        device = self.fabric.device
-        image = normalise(image.to(device), self.statistics).contiguous(memory_format=torch.channels_last)
         try:
-            losses: Mapping[str, Tensor] = self.criterion(self.model(image), label.to(device))
+            losses: Mapping[str, Tensor] = self.criterion(self.model(image), label)
         except ValueError as error:
             raise RefusedInput(f"{self.recipe.model}, batch {self.recipe.batch}: {error}") from error
         return losses

@@ -24,7 +24,7 @@ from bench.experiments.grid_cost import Estimates
 from bench.experiments.grid_execution import execute, look, measure_left
 from bench.experiments.grid_on_ray import execute_on_ray
 from bench.experiments.grid_state import DONE, Ledger
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 RECIPE = """
 model = "carnet-mobile"

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.experiments.grid_state import Ledger
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 ABLATE = ("ablate", "--lambda", "0", "--data", "scenes", "--threads", "1")
 COMPARE = ("compare", "enet", "--data", "scenes", "--threads", "1")

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.data.dataset import IGNORE
@@ -188,3 +188,20 @@ def test_a_short_side_below_the_least_is_scaled_to_just_that():
 def test_settings_without_sense_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         TrainTransform(**{"crop_hw": (4, 4), **options})
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=seeds, size=st.tuples(st.integers(16, 60), st.integers(16, 60)))
+def test_interpolating_in_floats_as_a_gpu_does_differs_by_one_level_at_most(monkeypatch, seed, size):
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator(seed))
+    label = torch.randint(19, size, dtype=torch.uint8, generator=generator(seed))
+    transform = TrainTransform((32, 40))
+    wanted, wanted_ids = transform(image, label, generator(seed))
+    # torchvision's switch between its kernel for bytes, which exists on CPUs alone, and floats
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "torchvision.transforms.v2.functional._geometry._do_native_uint8_resize_on_cpu", lambda _: False
+        )
+        found, ids = transform(image, label, generator(seed))
+    assert torch.equal(ids, wanted_ids)
+    assert (found.int() - wanted.int()).abs().max() <= 1

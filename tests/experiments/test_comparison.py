@@ -21,7 +21,7 @@ from bench.results.provenance import current_sources, machine
 from bench.results.store import add_record, read_records
 from bench.speed.net_file import NetFile, method_of
 from bench.train import recipe as recipes
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 NETWORK = """
 from torch import nn
@@ -37,7 +37,7 @@ from pathlib import Path
 from bench.experiments.comparison import comparison_of
 from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_state import Ledger
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 def watch(kind, done, total, loss):
     if kind == "train":

@@ -23,7 +23,7 @@ from bench.paper.studies import fig8_variants, fig9_variants, fig10_variants, ta
 from bench.paper.variant import Variant
 from bench.reproduce.grid_verdict import printed_difference
 from bench.train import recipe as recipes
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.splits import scored_split
 
 ROOT = Path(__file__).parents[2]

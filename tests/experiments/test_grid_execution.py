@@ -18,7 +18,7 @@ from bench.reproduce.grid_verdict import judge_grid_difference
 from bench.results.store import read_records
 from bench.train.failures import Diverged
 from bench.train.lock import RunLockedError
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 # in a process of its own, for it ends with SIGKILL: in the second run's third step
 KILLED = """
@@ -28,7 +28,7 @@ from bench.experiments.grid_axes import axes_of
 from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_state import Ledger
 from bench.experiments.grid import experiment_of
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 def watch(kind, done, total, loss):
     if kind == "train":

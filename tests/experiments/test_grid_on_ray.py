@@ -15,7 +15,7 @@ from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_on_ray import execute_on_ray
 from bench.experiments.grid_state import Ledger
 from bench.results.store import read_records
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 pytest.importorskip("ray", reason="needs the extra `cluster`")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Ray's own warnings are Ray's

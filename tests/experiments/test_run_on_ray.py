@@ -12,7 +12,7 @@ from bench.experiments.grid_board import Board
 from bench.experiments.run_on_ray import Order, RunStopped, perform
 from bench.train.failures import Diverged
 from bench.train.lock import RunLockedError
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 RUN = ("run 1 of 2", "mobile BS, seed 0")
 

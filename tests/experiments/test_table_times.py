@@ -15,7 +15,7 @@ from bench.experiments.time_budget import CALLS, Candidate, affordable, network_
 from bench.paper import Cell
 from bench.results.store import read_records
 from bench.speed.device import open_device
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 
 class Clock:

@@ -19,7 +19,7 @@ from bench.results.store import add_record
 from bench.speed.device import open_device
 from bench.speed.identity import speed_identity
 from bench.speed.variant import Variant
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 PLAIN = Variant()
 

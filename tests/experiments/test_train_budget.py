@@ -7,7 +7,7 @@ from bench.errors import Interrupted, NotMeasured, RefusedInput, UsageError
 from bench.experiments import train_budget as budget
 from bench.experiments.train_budget import Shares, StepCost, run_within_budget
 from bench.train import recipe as recipes
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 
 @pytest.fixture

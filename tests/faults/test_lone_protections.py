@@ -23,6 +23,7 @@ from bench.speed.trained_subject import Wanted, open_subject
 from bench.train import run as runs
 from bench.train.publish import publish
 from bench.train.recipe import from_table
+from bench.train.settings import Settings
 from bench.train.trained import open_weights
 from bench.train.weight_file import save_weights
 
@@ -155,7 +156,7 @@ def test_a_member_of_another_size_than_declared_is_not_written(tmp_path: Path, m
 def test_a_validation_split_that_shares_an_image_with_training_is_refused(
     overlapping: Path, tmp_path: Path
 ) -> None:
-    settings = runs.Settings(tmp_path / "home", overlapping, device="cpu", threads=1, command=("test",))
+    settings = Settings(tmp_path / "home", overlapping, device="cpu", threads=1, command=("test",))
     with pytest.raises(RefusedInput, match=r"train_0\.png"):
         runs.train(from_table(TABLE, "tiny"), settings)
 

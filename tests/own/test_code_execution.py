@@ -17,7 +17,7 @@ from bench.results.record import from_json, to_json
 from bench.train.initial import build_seeded
 from bench.train.publish import publish
 from bench.train.recipe import from_table
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.trained import open_weights
 from bench.train.weight_file import save_weights
 

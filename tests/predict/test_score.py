@@ -23,7 +23,7 @@ from bench.predict.submit import export_predictions
 from bench.results.frame import records_frame
 from bench.results.record import AccuracyRecord
 from bench.results.store import read_arrays, read_records
-from bench.train.run import Settings
+from bench.train.settings import Settings
 from bench.train.trained import open_weights
 
 CPU = torch.device("cpu")

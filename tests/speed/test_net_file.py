@@ -21,7 +21,7 @@ from bench.speed.file_score import evaluate_file
 from bench.speed.measure import measure_speed
 from bench.speed.net_file import FileNetwork, method_of, open_net_file
 from bench.speed.variant import Variant
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 for module in ("onnx", "onnxscript", "onnxruntime", "openvino"):
     pytest.importorskip(module, reason="the extra engines is not installed")

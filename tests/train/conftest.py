@@ -10,7 +10,7 @@ from bench.fabric import launch_fabric
 from bench.train import recipe as recipes
 from bench.train.criterion import build_criterion
 from bench.train.loop import Trainer
-from bench.train.run import Settings
+from bench.train.settings import Settings
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_weights_and_validation_are_the_same_from_kept_images_and_each_is_drawn_
     tiny_recipe: Any, settings_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = dataclasses.replace(tiny_recipe, epochs=2)
-    monkeypatch.setattr("bench.data.kept._KEPT", KeptSamples())
+    monkeypatch.setattr("bench.data.kept._KEPT", {})
     reads: Counter[tuple[str, int]] = Counter()
     read = Scenes.read
 

@@ -38,11 +38,11 @@ def test_other_networks_stay_as_they_are() -> None:
     assert [type(module) for module in network] == [torch.nn.Conv2d, torch.nn.BatchNorm2d]
 
 
-def test_the_variable_leaves_it_to_torch_and_has_no_third_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_leaves_it_to_torch_and_has_no_fourth_value(monkeypatch: pytest.MonkeyPatch) -> None:
     network = build(3)
     monkeypatch.setenv(VARIABLE, "torch")
     assert choose_kernels(network, CARNetLoss(), "cpu") is None
     assert type(network) is CARNet
     monkeypatch.setenv(VARIABLE, "slow")
-    with pytest.raises(UsageError, match="CARNET_TRAINING is 'slow'; choose from fast, torch"):
+    with pytest.raises(UsageError, match="CARNET_TRAINING is 'slow'; choose from fast, torch, graph"):
         choose_kernels(network, CARNetLoss(), "cpu")

@@ -14,8 +14,8 @@ from bench.evaluate.evaluate import predictions
 from bench.files import sha256_of_file
 from bench.results.provenance import machine, versions
 from bench.results.store import read_arrays, read_records, records_folder
-from bench.train.run import Settings
 from bench.train.score import evaluate_run
+from bench.train.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results" / "weights").glob("*.safetensors"))

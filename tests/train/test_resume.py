@@ -29,7 +29,8 @@ KILLED_RUN = """
 import json, os, signal, sys
 from pathlib import Path
 from bench.train.recipe import from_table
-from bench.train.run import Settings, train
+from bench.train.run import train
+from bench.train.settings import Settings
 
 def kill_at(kind, done, *_):
     if kind == "train" and done == int(sys.argv[3]):
