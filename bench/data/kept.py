@@ -132,7 +132,7 @@ def _most_bytes(device: torch.device | None) -> int:
         return int(torch.cuda.mem_get_info(device)[0]) // _OF_FREE
     import psutil  # noqa: PLC0415
 
-    return min(MOST_BYTES, psutil.virtual_memory().available // _OF_FREE)
+    return min(MOST_BYTES, int(psutil.virtual_memory().available) // _OF_FREE)
 
 
 def _version(data: SegmentationData, index: int) -> Hashable | None:

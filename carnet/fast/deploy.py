@@ -58,7 +58,8 @@ def deploy(
             None takes any size.
         pool: CRP's 5x5 max-pool ``whole``; ``separable``, as a 5x1 and a 1x5 in a row, which is the same
             maximum from 10 values instead of 25; or ``one_pass``, in C (`carnet.fast.one_pass_pool`), for
-            fp32 on a CPU with a C compiler. Elsewhere, and in an exported graph, that is the separable one.
+            fp32 and bf16 on a CPU with a C compiler. Elsewhere, and in an exported graph, that is the
+            separable one.
         compose_classifier: Whether the last convolution of the finest CRP and the 3x3 classifier become one,
             next to each other; None does so where that saves operations.
 

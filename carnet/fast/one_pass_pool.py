@@ -17,17 +17,19 @@ from torch.nn import functional as F  # noqa: N812
 from carnet.fast.compiled_c import CompiledC, compiled_c
 
 _SOURCE = Path(__file__).with_suffix(".c")
+_FUNCTIONS = {torch.float32: "carnet_one_pass_pool_fp32", torch.bfloat16: "carnet_one_pass_pool_bf16"}
+"""By the numbers of the map."""
 
 
 @functools.cache
 def code() -> CompiledC | None:
     """Return the compiled C; None where it cannot be had."""
-    return compiled_c((_SOURCE,), (("carnet_one_pass_pool", "v pp lll i"),), _is_right)
+    return compiled_c((_SOURCE,), tuple((name, "v pp lll i") for name in _FUNCTIONS.values()), _is_right)
 
 
 def takes(x: Tensor) -> bool:
-    """Say whether a map is of the kind that the C is for: 32-bit floats on a CPU."""
-    return x.device.type == "cpu" and x.dtype == torch.float32
+    """Say whether a map is of the kind that the C is for: fp32 or bf16 on a CPU."""
+    return x.device.type == "cpu" and x.dtype in _FUNCTIONS
 
 
 @torch.library.custom_op("carnet::one_pass_pool", mutates_args=(), schema="(Tensor x) -> Tensor")
@@ -46,7 +48,7 @@ def one_pass_pool(x: Tensor) -> Tensor:
     found = code()
     if found is None or not takes(x):
         why = "no C compiler here" if found is None else f"a map of {x.dtype} on {x.device}"
-        raise ValueError(f"one_pass_pool: {why}; expected 32-bit floats on a CPU with a C compiler")
+        raise ValueError(f"one_pass_pool: {why}; expected fp32 or bf16 on a CPU with a C compiler")
     maps = x.permute(0, 2, 3, 1).contiguous()  # a view where it is in channels last
     pooled = torch.empty_like(maps)
     for one, out in zip(maps, pooled, strict=True):
@@ -60,14 +62,19 @@ def _(x: Tensor) -> Tensor:
 
 
 def _pool(library: ctypes.CDLL, x: Tensor, out: Tensor) -> None:
-    library.carnet_one_pass_pool(x.data_ptr(), out.data_ptr(), *x.shape, torch.get_num_threads())
+    pool = getattr(library, _FUNCTIONS[x.dtype])
+    pool(x.data_ptr(), out.data_ptr(), *x.shape, torch.get_num_threads())
 
 
 def _is_right(library: ctypes.CDLL) -> bool:
-    """Say whether a small map (h, w, c), without and with a NaN, is pooled as torch pools it."""
-    rows = torch.arange(13 * 9 * 37, dtype=torch.float64, device="cpu").mul(7).sin().float().view(13, 9, 37)
-    rows[2, 4, 5] = math.nan
-    out = torch.empty_like(rows)
-    _pool(library, rows, out)
-    wanted = F.max_pool2d(rows.permute(2, 0, 1), 5, stride=1, padding=2)
-    return torch.allclose(out, wanted.permute(1, 2, 0), rtol=0, atol=0, equal_nan=True)
+    """Say whether a small map (h, w, c), without and with NaNs, is pooled as torch pools it."""
+    values = torch.arange(13 * 9 * 37, dtype=torch.float64, device="cpu").mul(7).sin().view(13, 9, 37)
+    values[2, 4, 5], values[9, 7, 30] = math.nan, -math.nan
+    for dtype in _FUNCTIONS:
+        rows = values.to(dtype)
+        out = torch.empty_like(rows)
+        _pool(library, rows, out)
+        wanted = F.max_pool2d(rows.permute(2, 0, 1), 5, stride=1, padding=2).permute(1, 2, 0)
+        if not torch.allclose(out, wanted, rtol=0, atol=0, equal_nan=True):
+            return False
+    return True

@@ -1,6 +1,6 @@
 """CARNet as published and as deployed in every engine of this machine, interleaved, as ratios within one run.
 
-python tests/benchmarks/engines.py [--models carnet-mobile carnet-resnet50] [--size 512x1024] [--samples 20]
+python tests/benchmarks/engines.py [--models carnet-mobile carnet-resnet50] [--size 512x1024] [--bf16]
 
 The bound is the multiply-adds of the network as published at the rate of torch.mm, fp32, 4096^3, taken in the
 same run. Needs a quiet machine: what is not valid is printed with its reasons and proves nothing.
@@ -23,6 +23,8 @@ from bench.speed.variant import Variant
 GRAPHS = ("onnxruntime", "openvino")
 """Both, from the graph as published, are what the deployed one is to beat."""
 DEPLOYED = ("onnxruntime", "openvino", "compile", "eager")
+BF16 = (("openvino", False), ("openvino", True), ("compile", True), ("eager", True))
+"""Engines that compute in bf16, and whether the network is deployed; only a processor made for bf16 gains."""
 
 
 def gemm_rate(side: int, threads: int) -> float:
@@ -36,8 +38,9 @@ def show(name: str, records: list[Record], rate: float) -> None:
     """Print one network's times, ratios and shares of the bound."""
     median_ms = {record.identity.title: record.values.median_ms for record in records}
 
-    def of(engine: str, deployed: bool) -> float:
-        words = f"{'' if engine == 'eager' else engine} {'deployed' if deployed else ''}".split()
+    def of(engine: str, deployed: bool, precision: str = "") -> float:
+        engine = "" if engine == "eager" else engine
+        words = f"{engine} {precision} {'deployed' if deployed else ''}".split()
         return float(median_ms[f"{name} ({' '.join(words)})" if words else name])
 
     published_ms = min(of(engine, False) for engine in GRAPHS)
@@ -58,6 +61,15 @@ def show(name: str, records: list[Record], rate: float) -> None:
     torch_ms = min(of("compile", True), of("eager", True))
     plain_ms = median_ms[f"{name} (eager nchw)"]
     print(f"  deployed in its best engine : published in its best  {published_ms / best_ms:5.2f} x faster")
+    if len(records) > len(DEPLOYED) + len(GRAPHS) + 2:
+        half_ms = {
+            deployed: min(of(engine, one, "bf16") for engine, one in BF16 if one == deployed)
+            for deployed in (False, True)
+        }
+        print(
+            f"  deployed in bf16 : published in its best, fp32  {published_ms / half_ms[True]:5.2f} x faster"
+        )
+        print(f"  deployed in bf16 : published in bf16  {half_ms[False] / half_ms[True]:5.2f} x faster")
     print(f"  deployed in PyTorch : deployed in OpenVINO  {torch_ms / of('openvino', True):5.2f} x its time")
     print(f"  deployed in PyTorch : eager NCHW  {plain_ms / torch_ms:5.2f} x faster")
 
@@ -71,10 +83,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
     parser.add_argument("--gemm-side", type=int, default=4096)
     parser.add_argument("--budget-s", type=float, default=600.0)
+    parser.add_argument("--bf16", action="store_true", help="time bf16, too")
     given = parser.parse_args()
     rate = gemm_rate(given.gemm_side, given.threads)
     print(
-        f"engines at {given.size}, fp32, batch 1, {given.threads} threads, torch {torch.__version__}, load "
+        f"engines at {given.size}, batch 1, {given.threads} threads, torch {torch.__version__}, load "
         f"{os.getloadavg()[0]:.1f}; torch.mm of {given.gemm_side}^3: {rate:.1f} GMAC/s"
     )
     variants = [
@@ -82,6 +95,7 @@ def main() -> None:
         Variant("eager"),
         *(Variant(engine) for engine in GRAPHS),
         *(Variant(engine, deploy=True) for engine in DEPLOYED),
+        *(Variant(engine, "bf16", deploy) for engine, deploy in (BF16 if given.bf16 else ())),
     ]
     for name in given.models:
         records = measure_speed(

@@ -12,7 +12,7 @@ from bench.speed.engines.module_copy import as_conditions, c_code_of
 def prepare(network: nn.Module, example: Tensor, conditions: Conditions) -> Prepared:
     """Return the network itself in fp32, else a copy in the precision, with the conversions around it."""
     own = as_conditions(network, example, conditions)
-    dtype = DTYPES[conditions.precision]
+    dtype, versions = DTYPES[conditions.precision], c_code_of(own, conditions)
     if dtype == torch.float32:
-        return Prepared(own, c_code_of(own, conditions))
-    return Prepared(lambda image: own(image.to(dtype)).float(), {})
+        return Prepared(own, versions)
+    return Prepared(lambda image: own(image.to(dtype)).float(), versions)

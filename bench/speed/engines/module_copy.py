@@ -24,8 +24,8 @@ def as_conditions(network: nn.Module, example: Tensor, conditions: Conditions) -
 def c_code_of(network: nn.Module, conditions: Conditions) -> dict[str, str]:
     """Return what made the C that a deployed CARNet computes with, as a version of the engine."""
     compiler = getattr(network, "c_compiler", None)
-    uses_it = compiler is not None and conditions.device.type == "cpu" and conditions.precision == "fp32"
-    return {"carnet.fast.one_pass_pool": str(compiler)} if uses_it else {}
+    uses_it = conditions.device.type == "cpu" and conditions.precision in ("fp32", "bf16")
+    return {"carnet.fast.one_pass_pool": str(compiler)} if compiler is not None and uses_it else {}
 
 
 def layout_of(image: Tensor) -> torch.memory_format:

@@ -1,5 +1,6 @@
 """The pool in C gives what torch's pool gives, to the last bit; without a compiler nothing needs it."""
 
+import copy
 import shutil
 from collections.abc import Iterator
 
@@ -43,20 +44,27 @@ def torchs(x: Tensor) -> Tensor:
     shape=st.tuples(st.integers(1, 2), st.integers(1, 35), st.integers(1, 12), st.integers(1, 12)),
     threads=st.integers(1, 3),
     strange=st.lists(st.sampled_from([float("nan"), -float("nan"), float("inf"), -float("inf")]), max_size=3),
-    channels_last=st.booleans(),
+    form=st.tuples(
+        st.sampled_from([torch.float32, torch.bfloat16]),
+        st.sampled_from([torch.contiguous_format, torch.channels_last]),
+    ),
     seed=st.integers(0, 2**16),
 )
 def test_it_is_torchs_pool_to_the_last_bit(
-    shape: tuple[int, ...], threads: int, strange: list[float], channels_last: bool, seed: int
+    shape: tuple[int, ...],
+    threads: int,
+    strange: list[float],
+    form: tuple[torch.dtype, torch.memory_format],
+    seed: int,
 ) -> None:
     if code() is None:
         pytest.skip("no C compiler here, or not Linux")
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(shape, generator=generator)
+    dtype, layout = form
+    x = torch.randn(shape, generator=generator).to(dtype)
     for value in strange:
         x.view(-1)[int(torch.randint(x.numel(), (1,), generator=generator))] = value
-    if channels_last:
-        x = x.to(memory_format=torch.channels_last)
+    x = x.to(memory_format=layout)
     before, threads_before = x.clone(), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -86,7 +94,7 @@ def test_a_compiler_is_told_the_truth_about_it(operator: torch.library.CustomOpD
 
 @pytest.mark.usefixtures("with_code")
 def test_other_maps_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"a map of torch\.float64 on cpu; expected 32-bit floats"):
+    with pytest.raises(ValueError, match=r"a map of torch\.float64 on cpu; expected fp32 or bf16"):
         one_pass_pool(torch.zeros(1, 1, 5, 5, dtype=torch.float64))
 
 
@@ -95,14 +103,21 @@ def test_a_deployed_network_uses_it_and_names_the_compiler() -> None:
     network, image = build(5).eval(), torch.randn(1, 3, 64, 96)
     in_c, in_torch = deploy(network), deploy(network, pool="separable")
     assert torch.equal(in_c(image), in_torch(image))
+    assert torch.equal(*(one.bfloat16()(image.bfloat16()) for one in map(copy.deepcopy, (in_c, in_torch))))
     found = code()
     assert found is not None
     assert (in_c.c_compiler, in_torch.c_compiler) == (found.compiler, None)
     versions = [
         find_engine("eager").prepare(one, image, Conditions(torch.device("cpu"), 1, precision)).versions
-        for one, precision in ((in_c, "fp32"), (in_c, "bf16"), (in_torch, "fp32"), (network, "fp32"))
+        for one, precision in (
+            (in_c, "fp32"),
+            (in_c, "bf16"),
+            (in_c, "fp16"),
+            (in_torch, "fp32"),
+            (network, "fp32"),
+        )
     ]
-    assert versions == [{"carnet.fast.one_pass_pool": found.compiler}, {}, {}, {}]
+    assert versions == [*[{"carnet.fast.one_pass_pool": found.compiler}] * 2, {}, {}, {}]
 
 
 @pytest.mark.parametrize("compiler", [None, shutil.which("false")])
