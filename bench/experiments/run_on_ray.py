@@ -88,7 +88,8 @@ def perform(order: Order, board: Any) -> State | BenchError | None:
             f"{order.folder}: {error.strerror} on the node {ray.util.get_node_ip_address()}",
             then="run the command in a folder on a file system that all nodes of the cluster share",
         )
-    begun = ray.get(board.begin.remote(order.place, order.run.title, order.need_s))
+    # not by ray.get: Ray lends the CPUs of a task that waits there to another one, and never takes them back
+    begun = board.begin.remote(order.place, order.run.title, order.need_s).future().result()
     if not begun:
         return None
     for name in [name for name in os.environ if name.startswith("SLURM_")]:
