@@ -36,7 +36,8 @@ from bench.experiments.grid_execution import execute, look
 from bench.experiments.grid_state import Ledger
 from bench.train import recipe as recipes
 from bench.train.loop import Trainer
-from bench.train.run import Settings, prepare, trainer_of
+from bench.train.run import prepare, trainer_of
+from bench.train.settings import Settings
 
 WARM_UP = 3
 COUNTS = {"train": 48, "val": 12, "test": 12}

@@ -72,12 +72,11 @@ def measured(home):
 def test_a_grid_that_loses_a_node_ends_in_the_records_of_one_machine(grids, tmp_path, two_nodes):
     recipe = longer(grids, tmp_path, epochs=8)
     second = two_nodes.add_node(num_cpus=1, object_store_memory=STORE)
-    home, lines, killed, running = tmp_path / "ray", [], [], []
+    home, lines, killed = tmp_path / "ray", [], []
 
     def show(share, states):
         """Kill the second node when a third of the grid is done and both nodes are in the middle of a run."""
         ended = int(re.match(r"(\d+) done|", states)[1] or 0)
-        running.extend(map(int, re.findall(r"(\d+) running", states)))
         if not killed and ended >= 4 and "2 running" in states and 0.2 < share * 2 * SEEDS - ended < 0.9:
             killed.append(states)
             two_nodes.remove_node(second, allow_graceful=False)
@@ -85,7 +84,6 @@ def test_a_grid_that_loses_a_node_ends_in_the_records_of_one_machine(grids, tmp_
     progress, ledger = grid(grids, recipe, home, SEEDS)
     execute_on_ray(progress, ledger, two_nodes.address, show=show, log=lines.append)
     assert killed
-    assert max(running) == 2  # one per CPU
     assert [line for line in lines if " again: " in line]
     assert progress.finished
     assert [str(state) for state in progress.states.values()] == ["done (smoke run)"] * 2 * SEEDS
