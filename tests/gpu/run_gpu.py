@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -51,14 +51,7 @@ Step = Callable[[], None]
 
 def recipe_of(model: str, precision: str) -> Recipe:
     """Return the recipe that both loops follow."""
-    table = {
-        "name": "gpu",
-        "model": model,
-        "data": "scenes",
-        "crop": list(CROP_HW),
-        "batch": BATCH,
-        "epochs": 100,
-    }
+    table = {"name": "gpu", "model": model, "data": "scenes", "crop": list(CROP_HW), "batch": BATCH}
     rates = {"encoder_lr": 1e-4, "decoder_lr": 1e-3, "schedule": "step"}
     return from_table({**table, **rates, "epochs": 1_000_000, "precision": precision}, "gpu")
 
@@ -82,25 +75,11 @@ def plain_step(model: str, batch: Batch, device: torch.device) -> Step:
     return step
 
 
-@contextmanager
-def variable(value: str) -> Iterator[None]:
-    """Set how steps are computed for as long as a trainer chooses its form."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
-
-
 def bench_step(recipe: Recipe, batch: Batch, device: str, form: str, folder: Path) -> Step:
     """Return the bench's own step, which has been called once: its form is chosen by then."""
     torch.manual_seed(0)
     method = METHODS[recipe.model]
-    with variable(form):
+    with mock.patch.dict(os.environ, {VARIABLE: form}):  # until the first step, which chooses the form
         trainer = Trainer(
             recipe=recipe,
             network=method.build(CLASSES),
