@@ -66,8 +66,13 @@ def test_a_table_that_names_no_record_of_its_method_is_refused(published: Path) 
     table = published / "reports/compare-test.csv"
     first = table.read_text().splitlines()[1].split(",")
     record = next(field for field in first if len(field.split()) == 3 and len(field) > 100).split()[0]
+    whole = {path.relative_to(published).as_posix() for path in (published / "reports").glob("compare-test*")}
     edited(table, lambda text: text.replace(record, "0" * 64))
-    assert "refers to the missing record" in faults(published)["reports/compare-test.csv"]
+    found = faults(published)
+    assert "refers to the missing record" in found.pop("reports/compare-test.csv")
+    # what cannot be rebuilt is not passed over in silence
+    assert set(found) == whole - {"reports/compare-test.csv"}
+    assert set(found.values()) == {"not compared: compare-test.csv cannot be rebuilt"}
     table.write_text("method\nenet\n")
     assert "no table of a comparison" in faults(published)["reports/compare-test.csv"]
 

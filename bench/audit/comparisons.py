@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from glob import escape
 from pathlib import Path
 
 from baselines.method import Method
@@ -15,6 +16,7 @@ from bench.audit.pages import differing_files, published
 from bench.errors import BenchError, RefusedInput
 from bench.files import read_regular
 from bench.models import available
+from bench.report.compare_figure import AXES
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import judge_comparison
@@ -40,6 +42,8 @@ def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
             files, absent = rebuilt_comparison(path, found.home, records)
         except BenchError as error:
             found.add(path, str(error))
+            for file in beside_the_table(path):
+                found.add(file, f"not compared: {path.name} cannot be rebuilt")
             continue
         if absent:
             found.notes.append(
@@ -49,6 +53,14 @@ def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
         command = f"carnet-bench compare METHOD... --from-records --name {path.stem.removeprefix('compare-')}"
         for file, fault in differing_files(files, found.home, command):
             found.add(file, fault)
+
+
+def beside_the_table(table: Path) -> list[Path]:
+    """Return the page, the LaTeX and the figures that are there beside a comparison's table."""
+    stems = (table.stem, *(f"{table.stem}-{axis.name}" for axis in AXES))
+    return [
+        path for stem in stems for path in published(table.parent.glob(f"{escape(stem)}.*")) if path != table
+    ]
 
 
 def rebuilt_comparison(
