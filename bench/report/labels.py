@@ -28,6 +28,8 @@ _OVER_WORDS = 100
 """What it counts to cover another label, where covering a piece of a line counts 1."""
 _OVER_MARK = 30
 _OUTSIDE = 1000
+_DECIMALS = 6
+"""Of pixels and of shares of a figure: processors differ in the last bit of a logarithm, places may not."""
 _ATTEMPTS = 6
 """Most orders in which labels are placed; those without a free place come first in the next one."""
 
@@ -63,14 +65,16 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     if not isinstance(axes.figure.get_layout_engine(), PlaceHolderLayoutEngine):
         axes.figure.canvas.draw()
         axes.figure.set_layout_engine("none")  # the labels may not move what they are placed by
+        for one in axes.figure.axes:
+            one.set_position(np.round(one.get_position().bounds, _DECIMALS))
     renderer = axes.figure.canvas.get_renderer()
     frame = axes.get_window_extent(renderer)
     pixel = axes.figure.dpi / 72  # offsets are in points
-    points = axes.transData.transform([label.at for label in labels])
+    points = np.round(axes.transData.transform([label.at for label in labels]), _DECIMALS)
     sizes = [_size(axes, label, renderer) for label in labels]
     pieces: list[Any] = []  # of lines
     for ends in lines:
-        start, end = axes.transData.transform(ends)
+        start, end = np.round(axes.transData.transform(ends), _DECIMALS)
         pieces += _along(start, end, pixel)
     order = sorted(range(len(labels)), key=lambda one: -sizes[one][0])
     plot = _Plot(frame, pixel, points, sizes, pieces)
@@ -144,7 +148,7 @@ def _size(axes: Any, label: Label, renderer: Any) -> Point:
     text = _write(axes, label, _BESIDE[0])
     extent = text.get_window_extent(renderer)
     text.remove()
-    return extent.width, extent.height
+    return round(extent.width, _DECIMALS), round(extent.height, _DECIMALS)
 
 
 def _placed(anchor: Any, place: Place, size: Point) -> Any:
