@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
+from bench.cuda_graph import record_graph
 from bench.errors import RefusedInput
-
-_WARMUP_CALLS = 3  # autotuning and lazy set-up must not be recorded
 
 
 class StepGraph:
@@ -58,20 +57,17 @@ class StepGraph:
         statistics = [(buffer, buffer.clone()) for buffer in self._network.buffers()]
         self._image, self._label = image.clone(), label.clone()
         devices = [image.device] if image.is_cuda else []
+
+        def without_gradients() -> None:
+            # those that are not there yet are made inside the graph's own memory
+            for parameter in parameters:
+                parameter.grad = None
+
         try:
             with torch.random.fork_rng(devices=devices):
-                side = self._cuda.Stream()
-                side.wait_stream(self._cuda.current_stream())
-                with self._cuda.stream(side):
-                    for _ in range(_WARMUP_CALLS):
-                        self._without_gradients(parameters)
-                        self._gradients(self._image, self._label)
-                self._cuda.current_stream().wait_stream(side)
-            # gradients that are not there yet are made inside the graph's own memory
-            self._without_gradients(parameters)
-            graph = self._cuda.CUDAGraph()
-            with self._cuda.graph(graph):
-                self._loss = self._gradients(self._image, self._label)
+                graph, self._loss = record_graph(
+                    lambda: self._gradients(self._image, self._label), self._cuda, before=without_gradients
+                )
         except RuntimeError as error:
             raise RefusedInput(
                 f"{type(self._network).__name__}: its step cannot be recorded as a CUDA graph: {error}",
@@ -82,7 +78,3 @@ class StepGraph:
                 buffer.copy_(before)
         self._written = [(one, one.grad) for one in parameters if one.grad is not None]
         self._graph = graph
-
-    def _without_gradients(self, parameters: list[nn.Parameter]) -> None:
-        for parameter in parameters:
-            parameter.grad = None

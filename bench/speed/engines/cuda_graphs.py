@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.cuda_graph import record_graph
 from bench.errors import RefusedInput
 from bench.speed.engines.engine import DTYPES, Conditions, Prepared
 from bench.speed.engines.module_copy import as_conditions
-
-_WARMUP_CALLS = 3  # autotuning and lazy set-up must not be recorded
 
 
 def prepare(
@@ -37,15 +36,7 @@ def prepare(
 
     try:
         static.copy_(example)
-        side = cuda.Stream()
-        side.wait_stream(cuda.current_stream())
-        with cuda.stream(side):
-            for _ in range(_WARMUP_CALLS):
-                run()
-        cuda.current_stream().wait_stream(side)
-        graph = cuda.CUDAGraph()
-        with cuda.graph(graph):
-            logits = run()
+        graph, logits = record_graph(run, cuda)
     except RuntimeError as error:
         raise RefusedInput(
             f"{type(network).__name__}: cannot be recorded as a CUDA graph: {error}"
