@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,24 +12,20 @@ from baselines.method import Method
 from bench.audit.findings import Findings
 from bench.audit.pages import differing_files, published
 from bench.errors import BenchError, RefusedInput
-from bench.files import read_regular
 from bench.models import available
 from bench.report.compare_figure import AXES
+from bench.report.compare_table import Line, given_in, records_of, table_lines
 from bench.report.compare_write import comparison_files
 from bench.report.origin import Origin
 from bench.reproduce.comparison import judge_comparison
 from bench.reproduce.comparison_entries import entry_of, of_kind
-from bench.reproduce.comparison_result import Entry, given_entry
+from bench.reproduce.comparison_result import Entry
 from bench.results.record import AccuracyRecord, Record, SpeedRecord
 
 _FILES = "compare-*.csv"
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
-_RECORDS = ("accuracy_records", "training_records", "speed_record")
 _GIVEN = ("outside", "file")
 """Kinds of methods that are scored as they stand and are installed nowhere."""
-_NEEDED = ("method", "kind", "size", *_RECORDS, "commit", "machine")
-
-Line = Mapping[str, str]
 
 
 def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
@@ -83,10 +77,10 @@ def rebuilt_comparison(
         RefusedInput: No such table; a record that is missing or of another method; without the method, a
             number that is not its records'.
     """
-    lines = _lines(path)
+    lines = table_lines(path)
     known = available()
     absent = [one["method"] for one in lines if one["method"] not in known and one["kind"] not in _GIVEN]
-    chosen = [_records_of(line, records) for line in lines]
+    chosen = [records_of(line, records) for line in lines]
     if absent:
         for line, found in zip(lines, chosen, strict=True):
             _require_numbers(line, found)
@@ -111,35 +105,12 @@ def rebuilt_comparison(
     return comparison_files(judged, Origin(*origins.pop())), []
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
-    try:
-        text = read_regular(path).decode()
-        lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RefusedInput(f"not a table: {error}") from error
-    missing = [name for name in _NEEDED if not lines or not isinstance(lines[0].get(name), str)]
-    if missing:
-        raise RefusedInput(f"no table of a comparison: without {', '.join(missing)}")
-    return lines
-
-
-def _records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
-    ids = [one for name in _RECORDS for one in (line[name] or "").split()]
-    for one in ids:
-        if one not in records:
-            raise RefusedInput(f"{line['method']}: refers to the missing record {one}")
-        if records[one].identity.model != line["method"]:
-            raise RefusedInput(f"{line['method']}: record {one[:12]} is of {records[one].identity.model}")
-    return [records[one] for one in ids]
-
-
 def _entry(
     method: Method | None, found: Sequence[Record], num_classes: int, size_hw: tuple[int, int]
 ) -> Entry:
-    scored = of_kind(AccuracyRecord, found)
-    given = next((one for one in scored if one.identity.trained is None), None)
+    given = given_in(found)
     if given is not None:
-        return given_entry(given, next(of_kind(SpeedRecord, found), None))
+        return given
     if method is None:
         raise RefusedInput("a method that is not installed is called predictions from outside or a file")
     return entry_of(method, found, num_classes, size_hw)

@@ -11,6 +11,7 @@ from bench.errors import UsageError
 from bench.experiments.comparison import input_size
 from bench.experiments.comparison_times import Timing, recorded_times
 from bench.models import available
+from bench.report.compare_table import given_entries
 from bench.report.compare_write import write_comparison
 from bench.report.origin import Origin
 from bench.reproduce.comparison import judge_comparison
@@ -38,6 +39,7 @@ def recorded_comparisons(home: Path) -> Iterator[Comparison]:
     """Yield the comparison of each data set on which one protocol has trained several methods.
 
     A protocol is everything of a run and its score but the method, its own keys of the recipe and the seed.
+    What ``reports/compare-DATA.csv`` shows besides, files and predictions from outside, stays in it.
     """
     tabulated = Tabulated(available())
     by_data: dict[str, dict[str, list[AccuracyRecord]]] = {}
@@ -78,7 +80,8 @@ def _comparison(
         entry_of(known[model], [*records, *([times[model]] if model in times else [])], classes, size_hw)
         for model, records in found.items()
     ]
-    return judge_comparison(name, entries, home, size_hw)
+    given = given_entries(home / "reports" / f"compare-{name}.csv", home, scores[0])
+    return judge_comparison(name, [*entries, *given], home, size_hw)
 
 
 def _times(timing: Timing) -> dict[str, SpeedRecord]:

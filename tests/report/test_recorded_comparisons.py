@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compared_methods import make_entry
+from compared_methods import SIZE, make_entry, make_given
 
+from bench.audit import audit
+from bench.report.compare_write import write_comparison
 from bench.report.origin import Origin
 from bench.report.recorded_comparisons import recorded_comparisons, write_recorded_comparisons
+from bench.reproduce.comparison import judge_comparison
 
 MADE_BY = Origin("commit 0123456789ab", "Some CPU, 2 cores, Linux")
 
@@ -36,3 +39,24 @@ def test_a_method_alone_is_no_comparison_and_one_of_another_protocol_does_not_co
     assert list(recorded_comparisons(tmp_path)) == []
     make_entry(tmp_path, "enet", (100, 110), recipe_name="other")
     assert list(recorded_comparisons(tmp_path)) == []
+
+
+def test_a_file_and_predictions_from_outside_stay_in_a_comparison_that_is_rebuilt(tmp_path: Path) -> None:
+    entries = [make_entry(tmp_path, name, (wrong,) * 3, 9.0) for name, wrong in (("sq", 300), ("enet", 100))]
+    given = [
+        make_given(tmp_path, entries[0], "net.onnx", file="onnx", median_ms=5.0),
+        make_given(tmp_path, entries[0], "deeplab-tf"),
+    ]
+    (found,) = recorded_comparisons(tmp_path)
+    written = write_comparison(
+        judge_comparison(found.name, [*entries, *given], tmp_path, SIZE), tmp_path, MADE_BY
+    )
+    names = ["enet", "net.onnx", "sq", "deeplab-tf"]
+    (rebuilt,) = recorded_comparisons(tmp_path)
+    assert sorted(one.name for one in rebuilt.standings) == sorted(names)
+    write_recorded_comparisons(tmp_path, MADE_BY)
+    assert audit(tmp_path).damage == ()
+    # a table that cannot be read is rebuilt from the records of the trained methods
+    written[1].write_text("no table\n")
+    (rebuilt,) = recorded_comparisons(tmp_path)
+    assert [one.name for one in rebuilt.standings] == ["enet", "sq"]
