@@ -36,8 +36,8 @@ def audit_comparisons(found: Findings, records: Mapping[str, Record]) -> None:
             files, absent = rebuilt_comparison(path, found.home, records)
         except BenchError as error:
             found.add(path, str(error))
-            for file in beside_the_table(path):
-                found.add(file, f"not compared: {path.name} cannot be rebuilt")
+            for beside in beside_the_table(path):
+                found.add(beside, f"not compared: {path.name} cannot be rebuilt")
             continue
         if absent:
             found.notes.append(

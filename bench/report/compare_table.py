@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.errors import RefusedInput
@@ -56,7 +56,7 @@ def records_of(line: Line, records: Mapping[str, Record]) -> list[Record]:
     return [records[one] for one in ids]
 
 
-def given_in(records: list[Record]) -> Entry | None:
+def given_in(records: Sequence[Record]) -> Entry | None:
     """Return the entry of a line's records where they are of a file or of predictions from outside."""
     given = next((one for one in of_kind(AccuracyRecord, records) if one.identity.trained is None), None)
     return None if given is None else given_entry(given, next(of_kind(SpeedRecord, records), None))
