@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from carnet.encoder import MobileNetV2
+from carnet.fast.enlarged_labels import enlarged_labels
 from carnet.fast.exact_forms import separable_pool, shares_in_mean, sum_of_classifiers
 from carnet.fast.folding import (
     compose_last_projection,
@@ -125,14 +126,30 @@ class DeployedCARNet(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits at input size."""
+        return self._upsample(self._small_logits(image), self._output_hw(image))
+
+    def labels(self, image: Float[Tensor, "b 3 h w"]) -> UInt8[Tensor, "b h w"]:
+        """Return each pixel's class of largest logit; on a CPU no logit is computed at input size.
+
+        It is ``forward(image).argmax(1)`` except where two classes lie nearer than rounding.
+
+        Raises:
+            ValueError: More than 256 classes.
+        """
+        small = self._small_logits(image)
+        return enlarged_labels(small, self._output_hw(image), align_corners=self.align_corners)
+
+    def _output_hw(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[-2:]
-        if self.size_hw is not None:
-            if (height, width) != self.size_hw:
-                raise ValueError(f"an image of {(height, width)}; this network is for {self.size_hw} only")
-            height, width = self.size_hw
+        if self.size_hw is not None and (height, width) != self.size_hw:
+            raise ValueError(f"an image of {(height, width)}; this network is for {self.size_hw} only")
+        return self.size_hw or (height, width)
+
+    def _small_logits(self, image: Tensor) -> Tensor:
+        height, width = self._output_hw(image)
         maps = self.encoder(image.contiguous(memory_format=torch.channels_last))
         if self.baseline is not None or self.global_feature is None:
-            return self._upsample(self.classifier(self.baseline(maps[3])), (height, width))  # type: ignore[misc]
+            return self.classifier(self.baseline(maps[3]))  # type: ignore[misc, no-any-return]
         high = stage = self.global_feature(maps[3][self.global_index].mean((2, 3), keepdim=True))
         mean = high
         for n, level in enumerate(self.levels):
@@ -145,7 +162,7 @@ class DeployedCARNet(nn.Module):
         if self.classifier_of_pooled is not None:
             convs.append(self.classifier_of_pooled)
             inputs.append(cast("Level", self.levels[-1]).pool(stage))
-        return self._upsample(sum_of_classifiers(convs, inputs), (height, width))
+        return sum_of_classifiers(convs, inputs)
 
     def _enlarged(self, n: int, x: Tensor, image_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return a map at the size of level n, and its mean."""

@@ -29,7 +29,7 @@ from carnet.fast.training import use_fast_training
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 
-PARTS = ("inference", "pool", "training", "profile")
+PARTS = ("inference", "labels", "pool", "training", "profile")
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 Calls = dict[str, Callable[[], object]]
 
@@ -117,6 +117,40 @@ def inference(variant: str, asked: argparse.Namespace) -> None:
     for name, median_ms in medians.items():
         shares = [f"{bound_ms / median_ms:4.0%}" for bound_ms in bounds_ms]
         print(f"  {name:34} {shares[0]} of the bound of the unfolded graph, {shares[1]} of the folded one's")
+
+
+class Labels(nn.Module):
+    """A network with its arg-max; ``in_one`` takes a deployed network's own, which enlarges no logits."""
+
+    def __init__(self, network: nn.Module, *, in_one: bool = False) -> None:
+        super().__init__()
+        self.network, self.in_one = network, in_one
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if self.in_one:
+            return self.network.labels(image)  # type: ignore[operator, no-any-return]
+        return self.network(image).argmax(1)  # type: ignore[no-any-return]
+
+
+def labels(variant: str, asked: argparse.Namespace) -> None:
+    """Compare an image's way to its labels: arg-max of enlarged logits, and both in one."""
+    size_hw = tuple(asked.size)
+    last = torch.randn(1, 3, *size_hw).contiguous(memory_format=torch.channels_last)
+    plain = drawn(variant, torch.channels_last)
+    deployed = deploy(plain, size_hw)
+    networks = {
+        "channels_last, arg-max": Labels(plain),
+        "deployed, arg-max": Labels(deployed),
+        "deployed, labels": Labels(deployed, in_one=True),
+    }
+    calls: Calls = {name: lambda network=network: network(last) for name, network in networks.items()}
+    for name, network in () if asked.no_compile else networks.items():
+        call = compiled(network, last)
+        if isinstance(call, str):
+            print(f"{name} + compile: skipped ({call})")
+        else:
+            calls[f"{name} + compile"] = call
+    compare(f"labels of carnet-{variant}", calls, "channels_last, arg-max", asked)
 
 
 def pool(asked: argparse.Namespace) -> None:
@@ -238,6 +272,9 @@ def main() -> None:
         if "inference" in asked.only:
             for variant in asked.variants:
                 inference(variant, asked)
+        if "labels" in asked.only:
+            for variant in asked.variants:
+                labels(variant, asked)
         if "pool" in asked.only:
             pool(asked)
         if "training" in asked.only:
