@@ -104,7 +104,7 @@ def test_a_machine_path_or_package_index_is_recognised(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["../shared/data", "bench/work/flow.py", "results/records", "HOME/home/x.py"]
+    "line", ["../shared/data", "bench/" + "work/flow.py", "results/records", "HOME/" + "home/x.py"]
 )
 def test_a_relative_path_is_no_machine_path(line: str) -> None:
     assert not MACHINE_PATH.search(line)

@@ -126,7 +126,8 @@ class DeployedCARNet(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h w"]:
         """Return the logits at input size."""
-        return self._upsample(self._small_logits(image), self._output_hw(image))
+        size_hw = self._output_hw(image)
+        return self._upsample(self._small_logits(image, size_hw), size_hw)
 
     def labels(self, image: Float[Tensor, "b 3 h w"]) -> UInt8[Tensor, "b h w"]:
         """Return each pixel's class of largest logit; on a CPU no logit is computed at input size.
@@ -136,8 +137,9 @@ class DeployedCARNet(nn.Module):
         Raises:
             ValueError: More than 256 classes.
         """
-        small = self._small_logits(image)
-        return enlarged_labels(small, self._output_hw(image), align_corners=self.align_corners)
+        size_hw = self._output_hw(image)
+        small = self._small_logits(image, size_hw)
+        return enlarged_labels(small, size_hw, align_corners=self.align_corners)
 
     def _output_hw(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[-2:]
@@ -145,8 +147,7 @@ class DeployedCARNet(nn.Module):
             raise ValueError(f"an image of {(height, width)}; this network is for {self.size_hw} only")
         return self.size_hw or (height, width)
 
-    def _small_logits(self, image: Tensor) -> Tensor:
-        height, width = self._output_hw(image)
+    def _small_logits(self, image: Tensor, image_hw: tuple[int, int]) -> Tensor:
         maps = self.encoder(image.contiguous(memory_format=torch.channels_last))
         if self.baseline is not None or self.global_feature is None:
             return self.classifier(self.baseline(maps[3]))  # type: ignore[misc, no-any-return]
@@ -155,7 +156,7 @@ class DeployedCARNet(nn.Module):
         for n, level in enumerate(self.levels):
             index = self.level_indices[n]
             if n > 0:
-                high, mean = self._enlarged(n, self.before_upsampling[n - 1](high), (height, width))
+                high, mean = self._enlarged(n, self.before_upsampling[n - 1](high), image_hw)
             high, stage = level(maps[index], high, mean)
         convs = [self.classifier]
         inputs = [high]

@@ -3,11 +3,9 @@
    A row of small logits is widened once, class by class; the rows of labels between two such rows are weighted sums
    of them, compared class by class. So what is written is a byte per pixel and not a number per pixel and class. */
 
-#include "maps.h"
-
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Where each output position lies between two of the input; weight is that of `above`. */
 struct axis {

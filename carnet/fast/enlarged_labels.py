@@ -56,12 +56,13 @@ def enlarged_labels(
 def _enlarged_labels(logits: Tensor, height: int, width: int, align_corners: bool) -> Tensor:
     found = code() if logits.device.type == "cpu" and logits.dtype == torch.float32 else None
     out = torch.empty(len(logits), height, width, dtype=torch.uint8, device=logits.device)
-    maps = logits.permute(0, 2, 3, 1).contiguous()  # a view where it is in channels last
-    # a NaN is the largest in torch, and 0 times infinity is one
-    finite = found is not None and bool(torch.isfinite(maps.sum()))
-    if found is None or not finite or not _label(found.library, maps, out, align_corners=align_corners):
-        whole = F.interpolate(logits, size=(height, width), mode="bilinear", align_corners=align_corners)
-        out.copy_(whole.argmax(1))
+    if found is not None:
+        maps = logits.permute(0, 2, 3, 1).contiguous()  # a view where it is in channels last
+        # a NaN is the largest in torch, and 0 times infinity is one
+        if maps.sum().isfinite() and _label(found.library, maps, out, align_corners=align_corners):
+            return out
+    whole = F.interpolate(logits, size=(height, width), mode="bilinear", align_corners=align_corners)
+    out.copy_(whole.argmax(1))
     return out
 
 
@@ -78,16 +79,9 @@ def _label(library: ctypes.CDLL, maps: Tensor, out: Tensor, *, align_corners: bo
         for part in _axis(before, after, align_corners=align_corners)
     ]
     pointers = [part.data_ptr() for part in axes]
-    label = getattr(library, _FUNCTION)
+    label, threads = getattr(library, _FUNCTION), torch.get_num_threads()
     return all(
-        label(
-            one.data_ptr(),
-            labels.data_ptr(),
-            *one.shape[1:],
-            *labels.shape,
-            *pointers,
-            torch.get_num_threads(),
-        )
+        label(one.data_ptr(), labels.data_ptr(), *one.shape[1:], *labels.shape, *pointers, threads)
         for one, labels in zip(maps, out, strict=True)
     )
 
