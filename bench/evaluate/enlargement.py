@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from bench.evaluate.largest import MOST_CLOSE, Floats, Whole, largest, lead_of
+from carnet.fast.enlarged_labels import enlarged_axis
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Integer
@@ -32,6 +33,12 @@ class _Axis(NamedTuple):
     below: Whole  # (n,)
     above: Whole  # (n,)
     weight: Floats  # (n,), of ``above``
+
+    @classmethod
+    def of(cls, before: int, after: int, align_corners: bool, factor: float | None) -> _Axis:
+        """Return all positions of an axis, as torch computes them."""
+        below, above, weight = enlarged_axis(before, after, align_corners=align_corners, factor=factor)
+        return cls(below.numpy().astype(np.intp), above.numpy().astype(np.intp), weight.numpy())
 
     def at(self, places: Whole | slice) -> _Axis:
         """Return a part of the positions."""
@@ -102,7 +109,7 @@ class Enlargement:
     def _axes(self) -> tuple[_Axis, _Axis]:
         factors = self.factors_hw or (None, None)
         rows, columns = (
-            _axis(before, after, self.align_corners, factor)
+            _Axis.of(before, after, self.align_corners, factor)
             for before, after, factor in zip(self.small.shape[-2:], self.size_hw, factors, strict=True)
         )
         return rows, columns
@@ -196,21 +203,6 @@ class _Bands:
         right *= self.columns.weight[:, None]
         left += right
         return np.ascontiguousarray(left.T).reshape(classes, rows, -1)
-
-
-def _axis(before: int, after: int, align_corners: bool, factor: float | None) -> _Axis:
-    """Return the places of an axis as torch computes them, rounding included."""
-    place = np.arange(after, dtype=np.float64)
-    if align_corners:
-        step = (before - 1) / (after - 1) if after > 1 else 0.0
-        source = place * np.float32(step)
-    else:
-        step = before / after if factor is None else 1 / factor
-        source = np.maximum((place + 0.5) * np.float32(step) - 0.5, 0)
-    source = source.astype(np.float32)
-    below = np.minimum(source.astype(np.intp), before - 1)
-    weight = np.clip(source - below, 0, 1).astype(np.float32)
-    return _Axis(below, np.minimum(below + 1, before - 1), weight)
 
 
 def _place(weight: Floats, factor: int) -> Whole:

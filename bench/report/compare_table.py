@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import RefusedInput
@@ -63,7 +64,7 @@ def given_in(records: Sequence[Record]) -> Entry | None:
 
 
 def given_entries(path: Path, home: Path, like: AccuracyRecord) -> list[Entry]:
-    """Return what a table shows that no recipe has trained; nothing of a table that cannot be read.
+    """Return what a table shows that no recipe has trained; nothing of a table or line that cannot be read.
 
     Args:
         path: ``reports/compare-NAME.csv``, which need not exist.
@@ -73,10 +74,11 @@ def given_entries(path: Path, home: Path, like: AccuracyRecord) -> list[Entry]:
     if not path.exists():
         return []
     records = {one.id: one for kind in KINDS for one in read_records(home, kind, strict=False)}
-    try:
-        found = [given_in(records_of(line, records)) for line in table_lines(path)]
-    except RefusedInput:  # it is rebuilt from the records alone; what is wrong with it is for audit to say
-        return []
+    found = []
+    with suppress(RefusedInput):  # what is wrong with a table is for audit to say
+        for line in table_lines(path):
+            with suppress(RefusedInput):
+                found.append(given_in(records_of(line, records)))
     ruler = like.identity.data, like.identity.num_classes
     return [
         entry

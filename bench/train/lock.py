@@ -48,6 +48,25 @@ def run_lock(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_held(folder: Path) -> bool:
+    """Say whether another process holds a run's folder; no where that cannot be found out."""
+    if sys.platform == "win32":
+        return False
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        os.lockf(handle, os.F_TEST, 0)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def _acquire(handle: int, path: Path) -> None:
     if sys.platform == "win32":
         return

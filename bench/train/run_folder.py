@@ -11,6 +11,7 @@ from bench.errors import RefusedInput
 from bench.files import sha256_of_file, write_atomic
 from bench.results.record import TrainingRecord, record_id
 from bench.train.journals import Journals, open_journal, rows_of
+from bench.train.lock import is_held
 from bench.train.loop import Trainer
 from bench.train.trained import FINAL
 
@@ -107,11 +108,12 @@ def _runs_of(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def _nearest_unfinished(folder: Path, identity: Mapping[str, Any]) -> str | None:
-    """Return the unfinished run of this recipe that differs least from a new one, with what differs."""
+    """Return the run of this recipe that was left and differs least from a new one, with what differs."""
     found = []
     for place, other in _runs_of(folder):
         same_name = other["recipe"].get("name") == identity["recipe"]["name"]
-        if same_name and not (place / FINAL).is_file() and (place / "checkpoints").is_dir():
+        unfinished = not (place / FINAL).is_file() and (place / "checkpoints").is_dir()
+        if same_name and unfinished and not is_held(place):  # another run of a grid may be at work beside it
             differences = _differences(other, identity)
             found.append((len(differences), place, differences))
     if not found:

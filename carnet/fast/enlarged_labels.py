@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int32, UInt8
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -76,7 +76,7 @@ def _label(library: ctypes.CDLL, maps: Tensor, out: Tensor, *, align_corners: bo
     axes = [
         part
         for before, after in zip(maps.shape[1:3], out.shape[1:], strict=True)
-        for part in _axis(before, after, align_corners=align_corners)
+        for part in enlarged_axis(before, after, align_corners=align_corners)
     ]
     pointers = [part.data_ptr() for part in axes]
     label, threads = getattr(library, _FUNCTION), torch.get_num_threads()
@@ -87,14 +87,27 @@ def _label(library: ctypes.CDLL, maps: Tensor, out: Tensor, *, align_corners: bo
 
 
 @functools.lru_cache(maxsize=16)
-def _axis(before: int, after: int, *, align_corners: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the two places of the input that each of an axis lies between, and the weight of the second."""
+def enlarged_axis(
+    before: int, after: int, *, align_corners: bool, factor: float | None = None
+) -> tuple[Int32[Tensor, " n"], Int32[Tensor, " n"], Float[Tensor, " n"]]:
+    """Return where torch's bilinear enlargement of one axis takes its values from, rounding included.
+
+    Args:
+        before, after: Length of the axis, pixels.
+        align_corners: As torch has it.
+        factor: What ``scale_factor`` was, where ``after`` came from one; None where the size was named.
+
+    Returns:
+        The two places of the input that each output lies between, and the weight of the second; shared, so
+        not to be changed.
+    """
     # torch takes the step as a number of 32 bits, and the place that it leads to
     place = torch.arange(after, dtype=torch.float64, device="cpu")
     if align_corners:
         source = place * _rounded((before - 1) / (after - 1) if after > 1 else 0.0)
     else:
-        source = ((place + 0.5) * _rounded(before / after) - 0.5).clamp(min=0)
+        step = before / after if factor is None else 1 / factor
+        source = ((place + 0.5) * _rounded(step) - 0.5).clamp(min=0)
     source = source.float()
     below = source.floor().clamp(max=before - 1)
     above = (below + 1).clamp(max=before - 1)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 
+import psutil
 import pytest
 
 from bench.experiments import grid_on_ray
@@ -69,6 +70,18 @@ def measured(home):
     )
 
 
+def lose(cluster, node):
+    """Kill all processes of a node at once, as when a machine is lost.
+
+    Ray kills the node's raylet alone. Its workers notice that within a second, in which a short run can end.
+    """
+    (raylet,) = node.all_processes["raylet"]
+    workers = psutil.Process(raylet.process.pid).children(recursive=True)
+    for one in workers:
+        one.kill()
+    cluster.remove_node(node, allow_graceful=False)
+
+
 def test_a_grid_that_loses_a_node_ends_in_the_records_of_one_machine(grids, tmp_path, two_nodes):
     recipe = longer(grids, tmp_path, epochs=8)
     second = two_nodes.add_node(num_cpus=1, object_store_memory=STORE)
@@ -77,9 +90,9 @@ def test_a_grid_that_loses_a_node_ends_in_the_records_of_one_machine(grids, tmp_
     def show(share, states):
         """Kill the second node when a third of the grid is done and both nodes are in the middle of a run."""
         ended = int(re.match(r"(\d+) done|", states)[1] or 0)
-        if not killed and ended >= 4 and "2 running" in states and 0.2 < share * 2 * SEEDS - ended < 0.9:
+        if not killed and ended >= 4 and "2 running" in states and 0.1 < share * 2 * SEEDS - ended < 0.8:
             killed.append(states)
-            two_nodes.remove_node(second, allow_graceful=False)
+            lose(two_nodes, second)
 
     progress, ledger = grid(grids, recipe, home, SEEDS)
     execute_on_ray(progress, ledger, two_nodes.address, show=show, log=lines.append)

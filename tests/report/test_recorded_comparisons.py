@@ -56,6 +56,11 @@ def test_a_file_and_predictions_from_outside_stay_in_a_comparison_that_is_rebuil
     assert sorted(one.name for one in rebuilt.standings) == sorted(names)
     write_recorded_comparisons(tmp_path, MADE_BY)
     assert audit(tmp_path).damage == ()
+    # a trained line that names a record which is not here leaves the given ones
+    training = entries[0].training[0].id
+    written[1].write_text(written[1].read_text().replace(training, "0" * len(training)))
+    (rebuilt,) = recorded_comparisons(tmp_path)
+    assert sorted(one.name for one in rebuilt.standings) == sorted(names)
     # a table that cannot be read is rebuilt from the records of the trained methods
     written[1].write_text("no table\n")
     (rebuilt,) = recorded_comparisons(tmp_path)
