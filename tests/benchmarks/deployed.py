@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -21,6 +22,8 @@ from bench.clock.protocol import Protocol
 from bench.cost.counters import flop_counter_macs
 from bench.heap import VARIABLE, keep_heap
 from bench.speed.device import measuring_conditions, open_device
+from bench.speed.engines import onnx_runtime, open_vino
+from bench.speed.engines.engine import Conditions
 from bench.speed.roofline import gemm_bound_ms, measure_rates
 from carnet.fast.deploy import deploy
 from carnet.fast.exact_forms import separable_pool
@@ -133,7 +136,7 @@ class Labels(nn.Module):
 
 
 def labels(variant: str, asked: argparse.Namespace) -> None:
-    """Compare an image's way to its labels: arg-max of enlarged logits, and both in one."""
+    """Compare an image's way to its labels: enlarged logits and arg-max, of graphs too, and both in one."""
     size_hw = tuple(asked.size)
     last = torch.randn(1, 3, *size_hw).contiguous(memory_format=torch.channels_last)
     plain = drawn(variant, torch.channels_last)
@@ -150,6 +153,13 @@ def labels(variant: str, asked: argparse.Namespace) -> None:
             print(f"{name} + compile: skipped ({call})")
         else:
             calls[f"{name} + compile"] = call
+    conditions = Conditions(torch.device("cpu"), asked.threads or torch.get_num_threads())
+    for engine in (onnx_runtime, open_vino):
+        for name in ("channels_last, arg-max", "deployed, arg-max"):
+            # what an engine returns is bound to float32
+            network = nn.Sequential(networks[name], Function(torch.Tensor.float))
+            graph = engine.prepare(network, last, conditions).infer
+            calls[f"{name}, {engine.__name__.rpartition('.')[2]}"] = partial(graph, last)
     compare(f"labels of carnet-{variant}", calls, "channels_last, arg-max", asked)
 
 
