@@ -58,10 +58,9 @@ def reasons_against(times_ms: Sequence[float], share: float | None, allowed: Pro
         Empty when the samples are valid.
     """
     found = []
-    if len(times_ms) < allowed.least_samples:
-        found.append(
-            f"{len(times_ms)} samples before the time was up, at least {allowed.least_samples} needed"
-        )
+    if (count := len(times_ms)) < allowed.least_samples:
+        samples = "1 sample" if count == 1 else f"{count} samples"
+        found.append(f"{samples} before the time was up, at least {allowed.least_samples} needed")
     if quantile(times_ms, 0.5) <= 0.0:
         return (*found, "median 0 ms: the clock cannot resolve this call")
     if abs(drift(times_ms)) > allowed.drift:

@@ -91,6 +91,8 @@ class DeployedCARNet(nn.Module):
         self.align_corners = model.align_corners
         self.level_indices = model.levels
         self.global_index = model.global_index
+        # MobileNetV2's blocks are computed whole. In bands of rows, so that the wide map stays in the cache,
+        # each took 1.4 to 11 times as long (2 to 64 rows, 512x1024, Xeon with 2 MiB of cache per core)
         self.encoder = folded_encoder(model.encoder)
         adjustments = [folded_paths(cast("Adjustment", level)) for level in model.adjust]
         if isinstance(self.encoder, MobileNetV2):
