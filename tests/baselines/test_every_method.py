@@ -15,6 +15,7 @@ SMALL_HW = (64, 96)
 ODD_HW = (65, 97)
 # torch takes long for the backward of a dilated 7x7 convolution to 4096 channels, and for pads of 100 pixels
 SLOW = {"dilatednet": (32, 32), "cascaded-dilatednet": (32, 32), "crf-rnn": SMALL_HW}
+SLOW |= {"fcn-8s": ODD_HW, "refinenet-resnet50": ODD_HW}
 # the same code as the shallower ones, with more blocks
 SLOW |= {name: SMALL_HW for name in METHODS if name.endswith(("resnet101", "resnet152"))}
 PAPER_ROWS = 26

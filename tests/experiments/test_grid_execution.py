@@ -63,6 +63,7 @@ def measured(home):
     }
 
 
+@pytest.mark.slow
 def test_a_grid_killed_in_the_middle_goes_on_repeats_nothing_and_ends_in_the_same_records(grids, tmp_path):
     recipe = grids.tiny_recipe(tmp_path)
     killed, whole = tmp_path / "killed", tmp_path / "whole"

@@ -102,6 +102,7 @@ def test_a_finished_command_keeps_its_choice_although_steps_now_take_less(tiny, 
     assert len(list((tiny.home / "runs").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_another_budget_or_another_number_of_threads_chooses_anew(tiny, monkeypatch):
     run_within_budget("scenes", 600.0, ALL, tiny)
     # 0.9 x 600 s, less 20 images of 1 s, over 2 steps of 250 s: 1 epoch

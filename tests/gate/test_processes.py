@@ -83,6 +83,7 @@ def test_a_tree_that_does_not_run_is_refused_with_its_last_words(tmp_path: Path)
         pytest.fail("it does not run")
 
 
+@pytest.mark.slow
 def test_a_revision_is_measured_beside_this_tree_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

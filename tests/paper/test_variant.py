@@ -66,6 +66,7 @@ def test_what_a_record_says_leads_back_to_the_variant() -> None:
     assert count == 29 * 3 * 2 * 3
 
 
+@pytest.mark.slow
 def test_a_network_is_built_of_every_canonical_variant() -> None:
     import torch
 

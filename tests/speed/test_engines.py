@@ -127,6 +127,7 @@ def test_half_precisions_round_and_give_back_fp32(precision: str, tiny: nn.Modul
     assert next(tiny.parameters()).dtype == torch.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("fold", [False, True])
 def test_carnet_mobile_is_itself_in_an_engine(engine: str, fold: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 def test_a_signal_after_two_models_of_openvino_ends_no_process() -> None:
     for module in ("openvino", "onnx", "onnxscript"):
         pytest.importorskip(module, reason="needs the extra `engines`")

@@ -80,7 +80,7 @@ def test_a_killed_run_resumes_to_the_same_losses_and_weights_bit_for_bit(
     assert [entry.epoch for entry in run.record.values.curve] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 def test_a_stopped_run_finishes_its_step_and_resumes_to_the_same_end(
     number, tiny_recipe, settings_in, tmp_path, *, tmp_path_factory, undisturbed
 ):

@@ -69,6 +69,7 @@ def test_a_network_without_semantics_has_no_probe(probed, small_net) -> None:
     assert probed(small_net()) is None
 
 
+@pytest.mark.slow
 def test_a_run_with_probes_ends_in_the_same_bits_and_its_record_holds_them(
     tiny_recipe, settings_in, tmp_path
 ) -> None:

@@ -91,6 +91,7 @@ def test_every_form_gives_the_same_logits_in_64_bits(pool, compose, num_classes)
     assert difference(model, deployed, image(150, 64).double()) < DOUBLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"variant": "resnet50"}])
 def test_the_comparison_sees_a_change_of_one_percent_in_any_weight(options):
     # a part that does not reach the logits would hide a wrong fold
