@@ -27,11 +27,16 @@ _AWAY = [(right * away, up * away) for away in (8, 12, 16, 20, 26, 32, 40, 50) f
 _OVER_WORDS = 100
 """What it counts to cover another label, where covering a piece of a line counts 1."""
 _OVER_MARK = 30
+_OVER_JOIN = 10
 _OUTSIDE = 1000
 _DECIMALS = 6
 """Of pixels and of shares of a figure: processors differ in the last bit of a logarithm, places may not."""
 _ATTEMPTS = 6
 """Most orders in which labels are placed; those without a free place come first in the next one."""
+_ROUNDS = 8
+"""Most times that each label of an order is placed."""
+_OF_OWN_MARK = 3
+"""Boxes of a join that lie on its own mark."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +81,18 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     for ends in lines:
         start, end = np.round(axes.transData.transform(ends), _DECIMALS)
         pieces += _along(start, end, pixel)
+    plot = _Plot(frame, pixel, points, sizes, _corners(pieces))
+    spots = [_spots(index, plot) for index in range(len(labels))]
     order = sorted(range(len(labels)), key=lambda one: -sizes[one][0])
-    plot = _Plot(frame, pixel, points, sizes, pieces)
     found = []
     for _ in range(_ATTEMPTS):
-        found.append(_placed_in(order, plot))
+        found.append(_placed_in(order, spots))
         stuck = [index for index, (covered, _) in found[-1].items() if covered]
         if not stuck:
             break
         order = [*stuck, *(index for index in order if index not in stuck)]
-    for index, (_, place) in min(found, key=lambda one: sum(covered for covered, _ in one.values())).items():
-        _write(axes, labels[index], place)
+    for index, (_, spot) in min(found, key=lambda one: sum(covered for covered, _ in one.values())).items():
+        _write(axes, labels[index], spot.place)
 
 
 class _Plot(NamedTuple):
@@ -96,36 +102,68 @@ class _Plot(NamedTuple):
     pixel: float  # per point of type
     points: Any
     sizes: Sequence[Point]
-    pieces: Sequence[Any]
+    pieces: Corners
 
 
-def _placed_in(order: Sequence[int], plot: _Plot) -> dict[int, tuple[float, Place]]:
-    """Return what each label covers and where it stands, placed one after the other in an order."""
+class _Spot(NamedTuple):
+    """One place of a label: its box, the line that joins it to its point, and what both cover of the plot."""
+
+    place: Place
+    box: Corners  # (1, 2, 2)
+    join: Corners  # small boxes along the line, from the point on
+    covered: float
+
+
+def _spots(index: int, plot: _Plot) -> list[_Spot]:
+    """Return all places of a label, the nearest first."""
     frame, pixel, points, sizes, pieces = plot
-    marks = [_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points]
-    around = _corners(marks)
-    obstacles, written = _corners([*marks, *pieces]), _corners([])
-    found: dict[int, tuple[float, Place]] = {}
-    for index in order:
-        tried = []
-        for place in (*_BESIDE, *_AWAY):
-            anchor = points[index] + [offset * pixel for offset in place]
-            box = _placed(anchor, place, sizes[index])
-            join = _along(points[index], anchor, pixel) if place in _AWAY else []
-            own, way = _corners([box]), _corners(join)
-            over_words = _overlaps(own, written) + (_overlaps(way, written) > 0)
-            covered = _overlaps(own, obstacles) + _OVER_WORDS * over_words
-            covered += _OVER_MARK * _overlaps(own, around)
-            covered += _overlaps(way[3:], obstacles)  # beyond its own mark
-            covered += 0 if frame.contains(*box.min) and frame.contains(*box.max) else _OUTSIDE
-            tried.append((covered, place, box, join))
-            if covered == 0:
-                break
-        covered, place, box, join = min(tried, key=lambda one: one[0])
-        found[index] = covered, place
-        written = np.concatenate([written, _corners([box])])
-        obstacles = np.concatenate([obstacles, _corners(join)])
+    marks = _corners([_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points])
+    others = np.delete(marks, index, axis=0)
+    found = []
+    for place in (*_BESIDE, *_AWAY):
+        anchor = points[index] + [offset * pixel for offset in place]
+        at = _placed(anchor, place, sizes[index])
+        box, join = _corners([at]), _corners(_along(points[index], anchor, pixel) if place in _AWAY else [])
+        covered = _overlaps(box, pieces) + _overlaps(join[_OF_OWN_MARK:], pieces)
+        covered += _OVER_MARK * (_overlaps(box, marks) + (_overlaps(join, others) > 0))
+        covered += 0 if frame.contains(*at.min) and frame.contains(*at.max) else _OUTSIDE
+        found.append(_Spot(place, box, join, covered))
     return found
+
+
+def _placed_in(order: Sequence[int], spots: Sequence[Sequence[_Spot]]) -> dict[int, tuple[float, _Spot]]:
+    """Return what each label covers and its place.
+
+    They are placed one after the other in an order, and then again, each beside all others, until none finds
+    a better place.
+    """
+    found: dict[int, tuple[float, _Spot]] = {}
+    for _ in range(_ROUNDS):
+        before = {index: spot.place for index, (_, spot) in found.items()}
+        for index in order:
+            rest = [spot for other, (_, spot) in found.items() if other != index]
+            found[index] = _best(spots[index], rest)
+        if {index: spot.place for index, (_, spot) in found.items()} == before:
+            break
+    return found
+
+
+def _best(spots: Sequence[_Spot], others: Sequence[_Spot]) -> tuple[float, _Spot]:
+    """Return the first place that covers least beside the labels that have theirs, and how much that is."""
+    boxes = np.concatenate([_corners([]), *(one.box for one in others)])
+    joins = np.concatenate([_corners([]), *(one.join for one in others)])
+    least: tuple[float, _Spot] | None = None
+    for spot in spots:
+        covered = spot.covered
+        covered += _OVER_WORDS * (_overlaps(spot.box, boxes) + (_overlaps(spot.join, boxes) > 0))
+        covered += _OVER_JOIN * ((_overlaps(spot.box, joins) > 0) + (_overlaps(spot.join, joins) > 0))
+        if least is None or covered < least[0]:
+            least = covered, spot
+        if not covered:
+            break
+    if least is None:
+        raise ValueError("a label without a place")
+    return least
 
 
 def _corners(boxes: Sequence[Any]) -> Corners:

@@ -208,7 +208,7 @@ def _protocol(scored: Sequence[AccuracyRecord]) -> str:
     recipe = run.recipe
     synthetic = " synthetic" if is_synthetic(first) else ""
     parts = (
-        f"{data.name} {data.split}, {first.values.images}{synthetic} images",
+        f"on {data.name} {data.split}, {first.values.images}{synthetic} images",
         f"{first.identity.num_classes} classes; recipe {recipe.name}: {recipe.epochs} "
         f"epoch{'s' * (recipe.epochs != 1)} of {recipe.crop[0]}x{recipe.crop[1]} crops",
         f"batch {recipe.batch}; trained on {run.device}",
