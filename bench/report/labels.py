@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,18 +25,19 @@ _DIRECTIONS = [
     if abs(right) != 2 or abs(up) != 2
 ]
 _AWAY = [(right * away, up * away) for away in (8, 12, 16, 20, 26, 32, 40, 50) for right, up in _DIRECTIONS]
-_OVER_WORDS = 100
-"""What it counts to cover another label, where covering a piece of a line counts 1."""
-_OVER_MARK = 30
-_OVER_JOIN = 10
-_OUTSIDE = 1000
+_OVER_WORDS = 200
+"""What it counts to cover another label, where a join that covers a point of a line counts 1."""
+_LINE_UNDER_WORDS = 3
+_OVER_MARK = 60
+_OVER_JOIN = 60
+_OUTSIDE = 2000
 _DECIMALS = 6
 """Of pixels and of shares of a figure: processors differ in the last bit of a logarithm, places may not."""
 _ATTEMPTS = 6
 """Most orders in which labels are placed; those without a free place come first in the next one."""
 _ROUNDS = 8
 """Most times that each label of an order is placed."""
-_OF_OWN_MARK = 3
+_OF_OWN_MARK = 5
 """Boxes of a join that lie on its own mark."""
 
 
@@ -124,7 +126,7 @@ def _spots(index: int, plot: _Plot) -> list[_Spot]:
         anchor = points[index] + [offset * pixel for offset in place]
         at = _placed(anchor, place, sizes[index])
         box, join = _corners([at]), _corners(_along(points[index], anchor, pixel) if place in _AWAY else [])
-        covered = _overlaps(box, pieces) + _overlaps(join[_OF_OWN_MARK:], pieces)
+        covered = _LINE_UNDER_WORDS * _overlaps(box, pieces) + _overlaps(join[_OF_OWN_MARK:], pieces)
         covered += _OVER_MARK * (_overlaps(box, marks) + (_overlaps(join, others) > 0))
         covered += 0 if frame.contains(*at.min) and frame.contains(*at.max) else _OUTSIDE
         found.append(_Spot(place, box, join, covered))
@@ -155,8 +157,9 @@ def _best(spots: Sequence[_Spot], others: Sequence[_Spot]) -> tuple[float, _Spot
     least: tuple[float, _Spot] | None = None
     for spot in spots:
         covered = spot.covered
-        covered += _OVER_WORDS * (_overlaps(spot.box, boxes) + (_overlaps(spot.join, boxes) > 0))
-        covered += _OVER_JOIN * ((_overlaps(spot.box, joins) > 0) + (_overlaps(spot.join, joins) > 0))
+        over_words = _overlaps(spot.box, boxes) + (_overlaps(spot.join, boxes) > 0)
+        over_words += _overlaps(spot.box, joins) > 0
+        covered += _OVER_WORDS * over_words + _OVER_JOIN * (_overlaps(spot.join, joins) > 0)
         if least is None or covered < least[0]:
             least = covered, spot
         if not covered:
@@ -207,9 +210,9 @@ def _around(x: float, y: float, radius: float) -> Any:
 
 
 def _along(start: Point, end: Point, pixel: float) -> list[Any]:
-    """Return small boxes along a line, in pixels."""
+    """Return small boxes along a line, in pixels, each over the edge of the next: no line passes between."""
     (x0, y0), (x1, y1) = start, end
-    steps = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / (2 * pixel)))
+    steps = max(1, math.ceil(max(abs(x1 - x0), abs(y1 - y0)) / pixel))
     parts = (step / steps for step in range(steps + 1))
     return [_around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 0.7 * pixel) for part in parts]
 
