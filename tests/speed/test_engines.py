@@ -27,6 +27,7 @@ from bench.speed.variant import Variant
 
 CPU = Device(torch.device("cpu"), lambda: None, torch.channels_last)
 QUICK = Protocol(samples=1, budget_s=1.0, least_window_s=0.0, warmup_calls=1, attempts=1)
+SLOW = pytest.mark.slow
 MODULES = {
     "onnxruntime": ("onnxruntime", "onnx", "onnxscript"),
     "openvino": ("openvino", "onnx", "onnxscript"),
@@ -104,14 +105,7 @@ def measure(method: Method, *variants: Variant, size_hw: tuple[int, int] = (16, 
 
 @pytest.mark.parametrize(
     "engine",
-    [
-        "eager",
-        "nchw",
-        "channels_last",
-        "onnxruntime",
-        "openvino",
-        pytest.param("compile", marks=pytest.mark.slow),
-    ],
+    ["eager", "nchw", "channels_last", "onnxruntime", "openvino", pytest.param("compile", marks=SLOW)],
 )
 def test_an_engine_computes_what_eager_does(engine: str, tiny: nn.Module) -> None:
     need(engine)
@@ -127,7 +121,7 @@ def test_half_precisions_round_and_give_back_fp32(precision: str, tiny: nn.Modul
     assert next(tiny.parameters()).dtype == torch.float32
 
 
-@pytest.mark.slow
+@SLOW
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("fold", [False, True])
 def test_carnet_mobile_is_itself_in_an_engine(engine: str, fold: bool) -> None:
