@@ -15,6 +15,8 @@ from bench.report.figure import SMALL_PT
 Point = tuple[float, float]
 Place = tuple[int, int]
 Corners = np.ndarray[Any, np.dtype[np.float64]]
+"""Lower left and upper right corners of boxes, (n, 2, 2)."""
+_NOTHING: Corners = np.empty((0, 2, 2))
 
 _MARK_RADIUS_PT = 3.2
 # where a label may stand, in points from its mark: next to it, then above and below, then further away
@@ -79,11 +81,9 @@ def write_labels(axes: Any, labels: Sequence[Label], lines: Sequence[tuple[Point
     pixel = axes.figure.dpi / 72  # offsets are in points
     points = np.round(axes.transData.transform([label.at for label in labels]), _DECIMALS)
     sizes = [_size(axes, label, renderer) for label in labels]
-    pieces: list[Any] = []  # of lines
-    for ends in lines:
-        start, end = np.round(axes.transData.transform(ends), _DECIMALS)
-        pieces += _along(start, end, pixel)
-    plot = _Plot(frame, pixel, points, sizes, _corners(pieces))
+    ends = (np.round(axes.transData.transform(line), _DECIMALS) for line in lines)
+    pieces = np.concatenate([_NOTHING, *(_along(start, end, pixel) for start, end in ends)])
+    plot = _Plot(frame, pixel, points, sizes, pieces)
     spots = [_spots(index, plot) for index in range(len(labels))]
     order = sorted(range(len(labels)), key=lambda one: -sizes[one][0])
     found = []
@@ -119,13 +119,14 @@ class _Spot(NamedTuple):
 def _spots(index: int, plot: _Plot) -> list[_Spot]:
     """Return all places of a label, the nearest first."""
     frame, pixel, points, sizes, pieces = plot
-    marks = _corners([_around(x, y, _MARK_RADIUS_PT * pixel) for x, y in points])
+    marks = _around(points, _MARK_RADIUS_PT * pixel)
     others = np.delete(marks, index, axis=0)
     found = []
     for place in (*_BESIDE, *_AWAY):
         anchor = points[index] + [offset * pixel for offset in place]
         at = _placed(anchor, place, sizes[index])
-        box, join = _corners([at]), _corners(_along(points[index], anchor, pixel) if place in _AWAY else [])
+        box = at.get_points()[None]
+        join = _along(points[index], anchor, pixel) if place in _AWAY else _NOTHING
         covered = _LINE_UNDER_WORDS * _overlaps(box, pieces) + _overlaps(join[_OF_OWN_MARK:], pieces)
         covered += _OVER_MARK * (_overlaps(box, marks) + (_overlaps(join, others) > 0))
         covered += 0 if frame.contains(*at.min) and frame.contains(*at.max) else _OUTSIDE
@@ -152,26 +153,21 @@ def _placed_in(order: Sequence[int], spots: Sequence[Sequence[_Spot]]) -> dict[i
 
 def _best(spots: Sequence[_Spot], others: Sequence[_Spot]) -> tuple[float, _Spot]:
     """Return the first place that covers least beside the labels that have theirs, and how much that is."""
-    boxes = np.concatenate([_corners([]), *(one.box for one in others)])
-    joins = np.concatenate([_corners([]), *(one.join for one in others)])
-    least: tuple[float, _Spot] | None = None
+    boxes = np.concatenate([_NOTHING, *(one.box for one in others)])
+    joins = np.concatenate([_NOTHING, *(one.join for one in others)])
+    least = math.inf, spots[0]
     for spot in spots:
+        if spot.covered >= least[0]:
+            continue
         covered = spot.covered
         over_words = _overlaps(spot.box, boxes) + (_overlaps(spot.join, boxes) > 0)
         over_words += _overlaps(spot.box, joins) > 0
         covered += _OVER_WORDS * over_words + _OVER_JOIN * (_overlaps(spot.join, joins) > 0)
-        if least is None or covered < least[0]:
+        if covered < least[0]:
             least = covered, spot
         if not covered:
             break
-    if least is None:
-        raise ValueError("a label without a place")
     return least
-
-
-def _corners(boxes: Sequence[Any]) -> Corners:
-    """Return the lower left and upper right corners of boxes, (n, 2, 2)."""
-    return np.array([box.get_points() for box in boxes]).reshape(-1, 2, 2)
 
 
 def _overlaps(boxes: Corners, others: Corners) -> int:
@@ -203,18 +199,16 @@ def _placed(anchor: Any, place: Place, size: Point) -> Any:
     return Bbox.from_bounds(x0, y0, *size)
 
 
-def _around(x: float, y: float, radius: float) -> Any:
-    from matplotlib.transforms import Bbox  # noqa: PLC0415 - with the rest of matplotlib
+def _around(centres: Any, radius: float) -> Corners:
+    """Return a square around each point (n, 2)."""
+    return np.stack([centres - radius, centres + radius], axis=1)
 
-    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
 
-
-def _along(start: Point, end: Point, pixel: float) -> list[Any]:
+def _along(start: Any, end: Any, pixel: float) -> Corners:
     """Return small boxes along a line, in pixels, each over the edge of the next: no line passes between."""
-    (x0, y0), (x1, y1) = start, end
-    steps = max(1, math.ceil(max(abs(x1 - x0), abs(y1 - y0)) / pixel))
-    parts = (step / steps for step in range(steps + 1))
-    return [_around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 0.7 * pixel) for part in parts]
+    steps = max(1, math.ceil(np.abs(end - start).max() / pixel))
+    parts = np.arange(steps + 1)[:, None] / steps
+    return _around(start + parts * (end - start), 0.7 * pixel)
 
 
 def _write(axes: Any, label: Label, place: Place) -> Any:
