@@ -12,6 +12,7 @@ from bench.report import curves, figure
 from bench.report.curves import write_curves
 from bench.report.origin import Origin
 from bench.results.provenance import current_sources
+from bench.results.record import TrainingRecord
 from bench.results.store import add_record
 
 ROW = "carnet-mobile"
@@ -49,7 +50,7 @@ def test_a_figure_that_other_versions_drew_is_compared_by_digest_and_caption(
     monkeypatch.setattr(figure, "drawn_by", lambda: "another version")
     monkeypatch.setattr(pages, "drawn_by", lambda: "another version")
     real = curves.render
-    monkeypatch.setattr(curves, "render", lambda *of: {**real(*of), "svg": b"other bytes"})
+    monkeypatch.setattr(curves, "render", lambda *of, **how: {**real(*of, **how), "svg": b"other bytes"})
     assert auditing.audit(drawn).damage == ()
     flipped(drawn / "reports" / "curves-camvid.svg")
     caption = drawn / "reports" / "curves-camvid.caption.md"
@@ -71,17 +72,35 @@ def test_a_digit_of_the_versions_or_the_commit_in_a_caption_is_found(
     assert [one.file for one in auditing.audit(drawn).damage] == ["reports/curves-camvid.caption.md"]
 
 
-def test_a_thousand_runs_are_a_figure_of_the_latest_that_can_be_told_apart() -> None:
-    runs = [
+def runs_of(**recipes: int) -> list[TrainingRecord]:
+    """Return runs by recipe, each the same but for its epochs, a second later than the one before."""
+    every = [(name, epochs) for name, count in recipes.items() for epochs in range(2, count + 2)]
+    return [
         make_record(
             "training",
-            {"recipe": {"name": f"r{day:03d}"}},
+            {"recipe": {"name": name, "epochs": epochs}},
             {},
-            {"started_utc": f"2026-01-01T00:00:00.{day:03d}Z"},
+            {"started_utc": f"2026-01-01T00:00:00.{second:03d}Z"},
         )
-        for day in range(100)
+        for second, (name, epochs) in enumerate(every)
     ]
-    caption = str(curves.draw(runs, ORIGIN)["caption.md"])
-    assert "72 earlier runs" in caption
-    assert "r072" in caption
-    assert "r071" not in caption
+
+
+def test_a_hundred_runs_of_a_recipe_are_a_figure_of_the_latest_that_can_be_told_apart() -> None:
+    caption = str(curves.draw(runs_of(long=100), ORIGIN)["caption.md"])
+    assert "72 earlier runs are not shown" in caption
+
+
+def test_each_recipe_has_its_own_panels_and_a_label_names_the_epochs_where_they_differ() -> None:
+    groups = curves.grouped(runs_of(one=1, two=2))
+    assert {recipe: list(of) for recipe, of in groups.items()} == {
+        "one": [ROW],
+        "two": [f"{ROW}, 2 epochs", f"{ROW}, 3 epochs"],
+    }
+
+
+def test_of_ten_recipes_the_eight_latest_are_drawn() -> None:
+    caption = str(curves.draw(runs_of(**{f"r{day}": 1 for day in range(10)}), ORIGIN)["caption.md"])
+    assert "2 earlier runs are not shown" in caption
+    assert "r2," in caption
+    assert "r1," not in caption

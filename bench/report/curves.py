@@ -13,17 +13,22 @@ from bench.errors import NotMeasured
 from bench.files import write_below
 from bench.models import available
 from bench.paper.variant import Variant, variant_of
-from bench.report.figure import COLOURS, render
+from bench.report.figure import COLOURS, PAGE_IN, render
 from bench.report.origin import Origin, origin
 from bench.results.record import TrainingRecord
 from bench.results.record_types import Recipe
 from bench.results.select import Tabulated, started
 from bench.results.store import read_records
 
-_PANELS_IN, _ENTRY_IN = 2.9, 0.12
+_PANELS_IN, _ENTRY_IN, _ENTRIES_ABREAST = 1.7, 0.13, 3
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 _MOST = 28
-"""Most runs in one figure: as many as colour and line style tell apart."""
+"""Most runs of a recipe: as many as colour and line style tell apart."""
+
+_MOST_RECIPES = 8
+
+Runs = dict[str, list[TrainingRecord]]
+"""Runs that differ in their seed only, by label."""
 
 
 def write_curves(
@@ -70,58 +75,81 @@ def training_records(data: str, home: Path, own: Sequence[Method] = ()) -> list[
     return sorted(found, key=lambda one: (one.identity.recipe.name, one.identity.recipe.seed, one.id))
 
 
-def grouped(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
-    """Return the runs that differ in their seed only, by what they trained and how."""
-    models = {record.identity.recipe.model for record in records}
-    groups: dict[str, list[TrainingRecord]] = {}
+def grouped(records: Sequence[TrainingRecord]) -> dict[str, Runs]:
+    """Return, by recipe, the runs that differ in their seed only, by what they trained and how."""
+    models: dict[str, set[str]] = {}
+    alike: dict[str, list[TrainingRecord]] = {}
     budgets: dict[str, set[int]] = {}
     for record in records:
         recipe = record.identity.recipe
-        groups.setdefault(json.dumps({**record.stored_identity["recipe"], "seed": 0}), []).append(record)
+        alike.setdefault(json.dumps({**record.stored_identity["recipe"], "seed": 0}), []).append(record)
+        models.setdefault(recipe.name, set()).add(recipe.model)
         budgets.setdefault(recipe.name, set()).add(recipe.epochs)
-    named: dict[str, list[TrainingRecord]] = {}
-    for runs in sorted(groups.values(), key=lambda runs: _order(runs[0].identity.recipe)):
+    named: dict[str, Runs] = {}
+    for runs in sorted(alike.values(), key=lambda runs: _order(runs[0].identity.recipe)):
         seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
         recipe = runs[0].identity.recipe
         epochs = f", {recipe.epochs} epochs" if len(budgets[recipe.name]) > 1 else ""
-        label = f"{_title(recipe, models)}, {recipe.name}{epochs}{seeds}"
+        label = f"{_title(recipe, models[recipe.name])}{epochs}{seeds}"
+        of_recipe = named.setdefault(recipe.name, {})
         # recipes of one name that differ in a setting are not one curve
-        again = sum(name.startswith(label) for name in named)
-        named[f"{label} ({again + 1})" if again else label] = runs
+        again = sum(name.startswith(label) for name in of_recipe)
+        of_recipe[f"{label} ({again + 1})" if again else label] = runs
     return named
 
 
 def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
-    """Return the two panels in every form, and their caption."""
+    """Return two panels per recipe in every form, and their caption."""
     every = grouped(records)
-    latest = sorted(every, key=lambda label: max(map(started, every[label])), reverse=True)[:_MOST]
-    groups = {label: runs for label, runs in every.items() if label in latest}
-    left_out = len(every) - len(groups)
+    order = sorted(every, key=lambda recipe: max(map(_began, every[recipe].values())), reverse=True)
+    shown = {recipe: _latest(groups) for recipe, groups in every.items() if recipe in order[:_MOST_RECIPES]}
+    left_out = sum(map(len, every.values())) - sum(map(len, shown.values()))
     earlier = [f"{left_out} earlier runs are not shown"] if left_out else []
     data = records[0].identity.data.name
     return render(
-        _PANELS_IN + _ENTRY_IN * len(groups),
-        f"Training on {data}: mIoU of the validation split, and total loss (Eq. 3), mean of an epoch",
-        [*_remarks(groups), *earlier, made_by.line],
-        lambda figure: _fill(figure, groups),
+        sum(map(_height_in, shown.values())),
+        f"Training on {data}, by recipe: mIoU of the validation split, total loss (Eq. 3), mean of an epoch",
+        [*_remarks(shown), *earlier, made_by.line],
+        lambda figure: _fill(figure, shown),
+        width_in=PAGE_IN,
     )
 
 
-def _fill(figure: Any, groups: dict[str, list[TrainingRecord]]) -> None:
-    scores, losses = figure.subplots(2, sharex=True)
-    for index, (label, runs) in enumerate(groups.items()):
-        style = {
-            "color": COLOURS[index % len(COLOURS)],
-            "linestyle": _LINES[index % len(_LINES)],
-            "marker": _MARKERS[index % len(_MARKERS)],
-        }
-        _line(scores, runs, "val_miou", 100.0, {**style, "label": label})
-        _line(losses, runs, "loss", 1.0, {**style, "markevery": (index % 4, 4)})
-    scores.set_ylabel("validation mIoU (%)")
-    losses.set_ylabel("training loss")
-    losses.set_xlabel("epoch")
-    losses.set_xlim(left=0)
-    figure.legend(*scores.get_legend_handles_labels(), loc="outside lower left", handlelength=3.0)
+def _began(runs: Sequence[TrainingRecord]) -> str:
+    """Return when the last of some runs was started."""
+    return max(map(started, runs))
+
+
+def _latest(groups: Runs) -> Runs:
+    latest = sorted(groups, key=lambda label: _began(groups[label]), reverse=True)[:_MOST]
+    return {label: runs for label, runs in groups.items() if label in latest}
+
+
+def _height_in(groups: Runs) -> float:
+    return _PANELS_IN + _ENTRY_IN * -(-len(groups) // _ENTRIES_ABREAST)
+
+
+def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
+    heights = list(map(_height_in, recipes.values()))
+    rows = figure.subfigures(len(recipes), squeeze=False, height_ratios=heights)[:, 0]
+    for row, (recipe, groups) in zip(rows, recipes.items(), strict=True):
+        scores, losses = row.subplots(1, 2, sharex=True)
+        for index, (label, runs) in enumerate(groups.items()):
+            style = {
+                "color": COLOURS[index % len(COLOURS)],
+                "linestyle": _LINES[index % len(_LINES)],
+                "marker": _MARKERS[index % len(_MARKERS)],
+            }
+            _line(scores, runs, "val_miou", 100.0, {**style, "label": label})
+            _line(losses, runs, "loss", 1.0, {**style, "markevery": (index % 4, 4)})
+        scores.set_title(recipe)
+        scores.set_ylabel("validation mIoU (%)")
+        losses.set_ylabel("training loss")
+        scores.set_xlim(left=0)
+        for axes in (scores, losses):
+            axes.set_xlabel("epoch")
+        entries = scores.get_legend_handles_labels()
+        row.legend(*entries, loc="outside lower left", handlelength=3.0, ncols=_ENTRIES_ABREAST)
 
 
 def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, style: dict[str, Any]) -> None:
@@ -136,16 +164,22 @@ def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, sty
         axes.fill_between(list(by_epoch), low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def _remarks(groups: dict[str, list[TrainingRecord]]) -> Iterator[str]:
+def _remarks(recipes: dict[str, Runs]) -> Iterator[str]:
     """Yield how to read the curves, and the notes of the records."""
-    if any(len(runs) > 1 for runs in groups.values()):
+    every = [runs for groups in recipes.values() for runs in groups.values()]
+    if any(len(runs) > 1 for runs in every):
         yield "lines: mean over the seeds; bands: from the lowest to the highest seed"
     by_weights: dict[str, list[str]] = {}
-    for label, runs in groups.items():
-        by_weights.setdefault(runs[0].identity.recipe.weights, []).append(label)
-    for weights, labels in by_weights.items():
-        yield f"encoder from {'chance' if weights == 'none' else weights}: {'; '.join(labels)}"
-    yield from (note for runs in groups.values() for run in runs for note in run.notes)
+    for recipe, groups in recipes.items():
+        labels: dict[str, list[str]] = {}
+        for label, runs in groups.items():
+            labels.setdefault(runs[0].identity.recipe.weights, []).append(label)
+        for weights, those in labels.items():
+            which = recipe if len(labels) == 1 else f"{recipe} ({'; '.join(those)})"
+            by_weights.setdefault(weights, []).append(which)
+    for weights, names in by_weights.items():
+        yield f"encoder from {'chance' if weights == 'none' else weights}: {', '.join(names)}"
+    yield from (note for runs in every for run in runs for note in run.notes)
 
 
 def _order(recipe: Recipe) -> tuple[str, str, int, int]:
@@ -156,8 +190,12 @@ def _order(recipe: Recipe) -> tuple[str, str, int, int]:
 
 
 def _title(recipe: Recipe, models: set[str]) -> str:
-    """Return the variant in the manner of Table 5, or the model where it is whole."""
+    """Return the variant in the manner of Table 5, or the model where its name says it all."""
     variant = variant_of(recipe)
-    if variant is None or variant == Variant(variant.backbone):
+    if (
+        variant is None
+        or variant == Variant(variant.backbone)
+        or recipe.model != f"carnet-{variant.backbone}"
+    ):
         return recipe.model
     return variant.title if len(models) == 1 else f"{recipe.model} {variant.title}"
