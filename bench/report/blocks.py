@@ -18,6 +18,7 @@ from bench.errors import NotMeasured
 from bench.evaluate.power import POWER, chance, equal_variants, smallest_gain
 from bench.files import read_regular, write_atomic
 from bench.paper import TABLES, rows
+from bench.report.budget_block import budget_block
 from bench.report.markdown import line, table
 from bench.reproduce.cost_cells import count_row
 from bench.reproduce.verdict.accuracy import FEWEST_SEEDS
@@ -249,6 +250,7 @@ def _cost(home: Path) -> str:
 
 
 _MADE: dict[str, Callable[[Path], str]] = {
+    "budget": budget_block,
     "camvid": _camvid,
     "cells": _cells,
     "cost": _cost,
