@@ -26,7 +26,7 @@ def choose_kernels(
     """Give a CARNet and its loss their fast form where available; return the compiler of its C.
 
     Args:
-        network, criterion: What is trained; other networks stay as they are.
+        network, criterion: What is trained; of other networks the 1x1 convolutions alone change.
         device, precision: Kind of the device, and the precision as Fabric names it: the C is for 32-bit
             floats.
 

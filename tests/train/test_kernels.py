@@ -7,6 +7,7 @@ from bench.errors import UsageError
 from bench.train.kernels import VARIABLE, choose_kernels
 from bench.train.ohem import HardPixels
 from carnet.fast.training.library import library
+from carnet.fast.training.pointwise import FastPointwise
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, build
 
@@ -32,10 +33,14 @@ def test_in_16_bits_torch_computes_and_no_compiler_is_named() -> None:
     assert type(network) is CARNet
 
 
-def test_other_networks_stay_as_they_are() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.BatchNorm2d(3))
+def test_of_other_networks_only_1x1_convolutions_change() -> None:
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 3, 3), torch.nn.Conv2d(3, 3, 1, stride=2)
+    )
+    network.append(torch.nn.BatchNorm2d(3))
     assert choose_kernels(network, torch.nn.Identity(), "cpu") is None
-    assert [type(module) for module in network] == [torch.nn.Conv2d, torch.nn.BatchNorm2d]
+    kept = [torch.nn.Conv2d, torch.nn.Conv2d, torch.nn.BatchNorm2d]
+    assert [type(module) for module in network] == [FastPointwise, *kept]
 
 
 def test_the_variable_leaves_it_to_torch_and_has_no_fourth_value(monkeypatch: pytest.MonkeyPatch) -> None:

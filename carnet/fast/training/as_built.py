@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as every
 
+from carnet.fast.training.pointwise import FastPointwise
 from carnet.modules import CARModule
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -70,6 +71,7 @@ _HAS_OPTIONS: dict[type, Callable[[Any, int], bool]] = {
     nn.AdaptiveAvgPool2d: _is_global,
     nn.BatchNorm2d: _always,
     nn.Conv2d: _is_plain,
+    FastPointwise: _is_plain,
     nn.MaxPool2d: _keeps_size,
     nn.ReLU: _always,
     nn.ReLU6: _always,

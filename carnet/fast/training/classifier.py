@@ -1,4 +1,4 @@
-"""The 3x3 classifier in training: its gradients as two products of matrices.
+"""The 3x3 classifier in training: its gradients as those of a 1x1 convolution.
 
 A convolution to so few channels fills vectors badly. Its gradients are those of a 1x1 convolution to nine
 times as many, with the output's gradient shifted for each tap.
@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
+
+from carnet.fast.training.pointwise import gradients
 
 _SIDE = 3
 
@@ -38,9 +40,8 @@ class _ConvolutionToFew(torch.autograd.Function):
         # what reaches a pixel through tap (i, j) is the gradient at (1 - i, 1 - j) from it: taps in reverse
         padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         shifted = padded.unfold(1, _SIDE, 1).unfold(2, _SIDE, 1).permute(0, 1, 2, 4, 5, 3)
-        flat = shifted.reshape(images * height * width, -1)
-        taps = weight.flip(2, 3).permute(2, 3, 0, 1).reshape(-1, channels)
-        of_x = (flat @ taps).view(images, height, width, channels).permute(0, 3, 1, 2)
-        of_taps = flat.t() @ x.permute(0, 2, 3, 1).flatten(0, 2)
-        of_weight = of_taps.view(_SIDE, _SIDE, -1, channels).flip(0, 1).permute(2, 3, 0, 1)
-        return of_x, of_weight, gradient.sum((0, 2, 3))
+        of_taps = shifted.reshape(images, height, width, -1)
+        taps = weight.flip(2, 3).permute(2, 3, 0, 1).reshape(-1, channels, 1, 1)
+        of_x, of_weight = gradients(of_taps, x.permute(0, 2, 3, 1), taps)
+        of_weight = of_weight.view(_SIDE, _SIDE, -1, channels).flip(0, 1).permute(2, 3, 0, 1)
+        return of_x.permute(0, 3, 1, 2), of_weight, gradient.sum((0, 2, 3))

@@ -22,6 +22,7 @@ from carnet.fast.training.fusion import refine_and_clamp
 from carnet.fast.training.library import computes_in_c, library
 from carnet.fast.training.loss import FastCARNetLoss
 from carnet.fast.training.norm import norm_and_clamp, takes
+from carnet.fast.training.pointwise import FastPointwise, is_pointwise
 from carnet.fast.training.pool import chained_residual_pooling
 from carnet.loss import CARNetLoss
 from carnet.model import CARNet, TrainingOutput
@@ -37,13 +38,13 @@ _FEW = 64  # classes; from here on a 3x3 convolution fills vectors well
 
 
 def use_fast_training(*modules: nn.Module) -> None:
-    """Give CARNets and their losses, at any depth of the modules, the faster form of their training.
+    """Give CARNets, their losses and 1x1 convolutions, at any depth, the faster form of their training.
 
     Function and gradients stay the same to rounding. A gradient cannot be differentiated again.
     """
     for module in modules:
         for one in module.modules():
-            one.__class__ = _FAST.get(type(one), type(one))
+            one.__class__ = FastPointwise if is_pointwise(one) else _FAST.get(type(one), type(one))
 
 
 def compiler_in_use(network: nn.Module) -> str | None:

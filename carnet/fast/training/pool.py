@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from carnet.fast.training.library import run
+from carnet.fast.training.pointwise import convolved, gradients
 
 _PIXELS_AT_A_TIME = 4800
 """About 5 MB of a map of 256 channels: fewer pixels make the products of matrices slower."""
@@ -43,17 +44,12 @@ class _ChainedResidualPooling(torch.autograd.Function):
         total = torch.empty_like(maps)
         pooled = [torch.empty_like(maps) for _ in weights]
         rows, columns = ([torch.empty(maps.shape, dtype=torch.uint8) for _ in weights] for _ in range(2))
-        matrices = [weight.flatten(1).t() for weight in weights]
         for part in _parts(maps):
             stage = sums = maps[part]
-            for n, matrix in enumerate(matrices):
+            for n, weight in enumerate(weights):
                 run("carnet_pool", stage, pooled[n][part], rows[n][part], columns[n][part], *stage.shape)
-                flat = pooled[n][part].flatten(0, 2)
-                if n < len(matrices) - 1:
-                    stage = (flat @ matrix).view(stage.shape)
-                    sums = torch.add(sums, stage, out=total[part])
-                else:
-                    torch.addmm(sums.flatten(0, 2), flat, matrix, out=total[part].flatten(0, 2))
+                stage = convolved(pooled[n][part], weight)
+                sums = torch.add(sums, stage, out=total[part])
         ctx.save_for_backward(*weights, *pooled, *rows, *columns)
         return total.permute(0, 3, 1, 2)
 
@@ -65,18 +61,16 @@ class _ChainedResidualPooling(torch.autograd.Function):
         weights, pooled, rows, columns = (saved[n * count : (n + 1) * count] for n in range(4))
         beside = gradient.permute(0, 2, 3, 1).contiguous()
         of_x = torch.empty_like(beside)
-        matrices = [weight.flatten(1) for weight in weights]
-        of_matrices = [torch.zeros_like(matrix) for matrix in matrices]
+        of_weights = [torch.zeros_like(weight) for weight in weights]
         for part in _parts(beside):
             of_stage = beside[part]
             for n in reversed(range(count)):
-                flat = of_stage.flatten(0, 2)
-                of_matrices[n].addmm_(flat.t(), pooled[n][part].flatten(0, 2))
-                of_pooled = flat @ matrices[n]
+                of_pooled, of_weight = gradients(of_stage, pooled[n][part], weights[n])
+                of_weights[n] += of_weight
                 of_stage = of_x[part] if n == 0 else torch.empty_like(of_stage)
                 places = rows[n][part], columns[n][part]
                 run("carnet_pool_backward", of_pooled, *places, beside[part], of_stage, *of_stage.shape)
-        return of_x.permute(0, 3, 1, 2), *(one[:, :, None, None] for one in of_matrices)
+        return of_x.permute(0, 3, 1, 2), *of_weights
 
 
 def _parts(maps: Float[Tensor, "b h w c"]) -> Iterator[slice]:
