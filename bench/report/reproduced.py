@@ -8,9 +8,14 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from baselines.registry import METHODS
 from bench.errors import NotMeasured
 from bench.files import write_atomic
+from bench.paper.studies import PANELS, table5_variants
+from bench.paper.variant import Variant
+from bench.report.budget_rows import budgets
 from bench.reproduce.study import reproduce_study
+from bench.reproduce.study_records import AblationRecords
 from bench.reproduce.study_result import JudgedStudy
 from bench.reproduce.table import REPRODUCIBLE, reproduce
 from bench.reproduce.table_result import Reproduction
@@ -54,8 +59,11 @@ def reproduced_page(
     if panel is None:
         raise NotMeasured("Table 5: not every variant has a run", then="carnet-bench ablate --help")
     scored = of_runs(read_records(home, "accuracy", strict=False))
-    longer = [one for one in scored if one.identity.run.recipe.name == "camvid-quick"]
-    shown = panel.levels[0].records
+    shown = next(one for one in scored if one.id in panel.levels[0].records)
+    backbone = next(name for name, title in PANELS.items() if title == panel.title)
+    records, networks = AblationRecords(home, METHODS), [one for _, one in table5_variants(backbone)]
+    study_runs = next(one for one in records.every(networks) if shown in [run.record for run in one.runs])
+    with_absent = records.alike(Variant(backbone, scloss_form="bce"), study_runs)
     summaries = {name: table.summary for name, table in tables.items()} | {study.name: study.summary}
     pages = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -75,8 +83,9 @@ def reproduced_page(
             ("Table 2, CUDA graphs", graphs),
         ],
         panel=panel,
-        longer=longer,
-        trained=next(one.identity.run for one in scored if one.id in shown),
+        trained=shown.identity.run,
+        budgets=budgets(records, networks, shown),
+        with_absent=[100 * run.record.values.miou for run in with_absent],
         summaries=summaries,
         verdicts=[word for word in v.ALL if any(word in summary for summary in summaries.values())],
         v=v,

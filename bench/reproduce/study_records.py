@@ -95,6 +95,14 @@ class AblationRecords:
             else:
                 self._refused.append((run.variant, reason))
 
+    def every(self, variants: Collection[Variant]) -> list[Comparable]:
+        """Return all runs of some variants, those of each group comparable."""
+        wanted = {variant.canonical() for variant in variants}
+        kept = [
+            _one_per_seed([run for run in runs if run.variant in wanted]) for runs in self._alike.values()
+        ]
+        return [Comparable(self._home, runs) for runs in kept if runs]
+
     def of_study(
         self, variants: Collection[Variant], dataset: str | None, split: str | None
     ) -> Comparable | None:
@@ -107,16 +115,12 @@ class AblationRecords:
             dataset, split: The paper's.
         """
         wanted = {variant.canonical() for variant in variants}
-        kept = [
-            _one_per_seed([run for run in runs if run.variant in wanted]) for runs in self._alike.values()
-        ]
-        found = [Comparable(self._home, runs) for runs in kept if runs]
 
         def key(one: Comparable) -> tuple[Any, ...]:
             judged = sum(len(one.of(variant)) >= FEWEST_SEEDS for variant in wanted)
             return nearness([run.record for run in one.runs], dataset, split, (judged, len(one.runs)))
 
-        return max(found, key=key, default=None)
+        return max(self.every(wanted), key=key, default=None)
 
     def others(self, variant: Variant, shown: Comparable) -> list[tuple[AccuracyRecord, ...]]:
         """Return the other runs of a variant that were scored on the same images in the same way."""
