@@ -218,8 +218,8 @@ def test_probes_of_scloss_count_as_steps(grids, settings, monkeypatch):
     (probed,) = grids.experiment("camvid-study", lambdas=["0.2"]).runs
     plain = replace(probed, recipe=replace(probed.recipe, probe_every=0))
     more_s = [estimates.left_s(run, ledger.state(run)) for run in (probed, plain)]
-    # every second of 24 epochs: 12 probes of 2 batches, two forward and backward passes each
-    assert more_s[0] - more_s[1] == 12 * 2 * 2
+    # every second of 48 epochs: 24 probes of 2 batches, two forward and backward passes each
+    assert more_s[0] - more_s[1] == 24 * 2 * 2
 
 
 def test_a_sum_with_an_unknown_part_is_unknown():
