@@ -5,7 +5,7 @@ and pedestrians among them, and none has fewer than 155 pixels in a crop that it
 different sequences would take SegNet more steps than one thread does in five minutes.
 
 Measured on one thread of an EPYC that other work shared: ENet 0.923 after 400 steps and 33 s of CPU time,
-SegNet 0.960 after 400 steps. After 280 it has 0.926 or 0.883, as the processor rounds.
+SegNet 0.960 after 400 steps; on another kind of EPYC, which rounds otherwise, 0.868, and above 0.9 after 600.
 """
 
 import time
@@ -89,7 +89,7 @@ def learnt_by_heart(name: str, images: Tensor, labels: Tensor, training: Trainin
     ("name", "training"),
     [
         ("enet", Training(steps=400, batch=4, lr=0.005, bn_momentum=0.1)),
-        ("segnet", Training(steps=400, batch=1, lr=0.001, bn_momentum=0.05)),
+        ("segnet", Training(steps=600, batch=1, lr=0.001, bn_momentum=0.05)),
     ],
 )
 def test_it_overfits_four_images_to_a_miou_above_0_9(
