@@ -242,9 +242,13 @@ FUNCTIONS = ("norm", "norm_backward", "fusion", "fusion_sums", "fusion_backward"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_self_test_sees_an_error_of_one_percent_in_any_function(name: str) -> None:
+def test_the_self_test_sees_an_error_of_one_percent_in_any_function(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = library()
     assert made is not None
+    # what is not written yet is not, by chance, what an earlier call left in the same memory
+    monkeypatch.setattr(torch, "empty_like", lambda one: torch.full_like(one, 99))
 
     def wrong(called: str, *arguments: object) -> bool:
         maps = [one for one in arguments if isinstance(one, Tensor) and one.is_floating_point()]
