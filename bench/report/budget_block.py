@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.errors import NotMeasured
-from bench.paper.variant import Variant, variant_of
+from bench.paper.studies import component_variant
+from bench.paper.variant import variant_of
 from bench.report.markdown import table
 from bench.results.select import newest
 from bench.results.store import read_records
@@ -20,8 +21,8 @@ RISE_POINTS = 2.0
 """Two runs that differ in their seed alone lie about so far apart (``camvid-study.toml``)."""
 
 _NETWORKS = {
-    "BS": Variant("mobile", modules=0, crp=False, scloss=0).canonical(),
-    "CARNet-Mobile": Variant("mobile"),
+    "BS": component_variant("bs", "mobile"),
+    "CARNet-Mobile": component_variant("crp", "mobile"),
 }
 Scores = Mapping[str, Mapping[int, float]]
 """Last validation mIoU in percent, by network and epochs."""
