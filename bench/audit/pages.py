@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import RefusedInput
 from bench.files import read_regular
 from bench.report.figure import CAPTION, caption_digest, drawn_by
-from bench.report.html_page import sealed_html
+from bench.report.html_page import sealed_html, unpacked
 from bench.report.origin import Origin
 from bench.results.store import APPENDIX
 
 _CAPTION = ".caption.md"
 _DRAWN = re.compile(r"^<!-- drawn by (?P<by>[^;]*); sha256: (?P<digests>.*) -->$", re.MULTILINE)
 _MADE_BY = re.compile(r"^(?:% made|Made) by (.*) on (.*?)\.?$", re.MULTILINE)
-_PLOTLY = re.compile(r'<script id="plotly" data-version="(?P<version>[^"]*)">.*?</script>', re.S)
+_PLOTLY = re.compile(
+    r'<script id="plotly" type="application/gzip" data-version="(?P<version>[^"]*)">'
+    r"(?P<packed>[^<]*)</script>"
+)
 _SHOWN = 80
 """Most characters of a line that are shown, from shortly before the difference."""
 
@@ -100,18 +104,29 @@ def origin_in(text: str) -> Origin:
 def without_other_plotly(found: str, expected: str) -> tuple[str, str | None]:
     """Return what an HTML page is compared with, and a note where its plotly is not the one here.
 
-    Another version of plotly is another script, so only its digest can be compared.
+    Another version of plotly is another script, so only its digest can be compared. The same version is
+    compared unpacked: another zlib packs it into other bytes.
 
     Args:
         found: The page, as it is.
         expected: The page, rebuilt here.
     """
     there, here = (_PLOTLY.search(text) for text in (found, expected))
-    if there is None or here is None or there["version"] == here["version"]:
+    if there is None or here is None or there["packed"] == here["packed"]:
+        return expected, None
+    is_other = there["version"] != here["version"]
+    if not is_other and not _same_script(there["packed"], here["packed"]):
         return expected, None
     body = expected[: here.start()] + there[0] + expected[here.end() :]
-    whole = sealed_html(body.rpartition("<!-- ")[0])
-    return whole, f"has plotly {there['version']}, here it is {here['version']}: taken as it is"
+    note = f"has plotly {there['version']}, here it is {here['version']}: taken as it is"
+    return sealed_html(body.rpartition("<!-- ")[0]), note if is_other else None
+
+
+def _same_script(one: str, other: str) -> bool:
+    try:
+        return unpacked(one) == unpacked(other)
+    except (ValueError, OSError, EOFError, zlib.error):  # damage, which the comparison of the pages shows
+        return False
 
 
 def _is_whole(caption: bytes, digest: str) -> bool:

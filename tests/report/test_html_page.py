@@ -62,7 +62,7 @@ def test_every_printed_cell_and_claim_is_on_the_page_with_a_verdict(elements: El
 
 
 def test_the_page_needs_nothing_from_elsewhere(page: str, elements: Elements) -> None:
-    assert len(page.encode()) < 6e6
+    assert len(page.encode()) < 4e6
     assert not elements.all("link")
     assert all("src" not in script for script in elements.all("script"))
     assert all(str(image["src"]).startswith("data:image/") for image in elements.all("img"))
