@@ -14,6 +14,7 @@ from bench.files import write_atomic
 from bench.paper.studies import PANELS, table5_variants
 from bench.paper.variant import Variant
 from bench.report.budget_rows import budgets
+from bench.report.scloss_budgets import LITTLE, scloss_budgets
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_records import AblationRecords
 from bench.reproduce.study_result import JudgedStudy
@@ -85,6 +86,8 @@ def reproduced_page(
         panel=panel,
         trained=shown.identity.run,
         budgets=budgets(records, networks, shown),
+        learnt=scloss_budgets(home),
+        little=LITTLE,
         with_absent=[100 * run.record.values.miou for run in with_absent],
         summaries=summaries,
         verdicts=[word for word in v.ALL if any(word in summary for summary in summaries.values())],
