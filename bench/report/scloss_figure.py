@@ -12,7 +12,7 @@ from bench.reproduce.study_result import JudgedStudy, Probed
 from bench.results.value_types import SclossProbe
 
 _HEIGHT_IN = 4.6
-_MARKERS = "osD^"
+_MARKERS, _MARKER_PT = "osD^", 2.0
 _ABSENT = {"linestyle": "--", "markerfacecolor": "white"}
 _SHARE, _CLIP = COLOURS[6], COLOURS[5]
 
@@ -42,7 +42,8 @@ def _fill(figure: Any, probed: Sequence[Probed]) -> None:
         epochs = by_epoch(one)
         modules = range(max(len(probe.semantic_loss) for probes in epochs.values() for probe in probes))
         for module in modules:
-            style = {"color": COLOURS[module], "marker": _MARKERS[module % len(_MARKERS)]}
+            marker = {"marker": _MARKERS[module % len(_MARKERS)], "markersize": _MARKER_PT}
+            style = {"color": COLOURS[module], **marker}
             _line(losses, epochs, _of(module, "semantic_loss"), {**style, "label": f"module {module + 1}"})
             _line(presence, epochs, _of(module, "present"), style)
             _line(presence, epochs, _of(module, "absent"), {**style, **_ABSENT})

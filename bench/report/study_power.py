@@ -44,7 +44,7 @@ def _row(gain: Gain, difference: Difference) -> list[str] | None:
         f"{100 * difference.pair_variance**0.5:.2f}",
         f"{100 * difference.shared_variance**0.5:.2f}",
         NOTHING if smallest is None else f"{100 * smallest:+.2f}",
-        gain.printed or "+",
+        gain.printed or "positive",
         _seeds(gain.printed, difference),
     ]
 
