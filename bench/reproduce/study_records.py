@@ -108,7 +108,8 @@ class AblationRecords:
     ) -> Comparable | None:
         """Return the comparable runs that tell most of a study, or None when there is no run of it.
 
-        The order is that of `nearness`, where enough seeds are most variants of three seeds, then most runs.
+        The order is that of `nearness`, where enough seeds are most variants of three seeds, then most runs,
+        of each variant no more than three: more seeds of one variant tell no more of a study.
 
         Args:
             variants: Variants of the study.
@@ -117,8 +118,9 @@ class AblationRecords:
         wanted = {variant.canonical() for variant in variants}
 
         def key(one: Comparable) -> tuple[Any, ...]:
-            judged = sum(len(one.of(variant)) >= FEWEST_SEEDS for variant in wanted)
-            return nearness([run.record for run in one.runs], dataset, split, (judged, len(one.runs)))
+            seeds = [min(len(one.of(variant)), FEWEST_SEEDS) for variant in wanted]
+            enough = seeds.count(FEWEST_SEEDS), sum(seeds)
+            return nearness([run.record for run in one.runs], dataset, split, enough)
 
         return max(self.every(wanted), key=key, default=None)
 
