@@ -165,7 +165,7 @@ def test_a_better_score_is_no_reason_to_choose_it(tmp_path: Path, add: Add) -> N
     assert "12 epochs" in mobile(tmp_path).about
 
 
-def test_more_seeds_of_a_variant_than_a_verdict_takes_come_after_more_epochs(tmp_path: Path, add: Add) -> None:
+def test_seeds_beyond_those_a_verdict_takes_come_after_more_epochs(tmp_path: Path, add: Add) -> None:
     add_seeds(add, BS, (20.0, 21.0, 22.0, 23.0))
     add_seeds(add, BS, (20.0, 21.0, 22.0), recipe={"epochs": 48})
     assert "48 epochs" in mobile(tmp_path).about
