@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from dense_matrices import dense
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,11 +138,9 @@ def test_a_split_without_labels_is_not_scored():
 
 def test_sparse_arrays_hold_each_images_own_matrix():
     outcome = evaluate(Coarse(), OddData(), HALF, torch.device("cpu"))
-    arrays = outcome.arrays()
-    dense = np.zeros(arrays["shape"], np.int64)
-    dense[arrays["image"], arrays["truth"], arrays["prediction"]] = arrays["count"]
-    assert np.array_equal(dense.sum(axis=0), outcome.confusion.matrix)
-    assert dense[0, 1, 1] == (65 - 3) * 97
+    matrices = dense(outcome.arrays())
+    assert np.array_equal(matrices.sum(axis=0), outcome.confusion.matrix)
+    assert matrices[0, 1, 1] == (65 - 3) * 97
 
 
 @pytest.mark.parametrize("classes", [150, 255])

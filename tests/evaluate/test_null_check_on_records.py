@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dense_matrices import dense
 
 from baselines.registry import METHODS
 from bench.evaluate.differences import compare
-from bench.evaluate.image_counts import Array, Matrices
+from bench.evaluate.image_counts import Array
 from bench.evaluate.neighbours import Blocks
 from bench.paper.studies import component_variant
 from bench.reproduce.study_records import AblationRecords
+from bench.results.store import read_arrays
 
 ROOT = Path(__file__).parents[2]
 RECIPE, SEEDS = "camvid-ablation", (0, 1, 2, 3, 4, 5)
@@ -28,14 +29,7 @@ def runs() -> tuple[dict[int, Array], Blocks]:
     (group,) = [one for one in groups if one.example.identity.run.recipe.name == RECIPE]
     found = group.of(bs)
     assert tuple(found) == SEEDS
-    return {seed: dense(group.matrices(record)) for seed, record in found.items()}, group.blocks
-
-
-def dense(stored: Matrices) -> Array:
-    assert isinstance(stored, Mapping)
-    matrices = np.zeros(stored["shape"], np.int64)
-    matrices[stored["image"], stored["truth"], stored["prediction"]] = stored["count"]
-    return matrices
+    return {seed: dense(read_arrays(record, ROOT)) for seed, record in found.items()}, group.blocks
 
 
 def improved(matrices: Array, share: float) -> Array:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from dense_matrices import dense
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -106,18 +107,15 @@ def _with_loss(home: Path, record: Record, loss: float) -> tuple[float, dict[str
 
     In every image the same share of each class's hits goes to the next class.
     """
-    arrays = read_arrays(record, home)
-    shape = tuple(int(size) for size in arrays["shape"])
-    dense = np.zeros(shape, np.int64)
-    dense[arrays["image"], arrays["truth"], arrays["prediction"]] = arrays["count"]
+    matrices = dense(read_arrays(record, home))
     low, high = -0.5, 0.5
     for _ in range(40):
         share = (low + high) / 2
-        if _miou(_moved(dense, share)) > _miou(dense) - loss:
+        if _miou(_moved(matrices, share)) > _miou(matrices) - loss:
             low = share
         else:
             high = share
-    changed = _moved(dense, high)
+    changed = _moved(matrices, high)
     image, truth, prediction = np.nonzero(changed)
     values = changed[image, truth, prediction]
     kept = {
@@ -125,7 +123,7 @@ def _with_loss(home: Path, record: Record, loss: float) -> tuple[float, dict[str
         "truth": truth,
         "prediction": prediction,
         "count": values,
-        "shape": np.array(shape),
+        "shape": np.array(matrices.shape),
     }
     return _miou(changed), {name: array.astype(np.int32) for name, array in kept.items()}
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from dense_matrices import dense
 from PIL import Image
 from torch import nn
 
@@ -101,7 +102,7 @@ def test_it_scores_as_the_network_it_was_made_of(files, name, network, few_scene
     record, same = evaluate_file(files / name, "val", settings, data_set="scenes")
     expected = evaluate(network, open_data("scenes", "val", **FEW), HALF, torch.device("cpu"))
     found = read_arrays(record, tmp_path)
-    differing = np.abs(_dense(found) - expected.per_image).sum()
+    differing = np.abs(dense(found) - expected.per_image).sum()
     assert not same
     # the leads of random weights are small, so a pixel between two classes may round another way
     assert differing <= 2 * 3 * 32 * 48 * 0.01
@@ -112,12 +113,6 @@ def test_it_scores_as_the_network_it_was_made_of(files, name, network, few_scene
     assert "run" not in identity
     assert "exported file" in why_not_tabulated(record, {})
     assert evaluate_file(files / name, "val", settings, data_set="scenes")[1]
-
-
-def _dense(arrays):
-    dense = np.zeros(tuple(arrays["shape"]), np.int64)
-    dense[arrays["image"], arrays["truth"], arrays["prediction"]] = arrays["count"]
-    return dense
 
 
 def test_an_image_of_another_size_is_refused_with_both_sizes(files):
