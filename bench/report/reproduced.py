@@ -15,6 +15,7 @@ from bench.paper.studies import PANELS, table5_variants
 from bench.paper.variant import Variant
 from bench.report.budget_rows import budgets
 from bench.report.scloss_budgets import LITTLE, scloss_budgets
+from bench.report.scloss_reading import scloss_reading
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_records import AblationRecords
 from bench.reproduce.study_result import JudgedStudy
@@ -64,7 +65,11 @@ def reproduced_page(
     backbone = next(name for name, title in PANELS.items() if title == panel.title)
     records, networks = AblationRecords(home, METHODS), [one for _, one in table5_variants(backbone)]
     study_runs = next(one for one in records.every(networks) if shown in [run.record for run in one.runs])
-    with_absent = records.alike(Variant(backbone, scloss_form="bce"), study_runs)
+    by_budget, learnt = budgets(records, networks, shown), scloss_budgets(home)
+    forms = {
+        name: [100 * run.record.values.miou for run in records.alike(variant, study_runs)]
+        for name, variant in _scloss_forms(backbone).items()
+    }
     summaries = {name: table.summary for name, table in tables.items()} | {study.name: study.summary}
     pages = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -85,10 +90,10 @@ def reproduced_page(
         ],
         panel=panel,
         trained=shown.identity.run,
-        budgets=budgets(records, networks, shown),
-        learnt=scloss_budgets(home),
+        budgets=by_budget,
+        learnt=learnt,
         little=LITTLE,
-        with_absent=[100 * run.record.values.miou for run in with_absent],
+        scloss_says=scloss_reading(learnt, by_budget, forms) if learnt else [],
         summaries=summaries,
         verdicts=[word for word in v.ALL if any(word in summary for summary in summaries.values())],
         v=v,
@@ -107,6 +112,14 @@ def judged(name: str, home: Path, form: str = "") -> Reproduction:
     with path.open(encoding="utf-8", newline="") as stream:
         shown = {line["record"] for line in csv.DictReader(stream)}
     return reproduce(name, home, prefer=shown, form=form)
+
+
+def _scloss_forms(backbone: str) -> dict[str, Variant]:
+    return {
+        "as printed": Variant(backbone),
+        "without it": Variant(backbone, scloss=0),
+        "with a term for absent classes (`--scloss-form bce`)": Variant(backbone, scloss_form="bce"),
+    }
 
 
 def _listed(words: Iterable[str]) -> str:

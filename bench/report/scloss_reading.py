@@ -1,0 +1,66 @@
+"""What SCLoss learns and what it does to the score, in sentences made from the records alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.report.budget_rows import Budget
+from bench.report.scloss_budgets import LITTLE, SclossBudget
+
+_EVERYTHING = 0.9
+"""Predicted presence of absent classes above which a network calls every class present."""
+
+
+def scloss_reading(
+    learnt: Sequence[SclossBudget], networks: Sequence[Budget], forms: Mapping[str, Sequence[float]]
+) -> list[str]:
+    """Return the sentences, those on what is learnt first.
+
+    Args:
+        learnt: The probes by budget, fewest epochs first; at least one.
+        networks: Table 5's networks by budget, fewest epochs first: BS, with CARModule, with SCLoss, all.
+        forms: mIoU in percent of the full network's seeds at the budget of Table 5, by form of SCLoss.
+    """
+    return [*_learnt(learnt[0], learnt[-1]), *_gains(networks), *_forms(forms)]
+
+
+def _learnt(first: SclossBudget, last: SclossBudget) -> Iterator[str]:
+    if last.absent is not None and last.present is not None and last.absent > _EVERYTHING:
+        yield (
+            f"After {last.epochs} epochs the modules call every class present: those in the crop with "
+            f"{last.present:.2f}, the others with {last.absent:.2f}. So Eq. 5 does not teach them which "
+            "classes an image has."
+        )
+    if first.settled is None and first.share is not None and last.settled is not None:
+        yield (
+            "Until that is learnt SCLoss takes a good part of each step, whose gradient is clipped to one "
+            f"length: with {first.epochs} epochs still {first.share:.2f} at the end, with {last.epochs} "
+            f"epochs less than {LITTLE:.2f} from epoch {last.settled} on. The pixels' loss has the rest."
+        )
+
+
+def _gains(networks: Sequence[Budget]) -> Iterator[str]:
+    gains = []
+    for one in networks:
+        before, after = one.means[1:3]
+        if before is not None and after is not None:
+            of = _seeds(min(len(seeds) for seeds in one.scores[1:3]))
+            gains.append(f"{after - before:+.1f} points with {one.epochs} epochs ({of})")
+    if gains:
+        yield (
+            f"SCLoss's gain in Table 5's networks: {', '.join(gains)}. That a lost share of the steps is why "
+            "is likely, but the probes measure gradients and not scores."
+        )
+
+
+def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    found = [
+        f"{name} {statistics.fmean(scores):.1f} % ({_seeds(len(scores))})" if scores else f"{name} not run"
+        for name, scores in forms.items()
+    ]
+    yield f"The full network at the budget of the table above, by form of SCLoss: {', '.join(found)}."
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
