@@ -1,20 +1,6 @@
 """How much two mIoUs differ, with an interval that covers other seeds and other images.
 
-A score has two sources of noise: the seed of the training and the images of the split. Its variance has two
-parts, each with an estimate of its own:
-
-* C: what all seeds have in common of the images' noise, by leaving out one block of neighbouring images at a
-  time (jackknife): I - J, with I that of the mean over the seeds, and J that part of it in which the seeds
-  differ. It has b - 1 degrees of freedom for b blocks.
-* S^2 / n: the variance between the n seeds, their own noise of the images in it. It has n - 1.
-
-The parts are combined by Banerjee (1960), with t_k the quantile of Student's t of k degrees of freedom:
-
-    half width^2 = max(t_(b-1)^2 I,  t_(b-1)^2 C + t_(n-1)^2 S^2 / n)
-
-For independent normal parts such an interval covers at least what it claims whatever their mixture, and
-exactly that where one of them is 0. A quantile with Satterthwaite's degrees of freedom is shorter and does
-not: 3 seeds now and then agree by chance, and then both the estimate and the quantile are too small.
+How wide it is: `bench.evaluate.interval_width`.
 
 Measured (`tests/evaluate/test_null_check.py`):
 
@@ -27,24 +13,25 @@ Measured (`tests/evaluate/test_null_check.py`):
   mIoU 0.54 and 0.33: the jackknife covers their difference in 93.6 % (the first's mIoU in 95.8), the standard
   deviation of a bootstrap in 93.2 (95.5), its percentiles in 90.7 (92.9), the linearised variance in 92.8
   (94.7). The jackknife also gives the same interval each time.
-
-Source: Banerjee, Approximate confidence interval for linear functions of means of k populations when the
-population variances are not equal, Sankhya 22 (1960).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from bench.errors import RefusedInput
 from bench.evaluate.image_counts import Matrices
+from bench.evaluate.interval_width import (
+    SeedPart,
+    half_width,
+    image_variance,
+    seed_part,
+    shared_variance,
+    unpaired_parts,
+)
 from bench.evaluate.neighbours import Blocks
-from bench.evaluate.replicates import Replicates, jackknife, replicated
+from bench.evaluate.replicates import Replicates, replicated
 
 SEEDS_AND_IMAGES = "seeds and images"
 IMAGES_ONLY = "images only"
@@ -140,29 +127,26 @@ def compare(
         raise RefusedInput(f"pairs need equally many seeds; found {len(first)} and {len(second)}")
     before, after = replicated([first, second], blocks)
     if paired:
-        change = after.less(before)
-        parts = [_seed_part(change, 1 / len(first))]
-    else:
-        change = after.averaged.less(before.averaged)
-        parts = _unpaired_parts(before, after)
-    lone = len(first) == len(second) == 1
-    mean = float(change.whole.mean())
-    half = _half_width(change, parts, level)
-    return Difference(
-        mean,
-        mean - half,
-        mean + half,
-        level,
-        (len(first), len(second)),
-        before.images,
-        change.blocks,
-        paired,
-        IMAGES_ONLY if lone else SEEDS_AND_IMAGES,
-        _image_variance(change),
-        _shared_variance(change, parts),
-        None if lone else sum(max(0.0, part.between - part.own) for part in parts),
-        None if lone else sum(part.between for part in parts),
-    )
+        return _of_pairs(after.less(before), level)
+    change, parts = after.averaged.less(before.averaged), unpaired_parts(before, after)
+    return _difference(change, parts, (before.seeds, after.seeds), level, paired=False)
+
+
+def compare_gains(
+    gain: Sequence[Sequence[Matrices]],
+    other: Sequence[Sequence[Matrices]],
+    blocks: Blocks | Sequence[int] | None = None,
+) -> Difference:
+    """Return by how much one gain exceeds another, seed by seed; blocks and errors as `compare`.
+
+    Args:
+        gain, other: Runs before and after, the same seeds in the same order in all four.
+    """
+    groups = [*other, *gain]
+    if len({len(group) for group in groups}) > 1:
+        raise RefusedInput(f"gains need equally many seeds; found {[len(group) for group in groups]}")
+    before, after, start, end = replicated(groups, blocks)
+    return _of_pairs(end.less(start).less(after.less(before)), 0.95)
 
 
 def compare_seeds(
@@ -188,7 +172,7 @@ def interval(
     """Return the mean mIoU of the seeds of one run with its interval; parameters and errors as `compare`."""
     (group,) = replicated([seeds], blocks)
     mean = float(group.whole.mean())
-    half = _half_width(group, [_seed_part(group, 1 / len(seeds))], level)
+    half = half_width(group, [seed_part(group, 1 / len(seeds))], level)
     return Interval(
         mean,
         mean - half,
@@ -202,75 +186,29 @@ def interval(
     )
 
 
-@dataclass(frozen=True)
-class _SeedPart:
-    """What the seeds of one side, or of all pairs, vary.
-
-    Attributes:
-        between: S^2, the variance between the seeds.
-        own: What the images make of it that each seed has of its own.
-        share: Of both in the variance of the mean.
-        degrees: Degrees of freedom of ``between``.
-    """
-
-    between: float
-    own: float
-    share: float
-    degrees: int
+def _of_pairs(change: Replicates, level: float) -> Difference:
+    seeds, part = change.seeds, seed_part(change, 1 / change.seeds)
+    return _difference(change, [part], (seeds, seeds), level, paired=True)
 
 
-def _seed_part(group: Replicates, share: float) -> _SeedPart:
-    if group.seeds < 2:
-        return _SeedPart(0.0, 0.0, share, 1)
-    own = jackknife(group.left_out - group.left_out.mean(axis=0)).sum() / (group.seeds - 1)
-    return _SeedPart(float(group.whole.var(ddof=1)), float(own), share, group.seeds - 1)
-
-
-def _unpaired_parts(before: Replicates, after: Replicates) -> list[_SeedPart]:
-    """Return the seeds' part of each side; a side of one seed is taken to vary as the other does."""
-    if before.seeds == 1 or after.seeds == 1:
-        largest = max(before, after, key=lambda group: group.seeds)
-        return [_seed_part(largest, 1 / group.seeds) for group in (before, after)]
-    return [_seed_part(group, 1 / group.seeds) for group in (before, after)]
-
-
-def _half_width(group: Replicates, parts: Sequence[_SeedPart], level: float) -> float:
-    """Return half the interval of the mean over the seeds."""
-    return math.sqrt(
-        half_width_squared(
-            _image_variance(group),
-            _shared_variance(group, parts),
-            group.blocks - 1,
-            [(part.share * part.between, part.degrees) for part in parts],
-            level,
-        )
+def _difference(
+    change: Replicates, parts: Sequence[SeedPart], seeds: tuple[int, int], level: float, *, paired: bool
+) -> Difference:
+    lone = seeds == (1, 1)
+    mean = float(change.whole.mean())
+    half = half_width(change, parts, level)
+    return Difference(
+        mean,
+        mean - half,
+        mean + half,
+        level,
+        seeds,
+        change.images,
+        change.blocks,
+        paired,
+        IMAGES_ONLY if lone else SEEDS_AND_IMAGES,
+        image_variance(change),
+        shared_variance(change, parts),
+        None if lone else sum(max(0.0, part.between - part.own) for part in parts),
+        None if lone else sum(part.between for part in parts),
     )
-
-
-def half_width_squared(
-    images: Any, shared: Any, images_degrees: int, seeds: Sequence[tuple[Any, int]], level: float
-) -> Any:
-    """Return the square of half an interval; the variances may be numbers or arrays of them.
-
-    Args:
-        images, shared: I and C.
-        images_degrees: Degrees of freedom of both.
-        seeds: S^2 / n and its degrees of freedom, of each independent set of seeds.
-        level: Confidence level of the interval.
-    """
-    from scipy.special import stdtrit  # noqa: PLC0415 - Student's t; most importers compare nothing
-
-    def t2(degrees: int) -> float:
-        return float(stdtrit(degrees, (1 + level) / 2)) ** 2
-
-    by_images = t2(images_degrees)
-    together = by_images * shared + sum(t2(degrees) * part for part, degrees in seeds)
-    return np.maximum(by_images * images, together)
-
-
-def _image_variance(group: Replicates) -> float:
-    return float(jackknife(group.left_out.mean(axis=0)))
-
-
-def _shared_variance(group: Replicates, parts: Sequence[_SeedPart]) -> float:
-    return max(0.0, _image_variance(group) - sum(part.share * part.own for part in parts))

@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
-from bench.evaluate.differences import SEEDS_AND_IMAGES, Difference, half_width_squared
+from bench.evaluate.differences import SEEDS_AND_IMAGES, Difference
 from bench.evaluate.image_counts import Array
+from bench.evaluate.interval_width import half_width_squared
 
 POWER = 0.8
 """Chance with which a gain is to be detected."""

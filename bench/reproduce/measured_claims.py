@@ -8,6 +8,7 @@ data is measured here, so a claim on costs at an accuracy takes the printed accu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,12 +23,15 @@ from bench.paper.ledger import PaperClaim
 from bench.paper.studies import PANELS
 from bench.reproduce.cost_cells import COMPONENTS, RowCosts
 from bench.reproduce.feature_claims import judge_ranges
+from bench.reproduce.gain_order import gain_over_gain
 from bench.reproduce.printed_claims import cell_of, cells_of, column, dominating, truth
 from bench.reproduce.study import reproduce_study
+from bench.reproduce.study_records import AblationRecords
 from bench.reproduce.study_result import combined
 from bench.reproduce.table_result import Result
 from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
+from bench.reproduce.verdict.accuracy import judge_difference
 from bench.reproduce.verdict.consistency import Number
 from bench.reproduce.verdict.counts import judge_count
 from bench.reproduce.verdict.plausibility import Work
@@ -58,6 +62,7 @@ class MeasuredNumbers:
         self._costs = cache(partial(self._counted, ("gmacs", "params_m")))
         self._printed_costs = cache(partial(self._counted, ("thop2019_gops",)))
         self._study = cache(lambda name: reproduce_study(name, home, methods))
+        self._ablations = cache(lambda: AblationRecords(home, methods))
         self._times = cache(lambda: Times(home, methods))
         self._seen: list[str] = []
         self.functions = {
@@ -69,6 +74,8 @@ class MeasuredNumbers:
             "gmacs": self._gmacs,
             "time_ratio": self._time_ratio,
             "gain": self._gain,
+            "gain_over": self._gain_over,
+            "exceeds": self._exceeds,
             "statement": self._statement,
             "value_range": self._value_range,
             "all_of": lambda *verdicts: combined(verdicts),
@@ -227,6 +234,21 @@ class MeasuredNumbers:
         gain = panel.gains[number - 1]
         self._seen.append(f"{gain.label}: {_points(gain.difference)} ({panel.about})")
         return v.Word(gain.verdict)
+
+    def _gain_over(self, study: str, label: str) -> v.Word:
+        """Judge the gain of the variant that a figure calls best over one of the others."""
+        panel = self._study(study).panels[0]
+        gain = next(one for one in panel.gains if one.over == label)
+        self._seen.append(f"over {label}: {_points(gain.difference)} ({panel.about})")
+        return v.Word(gain.verdict)
+
+    def _exceeds(self, study: str, backbone: str, number: int, other: int) -> v.Word:
+        """Judge whether one gain of a study is larger than another."""
+        found = gain_over_gain(study, backbone, number, other, self._ablations())
+        panel = next(one for one in self._study(study).panels if one.title == PANELS[backbone])
+        larger, smaller = (panel.gains[one - 1].label.rpartition("+")[2] for one in (number, other))
+        self._seen.append(f"gain of {larger} less that of {smaller}: {_points(found)} ({panel.about})")
+        return judge_difference(found, Decimal("+1")).verdict
 
     def _value_range(self, data: str, split: str, layer: str) -> v.Word:
         found = judge_ranges(self._home, data, split, layer)

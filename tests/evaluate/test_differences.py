@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bench.errors import NotMeasured, RefusedInput
 from bench.evaluate.confusion import Confusion
-from bench.evaluate.differences import IMAGES_ONLY, SEEDS_AND_IMAGES, compare, interval
+from bench.evaluate.differences import IMAGES_ONLY, SEEDS_AND_IMAGES, compare, compare_gains, interval
 from bench.evaluate.evaluate import Evaluation
 from bench.evaluate.neighbours import blocks_of_split
 
@@ -102,6 +102,25 @@ def test_pairs_take_away_what_their_seeds_have_in_common():
     assert found.mean == pytest.approx(0.05)
     assert found.high - found.low == pytest.approx(0, abs=1e-9)
     assert compare(first, second).sign == 0  # unpaired, the seeds' spread hides it
+
+
+def test_one_gain_over_another_is_taken_seed_by_seed():
+    # wrong 50, 40, 30 of 100 in all images, then less by 20, 18, 16 and by 4, 6, 8: a point of wrong is half
+    # a point of mIoU, so the gains are 10, 9, 8 and 2, 3, 4, and one less the other 8, 6, 4: mean 6, s = 2
+    first = [images(50, 50), images(40, 40), images(30, 30)]
+    second = [images(30, 30), images(22, 22), images(14, 14)]
+    third = [images(26, 26), images(16, 16), images(6, 6)]
+    found = compare_gains((first, second), (second, third))
+    assert found.mean == pytest.approx(0.06)
+    assert found.high - found.mean == pytest.approx(T_2 * 0.02 / math.sqrt(3))
+    assert (found.seeds, found.paired, found.sign) == ((3, 3), True, 1)
+    assert compare_gains((second, third), (first, second)).sign == -1
+
+
+def test_gains_of_unequally_many_seeds_are_refused():
+    one = [images(1, 2)]
+    with pytest.raises(RefusedInput, match=r"found \[1, 1, 1, 2\]"):
+        compare_gains((one, one * 2), (one, one))
 
 
 def test_unpaired_seeds_by_hand():

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from bench.evaluate.differences import Difference, compare, half_width_squared
+from bench.evaluate.differences import Difference, compare
 from bench.evaluate.image_counts import Array
+from bench.evaluate.interval_width import half_width_squared
 from bench.evaluate.power import chance, equal_variants
 
 TRIALS = 2000
