@@ -153,6 +153,8 @@ def compare_seeds(
     first: Mapping[int, Matrices],
     second: Mapping[int, Matrices],
     blocks: Blocks | Sequence[int] | None = None,
+    *,
+    level: float = 0.95,
 ) -> tuple[Difference, tuple[int, ...]]:
     """Compare seed by seed where both have two seeds in common or the same one; errors as `compare`.
 
@@ -160,10 +162,10 @@ def compare_seeds(
     """
     shared = [seed for seed in first if seed in second]
     if len(shared) < 2 and list(first) != list(second):
-        return compare(list(first.values()), list(second.values()), blocks), ()
+        return compare(list(first.values()), list(second.values()), blocks, level=level), ()
     before, after = ([side[seed] for seed in shared] for side in (first, second))
     left_out = tuple(sorted({*first, *second} - set(shared)))
-    return compare(before, after, blocks, paired=True), left_out
+    return compare(before, after, blocks, level=level, paired=True), left_out
 
 
 def interval(

@@ -16,7 +16,7 @@ INTERVAL_RULE = (
 
 INTERVALS = (
     f"{INTERVAL_RULE} A difference is reproduced or contradicted when, with 3 seeds or more, its interval "
-    "excludes 0."
+    "excludes 0; it contradicts a claim on several differences when that holds corrected for their number."
 )
 
 NO_NUMBERS = "The figure's numbers are not in the paper's text, so only its statement is checked."

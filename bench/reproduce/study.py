@@ -85,7 +85,8 @@ def _panel(name: str, backbone: str, records: AblationRecords) -> Panel:
     else:
         best = [label for label, _ in labelled].index(study.best)
         pairs = [(best, other) for other in range(len(labelled)) if other != best]
-    gains = tuple(_gain(levels[after], levels[before], study, runs) for after, before in pairs)
+    among = len(pairs)
+    gains = tuple(_gain(levels[after], levels[before], study, runs, among) for after, before in pairs)
     return Panel(
         PANELS[backbone],
         _about(study, backbone, runs),
@@ -136,44 +137,54 @@ def _level(
     return Level(label, cell, measured, seeds, by_seed, ids, None if cell is None else judged.verdict, note)
 
 
-def _gain(level: Level, over: Level, study: Study, runs: Comparable | None) -> Gain:
+def _gain(level: Level, over: Level, study: Study, runs: Comparable | None, among: int) -> Gain:
     printed = None
     if level.cell is not None and over.cell is not None:
         printed = f"{level.cell.value - over.cell.value:+}"
     missing = [one.label for one in (over, level) if one.interval is None]
     if runs is None or missing:
         note = f"{' and '.join(missing)} not measured"
-        return Gain(level.label, over.label, printed, None, v.NOT_MEASURED, note)
-    difference, seeds = _difference(level, over, runs)
-    judged = judge_difference(difference, Decimal(printed or "+1"))
+        return Gain(level.label, over.label, printed, None, v.NOT_MEASURED, v.NOT_MEASURED, note)
+    claimed = Decimal(printed or "+1")
+    difference, seeds = _difference(level, over, runs, 0.95)
+    judged = judge_difference(difference, claimed)
     remarks = joined(judged.note, seeds, _elsewhere(study, runs))
-    return Gain(level.label, over.label, printed, difference, judged.verdict, remarks)
+    corrected = judged.verdict
+    if corrected == v.CONTRADICTED:
+        corrected = judge_difference(_difference(level, over, runs, 1 - 0.05 / among)[0], claimed).verdict
+    return Gain(level.label, over.label, printed, difference, judged.verdict, corrected, remarks)
 
 
-def _difference(level: Level, over: Level, runs: Comparable) -> tuple[Difference, str | None]:
+def _difference(
+    level: Level, over: Level, runs: Comparable, confidence: float
+) -> tuple[Difference, str | None]:
     """Return the difference, and which seeds it leaves out."""
     by_id = {run.record.id: run.record for run in runs.runs}
     before, after = (
         {seed: runs.matrices(by_id[record]) for seed, record in zip(one.seeds, one.records, strict=True)}
         for one in (over, level)
     )
-    difference, left_out = compare_seeds(before, after, runs.blocks)
+    difference, left_out = compare_seeds(before, after, runs.blocks, level=confidence)
     note = f"without seed {', '.join(map(str, left_out))}, which only one side has" if left_out else None
     return difference, note
 
 
 def _statement(study: Study, backbone: str, gains: tuple[Gain, ...], runs: Comparable | None) -> Statement:
-    verdict = combined(gain.verdict for gain in gains)
+    verdict = combined(gain.among for gain in gains)
     by_verdict: dict[str, list[str]] = {}
+    alone: list[str] = []
     for gain in gains:
         name = gain.over if study.best is not None else gain.label.rpartition("+")[2]
-        by_verdict.setdefault(gain.verdict, []).append(name)
+        by_verdict.setdefault(gain.among, []).append(name)
+        alone += [name] if gain.among != gain.verdict else []
     against = "" if study.best is None else "against "
     decides = [
         f"{found}: {against}{', '.join(names)}"
         for found, names in by_verdict.items()
         if verdict in (found, v.NOT_DISTINGUISHABLE)
     ]
+    if alone:
+        decides.append(f"contradicted alone, but not as one of {len(gains)}: {against}{', '.join(alone)}")
     note = joined(*([] if verdict == v.REPRODUCED else decides), _elsewhere(study, runs))
     if runs is not None and backbone != study.backbones[0] and not study.every:
         note = joined(note, f"with another backbone, the paper: {PANELS[study.backbones[0]]}")

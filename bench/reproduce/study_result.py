@@ -68,6 +68,8 @@ class Gain:
             is then +.
         difference: As measured; None is "not measured".
         verdict: ``reproduced``, ``contradicted``, ``not distinguishable`` or ``not measured``.
+        among: Verdict among all gains of the statement: ``contradicted`` only where the interval still
+            excludes 0 when its level is corrected for their number (Bonferroni).
         note: What the verdict leaves unsaid, or None.
     """
 
@@ -76,6 +78,7 @@ class Gain:
     printed: str | None
     difference: Difference | None
     verdict: str
+    among: str
     note: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -193,7 +196,8 @@ def combined(verdicts: Iterable[str]) -> v.Word:
     """Return the verdict on a statement that claims all of some differences to be positive.
 
     ``contradicted`` when one of them is, ``not measured`` when one is missing, ``reproduced`` when all are,
-    else ``not distinguishable``.
+    else ``not distinguishable``. Of many differences between equal variants one is soon the wrong way by
+    chance, but hardly all are the right way: only contradictions need a correction, see `Gain.among`.
     """
     found = set(verdicts)
     if v.CONTRADICTED in found:
