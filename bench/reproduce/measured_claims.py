@@ -27,7 +27,7 @@ from bench.reproduce.gain_order import gain_over_gain
 from bench.reproduce.printed_claims import cell_of, cells_of, column, dominating, truth
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_records import AblationRecords
-from bench.reproduce.study_result import combined
+from bench.reproduce.study_result import Panel, combined
 from bench.reproduce.table_result import Result
 from bench.reproduce.time_choice import Times
 from bench.reproduce.verdict import words as v
@@ -229,8 +229,11 @@ class MeasuredNumbers:
         self._seen.append(f"{ratio.ratio:.3g} times, {ratio.low:.3g} to {ratio.high:.3g}, on {ratio.where}")
         return ratio.verdict_on(factor)
 
+    def _panel(self, study: str, backbone: str) -> Panel:
+        return next(one for one in self._study(study).panels if one.title == PANELS[backbone])
+
     def _gain(self, study: str, backbone: str, number: int) -> v.Word:
-        panel = next(one for one in self._study(study).panels if one.title == PANELS[backbone])
+        panel = self._panel(study, backbone)
         gain = panel.gains[number - 1]
         self._seen.append(f"{gain.label}: {_points(gain.difference)} ({panel.about})")
         return v.Word(gain.verdict)
@@ -245,7 +248,7 @@ class MeasuredNumbers:
     def _exceeds(self, study: str, backbone: str, number: int, other: int) -> v.Word:
         """Judge whether one gain of a study is larger than another."""
         found = gain_over_gain(study, backbone, number, other, self._ablations())
-        panel = next(one for one in self._study(study).panels if one.title == PANELS[backbone])
+        panel = self._panel(study, backbone)
         larger, smaller = (panel.gains[one - 1].label.rpartition("+")[2] for one in (number, other))
         self._seen.append(f"gain of {larger} less that of {smaller}: {_points(found)} ({panel.about})")
         return judge_difference(found, Decimal("+1")).verdict
