@@ -12,9 +12,9 @@ from baselines.registry import METHODS
 from bench.errors import NotMeasured
 from bench.files import write_atomic
 from bench.paper.studies import PANELS, table5_variants
-from bench.paper.variant import Variant
 from bench.report.budget_rows import budgets
 from bench.report.scloss_budgets import LITTLE, scloss_budgets
+from bench.report.scloss_forms import scored_forms
 from bench.report.scloss_reading import scloss_reading
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_records import AblationRecords
@@ -66,10 +66,7 @@ def reproduced_page(
     records, networks = AblationRecords(home, METHODS), [one for _, one in table5_variants(backbone)]
     study_runs = next(one for one in records.every(networks) if shown in [run.record for run in one.runs])
     by_budget, learnt = budgets(records, networks, shown), scloss_budgets(home)
-    forms = {
-        name: [100 * run.record.values.miou for run in records.alike(variant, study_runs)]
-        for name, variant in _scloss_forms(backbone).items()
-    }
+    forms = scored_forms(records, study_runs, backbone)
     summaries = {name: table.summary for name, table in tables.items()} | {study.name: study.summary}
     pages = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -112,14 +109,6 @@ def judged(name: str, home: Path, form: str = "") -> Reproduction:
     with path.open(encoding="utf-8", newline="") as stream:
         shown = {line["record"] for line in csv.DictReader(stream)}
     return reproduce(name, home, prefer=shown, form=form)
-
-
-def _scloss_forms(backbone: str) -> dict[str, Variant]:
-    return {
-        "as printed": Variant(backbone),
-        "without it": Variant(backbone, scloss=0),
-        "with a term for absent classes (`--scloss-form bce`)": Variant(backbone, scloss_form="bce"),
-    }
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.report.budget_rows import Budget
 from bench.report.scloss_budgets import LITTLE, SclossBudget
+from bench.report.scloss_forms import ScoredForm
 
 _EVERYTHING = 0.9
 """Predicted presence of absent classes above which a network calls every class present."""
 
 
 def scloss_reading(
-    learnt: Sequence[SclossBudget], networks: Sequence[Budget], forms: Mapping[str, Sequence[float]]
+    learnt: Sequence[SclossBudget], networks: Sequence[Budget], forms: Sequence[ScoredForm]
 ) -> list[str]:
     """Return the sentences, those on what is learnt first.
 
     Args:
         learnt: The probes by budget, fewest epochs first; at least one.
         networks: Table 5's networks by budget, fewest epochs first: BS, with CARModule, with SCLoss, all.
-        forms: mIoU in percent of the full network's seeds at the budget of Table 5, by form of SCLoss.
+        forms: The full network at the budget of Table 5, by form of SCLoss, as printed first.
     """
     return [*_learnt(learnt[0], learnt[-1]), *_gains(networks), *_forms(forms)]
 
@@ -54,12 +55,24 @@ def _gains(networks: Sequence[Budget]) -> Iterator[str]:
         )
 
 
-def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    found = [
-        f"{name} {statistics.fmean(scores):.1f} % ({_seeds(len(scores))})" if scores else f"{name} not run"
-        for name, scores in forms.items()
-    ]
-    yield f"The full network at the budget of the table above, by form of SCLoss: {', '.join(found)}."
+def _forms(forms: Sequence[ScoredForm]) -> Iterator[str]:
+    yield (
+        "The full network at the budget of the table above, by form of SCLoss; in brackets how many points "
+        f"it differs by from Eq. 5 as printed, with a 95 % interval: {'; '.join(map(_form, forms))}."
+    )
+
+
+def _form(form: ScoredForm) -> str:
+    if not form.scores:
+        return f"{form.label} not run"
+    scored = f"{form.label} {statistics.fmean(form.scores):.1f} %, {_seeds(len(form.scores))}"
+    if form.change is None:
+        return scored
+    mean, low, high = (
+        f"{100 * value:+.2f}" for value in (form.change.mean, form.change.low, form.change.high)
+    )
+    told = "" if form.change.sign else ", not distinguishable"
+    return f"{scored} ({mean}, {low} to {high}{told})"
 
 
 def _seeds(count: int) -> str:

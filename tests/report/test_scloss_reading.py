@@ -1,12 +1,24 @@
 """What ``reproduced.md`` says on SCLoss: what it learns, its gain by budget, and its forms side by side."""
 
+from bench.evaluate.differences import SEEDS_AND_IMAGES, Difference
 from bench.report.budget_rows import Budget
 from bench.report.scloss_budgets import SclossBudget
+from bench.report.scloss_forms import ScoredForm
 from bench.report.scloss_reading import scloss_reading
 
 SHORT = SclossBudget(epochs=12, seeds=1, present=0.77, absent=0.45, share=0.53, settled=None)
 LONG = SclossBudget(epochs=48, seeds=2, present=1.0, absent=0.93, share=0.01, settled=20)
-FORMS = {"as printed": [54.0, 55.0], "without it": [56.0], "with a term for absent classes": []}
+
+
+def make_change(mean: float, low: float, high: float) -> Difference:
+    return Difference(mean, low, high, 0.95, (2, 2), 233, 29, paired=True, covers=SEEDS_AND_IMAGES)
+
+
+FORMS = [
+    ScoredForm("Eq. 5 as printed", (54.0, 55.0)),
+    ScoredForm("without SCLoss", (56.0, 55.5), make_change(0.0125, 0.001, 0.024)),
+    ScoredForm("with a term for absent classes", ()),
+]
 
 
 def make_budget(epochs: int, car: dict[int, float], scloss: dict[int, float]) -> Budget:
@@ -42,5 +54,13 @@ def test_the_gain_is_that_over_carmodule_with_the_fewer_seeds_of_the_two() -> No
 def test_the_forms_stand_side_by_side_and_one_without_a_run_is_named() -> None:
     *_, last = scloss_reading([LONG], [], FORMS)
     assert last.endswith(
-        "as printed 54.5 % (2 seeds), without it 56.0 % (1 seed), with a term for absent classes not run."
+        "Eq. 5 as printed 54.5 %, 2 seeds; without SCLoss 55.8 %, 2 seeds (+1.25, +0.10 to +2.40); "
+        "with a term for absent classes not run."
     )
+
+
+def test_a_form_whose_interval_holds_0_is_called_not_distinguishable() -> None:
+    *_, last = scloss_reading(
+        [LONG], [], [FORMS[0], ScoredForm("other", (54.4,), make_change(0.001, -0.01, 0.012))]
+    )
+    assert last.endswith("other 54.4 %, 1 seed (+0.10, -1.00 to +1.20, not distinguishable).")
