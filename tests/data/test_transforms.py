@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.nn.functional import interpolate
 
 from bench.data.dataset import IGNORE
 from bench.data.loader import generator_for
@@ -83,6 +84,32 @@ def test_label_is_sampled_at_the_centre_of_the_pixel():
     label = torch.arange(6, dtype=torch.uint8).repeat(3, 1)
     _, ids = TrainTransform((1, 2)).apply(image, label, Placement((1, 2), 0, 0, False))
     assert ids.tolist() == [[1, 4]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(size=sizes, seed=seeds, crop=sizes)
+def test_a_crop_is_cut_from_the_whole_label_scaled_by_torch(size, seed, crop):
+    label = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator(seed))
+    transform = TrainTransform(crop, flip=0.0)
+    placement = transform.draw(size, generator(seed))
+    _, ids = transform.apply(label.expand(3, *size), label, placement)
+    scaled = interpolate(label[None, None].float(), size=placement.scaled_hw, mode="nearest-exact")[0, 0]
+    top, left = max(placement.top, 0), max(placement.left, 0)
+    wanted = scaled[top : top + crop[0], left : left + crop[1]]
+    above, before = top - placement.top, left - placement.left
+    found = ids[above : above + wanted.shape[0], before : before + wanted.shape[1]]
+    assert torch.equal(found.float(), wanted)
+
+
+@settings(deadline=None, max_examples=60)
+@given(size=sizes, seed=seeds, crop=sizes)
+def test_the_order_of_an_images_channels_in_memory_changes_no_level(size, seed, crop):
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator(seed))
+    side_by_side = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    label = image[0]
+    apart, _ = TrainTransform(crop)(image, label, generator(seed))
+    together, _ = TrainTransform(crop)(side_by_side, label, generator(seed))
+    assert torch.equal(apart, together)
 
 
 def test_an_image_of_one_pixel_is_never_scaled_to_one_pixel():
