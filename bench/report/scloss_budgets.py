@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.paper.studies import component_variant
+from bench.paper.studies import scloss_forms
 from bench.paper.variant import variant_of
 from bench.report.budget_block import STUDY
 from bench.report.scloss_rows import by_epoch, mean
@@ -23,6 +23,7 @@ class SclossBudget:
     """The full network's probes under one budget: means over modules and seeds.
 
     Attributes:
+        form: Label of the form of SCLoss.
         epochs: Of each run.
         seeds: Number of runs.
         present, absent: Predicted presence (0..1) at the last probe of the classes that occur in a crop, and
@@ -32,6 +33,7 @@ class SclossBudget:
         settled: First probed epoch from which on the share stays below `LITTLE`; None where it does not.
     """
 
+    form: str
     epochs: int
     seeds: int
     present: float | None
@@ -41,22 +43,31 @@ class SclossBudget:
 
 
 def scloss_budgets(home: Path) -> list[SclossBudget]:
-    """Return what SCLoss as printed (Eq. 5) learns under each probed budget, fewest epochs first.
+    """Return what each form of SCLoss learns under each probed budget, fewest epochs first.
+
+    Eq. 5 as printed comes before the form with a term for absent classes.
 
     Raises:
         RefusedInput: The folder of records cannot be read.
     """
-    full = component_variant("crp", "mobile")
-    curves: dict[int, dict[int, tuple[CurvePoint, ...]]] = {}
+    forms = {variant: label for label, variant in scloss_forms("mobile")}
+    curves: dict[str, dict[int, dict[int, tuple[CurvePoint, ...]]]] = {form: {} for form in forms.values()}
     for one in read_records(home, "training", strict=False):
         recipe = one.identity.recipe
-        is_probed = any(point.scloss for point in one.values.curve)
-        if one.valid and is_probed and recipe.name == STUDY and variant_of(recipe) == full:
-            curves.setdefault(recipe.epochs, {}).setdefault(recipe.seed, tuple(one.values.curve))
-    return [_budget(epochs, curves[epochs]) for epochs in sorted(curves)]
+        if not one.valid or recipe.name != STUDY or not any(point.scloss for point in one.values.curve):
+            continue
+        variant = variant_of(recipe)
+        if variant in forms:
+            of_form = curves[forms[variant]]
+            of_form.setdefault(recipe.epochs, {}).setdefault(recipe.seed, tuple(one.values.curve))
+    return [
+        _budget(form, epochs, of_form[epochs])
+        for form, of_form in curves.items()
+        for epochs in sorted(of_form)
+    ]
 
 
-def _budget(epochs: int, curves: Mapping[int, tuple[CurvePoint, ...]]) -> SclossBudget:
+def _budget(form: str, epochs: int, curves: Mapping[int, tuple[CurvePoint, ...]]) -> SclossBudget:
     probes = by_epoch(Probed("", "", curves))
     shares = {epoch: mean(one.scloss_share for one in of) for epoch, of in probes.items()}
     last = max(probes)
@@ -67,6 +78,7 @@ def _budget(epochs: int, curves: Mapping[int, tuple[CurvePoint, ...]]) -> Scloss
             break
         settled = epoch
     return SclossBudget(
+        form,
         epochs,
         len(curves),
         mean(value for one in probes[last] for value in one.present),

@@ -19,11 +19,19 @@ def scloss_reading(
     """Return the sentences, those on what is learnt first.
 
     Args:
-        learnt: The probes by budget, fewest epochs first; at least one.
+        learnt: The probes by form and budget, fewest epochs first.
         networks: Table 5's networks by budget, fewest epochs first: BS, with CARModule, with SCLoss, all.
         forms: The full network at the budget of Table 5, by form of SCLoss, as printed first.
     """
-    return [*_learnt(learnt[0], learnt[-1]), *_gains(networks), *_forms(forms)]
+    as_printed = forms[0].label
+    printed = [one for one in learnt if one.form == as_printed]
+    longest = {one.form: one for one in learnt if one.form != as_printed}
+    return [
+        *(_learnt(printed[0], printed[-1]) if printed else ()),
+        *(sentence for one in longest.values() for sentence in _learnt_instead(one)),
+        *_gains(networks),
+        *_forms(forms),
+    ]
 
 
 def _learnt(first: SclossBudget, last: SclossBudget) -> Iterator[str]:
@@ -39,6 +47,19 @@ def _learnt(first: SclossBudget, last: SclossBudget) -> Iterator[str]:
             f"length: with {first.epochs} epochs still {first.share:.2f} at the end, with {last.epochs} "
             f"epochs less than {LITTLE:.2f} from epoch {last.settled} on. The pixels' loss has the rest."
         )
+
+
+def _learnt_instead(last: SclossBudget) -> Iterator[str]:
+    if last.absent is None or last.present is None or last.share is None:
+        return
+    told = "tell" if last.absent < 0.5 < last.present else "do not tell"
+    takes = f"SCLoss still takes {last.share:.2f} of the gradient's length"
+    if last.settled is not None:
+        takes = f"SCLoss takes less than {LITTLE:.2f} of the gradient's length from epoch {last.settled} on"
+    yield (
+        f"{last.form.capitalize()}, after {last.epochs} epochs, the modules {told} the classes in the crop "
+        f"({last.present:.2f}) from the others ({last.absent:.2f}), and {takes}."
+    )
 
 
 def _gains(networks: Sequence[Budget]) -> Iterator[str]:

@@ -1,13 +1,24 @@
 """What ``reproduced.md`` says on SCLoss: what it learns, its gain by budget, and its forms side by side."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from bench.evaluate.differences import SEEDS_AND_IMAGES, Difference
 from bench.report.budget_rows import Budget
 from bench.report.scloss_budgets import SclossBudget
 from bench.report.scloss_forms import ScoredForm
 from bench.report.scloss_reading import scloss_reading
 
-SHORT = SclossBudget(epochs=12, seeds=1, present=0.77, absent=0.45, share=0.53, settled=None)
-LONG = SclossBudget(epochs=48, seeds=2, present=1.0, absent=0.93, share=0.01, settled=20)
+SHORT = SclossBudget(
+    "Eq. 5 as printed", epochs=12, seeds=1, present=0.77, absent=0.45, share=0.53, settled=None
+)
+LONG = SclossBudget("Eq. 5 as printed", epochs=48, seeds=2, present=1.0, absent=0.93, share=0.01, settled=20)
+
+OTHER = SclossBudget(
+    "with a term for absent classes", epochs=48, seeds=2, present=0.87, absent=0.2, share=0.77, settled=None
+)
 
 
 def make_change(mean: float, low: float, high: float) -> Difference:
@@ -37,6 +48,33 @@ def test_the_share_of_a_step_is_compared_where_only_the_longer_budget_got_rid_of
     assert "with 12 epochs still 0.53 at the end, with 48 epochs less than 0.05 from epoch 20 on" in said
     assert "takes a good part" not in "\n".join(scloss_reading([SHORT], [], FORMS))
     assert "takes a good part" not in "\n".join(scloss_reading([LONG], [], FORMS))
+
+
+def test_the_other_form_is_read_apart_from_the_printed_one() -> None:
+    said = scloss_reading([SHORT, LONG, OTHER], [], FORMS)
+    assert said[:2] == scloss_reading([SHORT, LONG], [], FORMS)[:2]
+    assert said[2] == (
+        "With a term for absent classes, after 48 epochs, the modules tell the classes in the crop (0.87) "
+        "from the others (0.20), and SCLoss still takes 0.77 of the gradient's length."
+    )
+
+
+def test_without_probes_of_the_printed_form_nothing_is_said_of_it() -> None:
+    assert "Eq. 5 does" not in "\n".join(scloss_reading([replace(OTHER, absent=0.99)], [], FORMS))
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"absent": 0.6}, "the modules do not tell the classes in the crop (0.87) from the others (0.60)"),
+        (
+            {"settled": 30, "share": 0.01},
+            "SCLoss takes less than 0.05 of the gradient's length from epoch 30 on",
+        ),
+    ],
+)
+def test_the_other_form_is_said_to_fail_where_it_fails(changes: dict[str, Any], wanted: str) -> None:
+    assert wanted in scloss_reading([LONG, replace(OTHER, **changes)], [], FORMS)[1]
 
 
 def test_the_gain_is_that_over_carmodule_with_the_fewer_seeds_of_the_two() -> None:
