@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from bench.results.record_types import Recipe
 from bench.results.select import Tabulated, started
 from bench.results.store import read_records
 
-_PANELS_IN, _ENTRY_IN, _ENTRIES_ABREAST = 1.7, 0.13, 3
+_PANELS_IN, _ENTRY_IN = 1.7, 0.13
+_MOST_ABREAST, _ABREAST_CHARACTERS = 3, 120
+"""Most columns of a legend, and the characters that fit the page beside the columns' lines."""
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 _MOST = 28
 """Most runs of a recipe: as many as colour and line style tell apart."""
@@ -126,7 +128,12 @@ def _latest(groups: Runs) -> Runs:
 
 
 def _height_in(groups: Runs) -> float:
-    return _PANELS_IN + _ENTRY_IN * -(-len(groups) // _ENTRIES_ABREAST)
+    return _PANELS_IN + _ENTRY_IN * -(-len(groups) // _abreast(groups))
+
+
+def _abreast(labels: Collection[str]) -> int:
+    """Return how many columns of a legend fit the page."""
+    return max(1, min(_MOST_ABREAST, _ABREAST_CHARACTERS // max(map(len, labels))))
 
 
 def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
@@ -149,7 +156,7 @@ def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
         for axes in (scores, losses):
             axes.set_xlabel("epoch")
         entries = scores.get_legend_handles_labels()
-        row.legend(*entries, loc="outside lower left", handlelength=3.0, ncols=_ENTRIES_ABREAST)
+        row.legend(*entries, loc="outside lower left", handlelength=3.0, ncols=_abreast(groups))
 
 
 def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, style: dict[str, Any]) -> None:

@@ -153,6 +153,7 @@ def _run_words(run: Sequence[AccuracyRecord]) -> list[str]:
         _many(recipe.epochs, "epoch"),
         *(["from scratch"] if recipe.weights == "none" else []),
         *([f"lambda {exactly(recipe.scloss_weight)}"] if recipe.scloss_weight != 0.2 else []),
+        *(["SCLoss with a term for absent classes"] if recipe.scloss_form == "bce" else []),
     ]
 
 

@@ -44,7 +44,7 @@ def nearness(
 
     First comes the paper's data set, then its split, images shown once before several views of each,
     photographs before synthetic images, enough seeds for a verdict, an encoder with ImageNet weights, the
-    paper's lambda, more epochs, the latest. A score decides nothing.
+    paper's SCLoss (Eq. 5 as printed, lambda 0.2), more epochs, the latest. A score decides nothing.
 
     Args:
         run: At least one record.
@@ -60,7 +60,7 @@ def nearness(
         not is_synthetic(first),
         seeds,
         recipe.weights != "none",
-        any(one.identity.run.recipe.scloss_weight == 0.2 for one in run),
+        any(_has_the_papers_scloss(one) for one in run),
         recipe.epochs,
         max(map(started, run)),
     )
@@ -147,6 +147,11 @@ def _split(record: AccuracyRecord) -> str:
 def _is_full_version(record: AccuracyRecord) -> bool:
     options = record.identity.run.recipe.model_options
     return "variant" not in options and all(options.get(key, full) == full for key, full in _FULL.items())
+
+
+def _has_the_papers_scloss(record: AccuracyRecord) -> bool:
+    recipe = record.identity.run.recipe
+    return recipe.scloss_form == "paper" and recipe.scloss_weight == 0.2
 
 
 def _scored_on(record: AccuracyRecord) -> tuple[str, str, bool]:
