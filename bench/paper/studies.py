@@ -63,10 +63,13 @@ def fig10_variants(backbone: str = "resnet50") -> list[Labelled]:
     ]
 
 
+SCLOSS_FORMS = {"paper": "Eq. 5 as printed", "bce": "with a term for absent classes"}
+"""What each form of SCLoss is."""
+
+
 def scloss_forms(backbone: str = "resnet50") -> list[Labelled]:
     """Return the full network with Eq. 5 as printed, and with a term for absent classes."""
-    forms = (("Eq. 5 as printed", "paper"), ("with a term for absent classes", "bce"))
-    return [(label, Variant(backbone, scloss_form=form).canonical()) for label, form in forms]
+    return [(label, Variant(backbone, scloss_form=form).canonical()) for form, label in SCLOSS_FORMS.items()]
 
 
 PANELS = {

@@ -38,19 +38,16 @@ def scored_forms(records: AblationRecords, runs: Comparable, backbone: str) -> l
         RefusedInput: The confusion matrices of a record cannot be read.
     """
     forms = [*scloss_forms(backbone), ("without SCLoss", Variant(backbone, scloss=0))]
-    by_form = {
-        label: {run.seed: run.record for run in records.alike(variant, runs)} for label, variant in forms
-    }
+    found = {label: records.alike(variant, runs) for label, variant in forms}
     matrices = {
-        label: {seed: runs.matrices(record) for seed, record in found.items()}
-        for label, found in by_form.items()
+        label: {run.seed: runs.matrices(run.record) for run in of_form} for label, of_form in found.items()
     }
-    printed = matrices[forms[0][0]]
+    as_printed, *_ = found
     scored = []
-    for label, found in by_form.items():
-        own, change = matrices[label], None
-        if printed and own and own is not printed:
-            change, _ = compare_seeds(printed, own, runs.blocks)
-        scores = tuple(100 * record.values.miou for record in found.values())
+    for label, of_form in found.items():
+        change = None
+        if label != as_printed and matrices[as_printed] and of_form:
+            change, _ = compare_seeds(matrices[as_printed], matrices[label], runs.blocks)
+        scores = tuple(100 * run.record.values.miou for run in of_form)
         scored.append(ScoredForm(label, scores, change))
     return scored

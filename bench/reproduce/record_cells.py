@@ -11,6 +11,7 @@ from bench.data.catalogue import known
 from bench.evaluate.differences import Interval
 from bench.evaluate.neighbours import blocks_of_split
 from bench.paper import Cell, Table
+from bench.paper.studies import SCLOSS_FORMS
 from bench.paper.variant import exactly
 from bench.reproduce.record_choice import Choice
 from bench.reproduce.verdict import words as v
@@ -153,7 +154,7 @@ def _run_words(run: Sequence[AccuracyRecord]) -> list[str]:
         _many(recipe.epochs, "epoch"),
         *(["from scratch"] if recipe.weights == "none" else []),
         *([f"lambda {exactly(recipe.scloss_weight)}"] if recipe.scloss_weight != 0.2 else []),
-        *(["SCLoss with a term for absent classes"] if recipe.scloss_form == "bce" else []),
+        *([f"SCLoss {SCLOSS_FORMS[recipe.scloss_form]}"] if recipe.scloss_form != "paper" else []),
     ]
 
 

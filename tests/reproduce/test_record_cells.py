@@ -40,8 +40,8 @@ def add(tmp_path: Path, source: dict[str, str | None]) -> Any:
         row: str = ROW,
         **flags: Any,
     ) -> Record:
-        full = {"weights": "imagenet", "epochs": 36, "seed": 0, **(recipe or {})}
-        full = {"scloss_weight": 0.2, "scloss_form": "paper", **full}
+        scloss = {"scloss_weight": 0.2, "scloss_form": "paper"}
+        full = {"weights": "imagenet", "epochs": 36, "seed": 0, **scloss, **(recipe or {})}
         seed = full["seed"]
         identity = {
             "model": row,
