@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ _PANELS_IN, _ENTRY_IN = 1.7, 0.13
 _MOST_ABREAST, _ABREAST_CHARACTERS = 3, 120
 """Most columns of a legend, and the characters that fit the page beside the columns' lines."""
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
-_MOST = 28
-"""Most runs of a recipe: as many as colour and line style tell apart."""
+_MOST_LINES = len(COLOURS)
+"""Most lines of a panel, so that each has a colour of its own."""
+_MOST = 4 * _MOST_LINES
+"""Most curves of a recipe."""
 
 _MOST_RECIPES = 8
 
@@ -101,7 +104,7 @@ def grouped(records: Sequence[TrainingRecord]) -> dict[str, Runs]:
 
 
 def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | bytes]:
-    """Return two panels per recipe in every form, and their caption."""
+    """Return two panels per recipe, or per few curves of one with many, in every form, and their caption."""
     every = grouped(records)
     order = sorted(every, key=lambda recipe: max(map(_began, every[recipe].values())), reverse=True)
     shown = {recipe: _latest(groups) for recipe, groups in every.items() if recipe in order[:_MOST_RECIPES]}
@@ -109,7 +112,7 @@ def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | 
     earlier = [f"{left_out} earlier runs are not shown"] if left_out else []
     data = records[0].identity.data.name
     return render(
-        sum(map(_height_in, shown.values())),
+        sum(_height_in(groups) for _, groups in _rows(shown)),
         f"Training on {data}, by recipe: mIoU of the validation split, total loss (Eq. 3), mean of an epoch",
         [*_remarks(shown), *earlier, made_by.line],
         lambda figure: _fill(figure, shown),
@@ -136,25 +139,41 @@ def _abreast(labels: Collection[str]) -> int:
     return max(1, min(_MOST_ABREAST, _ABREAST_CHARACTERS // max(map(len, labels))))
 
 
+def _rows(recipes: dict[str, Runs]) -> list[tuple[str, Runs]]:
+    """Return each row's recipe and curves; the rows of a recipe have about as many curves each."""
+    rows = []
+    for recipe, groups in recipes.items():
+        labels, count = list(groups), -(-len(groups) // _MOST_LINES)
+        ends = [len(labels) * row // count for row in range(count + 1)]
+        rows += [(recipe, {label: groups[label] for label in labels[a:b]}) for a, b in pairwise(ends)]
+    return rows
+
+
 def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
-    heights = list(map(_height_in, recipes.values()))
-    rows = figure.subfigures(len(recipes), squeeze=False, height_ratios=heights)[:, 0]
-    for row, (recipe, groups) in zip(rows, recipes.items(), strict=True):
+    rows = _rows(recipes)
+    heights = [_height_in(groups) for _, groups in rows]
+    panels = figure.subfigures(len(rows), squeeze=False, height_ratios=heights)[:, 0]
+    first: dict[str, Any] = {}
+    for row, (recipe, groups) in zip(panels, rows, strict=True):
         scores, losses = row.subplots(1, 2, sharex=True)
         for index, (label, runs) in enumerate(groups.items()):
             style = {
-                "color": COLOURS[index % len(COLOURS)],
+                "color": COLOURS[index],
                 "linestyle": _LINES[index % len(_LINES)],
-                "marker": _MARKERS[index % len(_MARKERS)],
+                "marker": _MARKERS[index],
             }
             _line(scores, runs, "val_miou", 100.0, {**style, "label": label})
             _line(losses, runs, "loss", 1.0, {**style, "markevery": (index % 4, 4)})
-        scores.set_title(recipe)
+        scores.set_title(f"{recipe}, continued" if recipe in first else recipe)
         scores.set_ylabel("validation mIoU (%)")
         losses.set_ylabel("training loss")
         scores.set_xlim(left=0)
         for axes in (scores, losses):
             axes.set_xlabel("epoch")
+        # rows of one recipe are read against each other; the losses are not, for lambda scales them
+        if scores is not first.setdefault(recipe, scores):
+            scores.sharey(first[recipe])
+            scores.autoscale(axis="y")
         entries = scores.get_legend_handles_labels()
         row.legend(*entries, loc="outside lower left", handlelength=3.0, ncols=_abreast(groups))
 
@@ -189,11 +208,9 @@ def _remarks(recipes: dict[str, Runs]) -> Iterator[str]:
     yield from (note for runs in every for run in runs for note in run.notes)
 
 
-def _order(recipe: Recipe) -> tuple[str, str, int, int]:
+def _order(recipe: Recipe) -> tuple[str, str, Variant | None, int]:
     """Sort by recipe and model, then from the fewest components to the most, then by epochs."""
-    variant = variant_of(recipe)
-    components = 0 if variant is None else variant.title.count("+")
-    return recipe.name, recipe.model, components, recipe.epochs
+    return recipe.name, recipe.model, variant_of(recipe), recipe.epochs
 
 
 def _title(recipe: Recipe, models: set[str]) -> str:
