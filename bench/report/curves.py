@@ -22,6 +22,8 @@ from bench.results.select import Tabulated, started
 from bench.results.store import read_records
 
 _PANELS_IN, _ENTRY_IN = 1.7, 0.13
+_LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN, _BETWEEN_IN = 0.34, 0.05, 0.2, 0.36, 0.45
+"""Margins of a row's two panels, over the legend at the bottom, and the room between them."""
 _MOST_ABREAST, _ABREAST_CHARACTERS = 3, 120
 """Most columns of a legend, and the characters that fit the page beside the columns' lines."""
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
@@ -149,13 +151,29 @@ def _rows(recipes: dict[str, Runs]) -> list[tuple[str, Runs]]:
     return rows
 
 
+def _margins(groups: Runs) -> dict[str, float]:
+    """Return where a row's panels lie, as `matplotlib.gridspec.GridSpec` takes it."""
+    height_in, panel_in = _height_in(groups), (PAGE_IN - _LEFT_IN - _RIGHT_IN - _BETWEEN_IN) / 2
+    legend_in = height_in - _PANELS_IN
+    return {
+        "left": _LEFT_IN / PAGE_IN,
+        "right": 1 - _RIGHT_IN / PAGE_IN,
+        "top": 1 - _TOP_IN / height_in,
+        "bottom": (_BOTTOM_IN + legend_in) / height_in,
+        "wspace": _BETWEEN_IN / panel_in,
+    }
+
+
 def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
+    # with many rows the solver of a layout ends some 1e-9 of the page elsewhere in every run, so that the
+    # files would have other bytes whenever they are rebuilt
+    figure.set_layout_engine("none")
     rows = _rows(recipes)
     heights = [_height_in(groups) for _, groups in rows]
     panels = figure.subfigures(len(rows), squeeze=False, height_ratios=heights)[:, 0]
     first: dict[str, Any] = {}
     for row, (recipe, groups) in zip(panels, rows, strict=True):
-        scores, losses = row.subplots(1, 2, sharex=True)
+        scores, losses = row.subplots(1, 2, sharex=True, gridspec_kw=_margins(groups))
         for index, (label, runs) in enumerate(groups.items()):
             style = {
                 "color": COLOURS[index],
@@ -175,7 +193,7 @@ def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
             scores.sharey(first[recipe])
             scores.autoscale(axis="y")
         entries = scores.get_legend_handles_labels()
-        row.legend(*entries, loc="outside lower left", handlelength=3.0, ncols=_abreast(groups))
+        row.legend(*entries, loc="lower left", handlelength=3.0, ncols=_abreast(groups))
 
 
 def _line(axes: Any, runs: Sequence[TrainingRecord], key: str, scale: float, style: dict[str, Any]) -> None:

@@ -66,3 +66,14 @@ def test_curves_are_spread_over_rows_of_seven_at_most(curve_count: int, rows: li
     assert [len(groups) for _, groups in spread] == rows
     assert [label for _, groups in spread for label in groups] == labels
     assert {recipe for recipe, _ in spread} == {"quick"}
+
+
+def test_the_panels_lie_where_their_margins_say_so_that_a_rebuilt_figure_has_the_same_bytes(
+    recorded: Any,
+) -> None:
+    # 7.16 in wide, less 0.34 left, 0.05 right and 0.45 between: two panels of 3.16 in
+    assert recorded.get_layout_engine() is None
+    for row in recorded.subfigs:
+        for axes, left in zip(row.axes, (0.34, 0.34 + 3.16 + 0.45), strict=True):
+            box = axes.get_position()
+            assert (box.x0 * 7.16, box.width * 7.16) == pytest.approx((left, 3.16), abs=1e-6)
