@@ -113,11 +113,12 @@ def draw(records: Sequence[TrainingRecord], made_by: Origin) -> dict[str, str | 
     left_out = sum(map(len, every.values())) - sum(map(len, shown.values()))
     earlier = [f"{left_out} earlier runs are not shown"] if left_out else []
     data = records[0].identity.data.name
+    rows = _rows(shown)
     return render(
-        sum(_height_in(groups) for _, groups in _rows(shown)),
+        sum(_height_in(groups) for _, groups in rows),
         f"Training on {data}, by recipe: mIoU of the validation split, total loss (Eq. 3), mean of an epoch",
         [*_remarks(shown), *earlier, made_by.line],
-        lambda figure: _fill(figure, shown),
+        lambda figure: _fill(figure, rows),
         width_in=PAGE_IN,
     )
 
@@ -164,11 +165,10 @@ def _margins(groups: Runs) -> dict[str, float]:
     }
 
 
-def _fill(figure: Any, recipes: dict[str, Runs]) -> None:
+def _fill(figure: Any, rows: Sequence[tuple[str, Runs]]) -> None:
     # with many rows the solver of a layout ends some 1e-9 of the page elsewhere in every run, so that the
     # files would have other bytes whenever they are rebuilt
     figure.set_layout_engine("none")
-    rows = _rows(recipes)
     heights = [_height_in(groups) for _, groups in rows]
     panels = figure.subfigures(len(rows), squeeze=False, height_ratios=heights)[:, 0]
     first: dict[str, Any] = {}

@@ -17,8 +17,8 @@ def recorded() -> Any:
     figures = []
     real = curves._fill
 
-    def keep(figure, recipes) -> None:
-        real(figure, recipes)
+    def keep(figure, rows) -> None:
+        real(figure, rows)
         figures.append(figure)
 
     with pytest.MonkeyPatch.context() as patch:
