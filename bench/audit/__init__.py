@@ -227,7 +227,7 @@ class _Auditor(Findings):
             return expected
 
         def summary(_: str) -> str:
-            return reproduced_page(home, self.tables, self.studies.get("table5"))
+            return reproduced_page(home, self.tables, self.studies)
 
         self.figures(reports / f"{FIG4}.md", costs, f"carnet-bench reproduce {FIG4}")
         self.page(reports / SUMMARY, summary, _SUMMARISE)

@@ -69,6 +69,19 @@ def recorded_scores(home: Path) -> Scores:
     return scores
 
 
+def doubt_of(scores: Scores) -> str | None:
+    """Return which networks had not settled at the most epochs tried; None where the rule found them so."""
+    if chosen_budget(scores)[1]:
+        return None
+    *_, before, last = BUDGETS
+    rises = {name: of[last] - of[before] for name, of in scores.items()}
+    risen = (f"{name}'s by {rise:.1f} points" for name, rise in rises.items() if rise >= RISE_POINTS)
+    return (
+        f"From {before} to {last} epochs, the most that were tried, the validation score of one seed still "
+        f"rose: {', '.join(risen)}. The networks may not have converged."
+    )
+
+
 def budget_block(home: Path) -> str:
     """Return the scores, what each doubling of the epochs adds, and the budget.
 

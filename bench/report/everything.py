@@ -105,7 +105,7 @@ def write_everything(
     try:
         if GRAPHS not in tables:
             raise NotMeasured(f"no times for {GRAPHS}")
-        written.append(write_reproduced(home, tables, studies[0]))
+        written.append(write_reproduced(home, tables, {one.name: one for one in studies}))
         written += write_blocks(home)
     except NotMeasured as error:
         log(f"reports/reproduced.md and the blocks of README.md and docs/ are not all written: {error}")

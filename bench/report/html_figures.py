@@ -25,6 +25,7 @@ _FIGURES = {
     "fig9": "Fig. 9: number of SCLoss terms",
     "fig9-scloss": "What SCLoss learns, with Fig. 9",
     "fig10": "Fig. 10: weight of SCLoss",
+    "fig10-scloss": "What SCLoss learns, with Fig. 10",
     "fig11": HEADINGS["fig11"],
     "fig12": HEADINGS["fig12"],
     "curves-camvid": "Training curves on CamVid",

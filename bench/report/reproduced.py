@@ -11,11 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from baselines.registry import METHODS
 from bench.errors import NotMeasured
 from bench.files import write_atomic
-from bench.paper.studies import PANELS, table5_variants
+from bench.paper.studies import PANELS, STUDIES, table5_variants
+from bench.report.budget_block import STUDY, doubt_of, recorded_scores
 from bench.report.budget_rows import budgets
-from bench.report.scloss_budgets import LITTLE, scloss_budgets
+from bench.report.scloss_budgets import scloss_budgets
 from bench.report.scloss_forms import scored_forms
 from bench.report.scloss_reading import scloss_reading
+from bench.report.scloss_rows import LITTLE
+from bench.report.study_reading import figure_readings, scloss_duration
 from bench.reproduce.study import reproduce_study
 from bench.reproduce.study_records import AblationRecords
 from bench.reproduce.study_result import JudgedStudy
@@ -31,37 +34,43 @@ GRAPHS = "table2-cudagraphs"
 
 
 def write_reproduced(
-    home: Path, tables: Mapping[str, Reproduction] | None = None, study: JudgedStudy | None = None
+    home: Path,
+    tables: Mapping[str, Reproduction] | None = None,
+    studies: Mapping[str, JudgedStudy] | None = None,
 ) -> Path:
     """Write the page; parameters and errors as `reproduced_page`."""
     path = home / "reports" / NAME
-    write_atomic(path, reproduced_page(home, tables, study))
+    write_atomic(path, reproduced_page(home, tables, studies))
     return path
 
 
 def reproduced_page(
-    home: Path, tables: Mapping[str, Reproduction] | None = None, study: JudgedStudy | None = None
+    home: Path,
+    tables: Mapping[str, Reproduction] | None = None,
+    studies: Mapping[str, JudgedStudy] | None = None,
 ) -> str:
     """Return the page; its times are of the machines whose times the tables in ``results/tables`` show.
 
     Args:
         home: Folder of ``results/``.
         tables: Tables 1 to 4 and `GRAPHS` by their stem, where they are judged already.
-        study: Table 5, where it is judged already.
+        studies: Table 5 and Figs. 8 to 10 by name, where they are judged already.
 
     Raises:
-        NotMeasured: A table or the runs of Table 5 are missing; the message names them.
+        NotMeasured: A table, the runs of Table 5 or a curve of their budget is missing; the message names it.
         RefusedInput: The folder of records cannot be read.
     """
-    known = tables or {}
+    known, judged_already = tables or {}, studies or {}
     tables = {name: known.get(name) or judged(name, home) for name in REPRODUCIBLE}
     graphs = known.get(GRAPHS) or judged("table2", home, "cudagraphs")
-    study = study or reproduce_study("table5", home)
+    studies = {name: judged_already.get(name) or reproduce_study(name, home) for name in STUDIES}
+    study = studies["table5"]
     panel = next((one for one in study.panels if all(gain.difference for gain in one.gains)), None)
     if panel is None:
         raise NotMeasured("Table 5: not every variant has a run", then="carnet-bench ablate --help")
     scored = of_runs(read_records(home, "accuracy", strict=False))
     shown = next(one for one in scored if one.id in panel.levels[0].records)
+    trained = shown.identity.run
     backbone = next(name for name, title in PANELS.items() if title == panel.title)
     records, networks = AblationRecords(home, METHODS), [one for _, one in table5_variants(backbone)]
     study_runs = next(one for one in records.every(networks) if shown in [run.record for run in one.runs])
@@ -86,11 +95,14 @@ def reproduced_page(
             ("Table 2, CUDA graphs", graphs),
         ],
         panel=panel,
-        trained=shown.identity.run,
+        trained=trained,
         budgets=by_budget,
         learnt=learnt,
         little=LITTLE,
         scloss_says=scloss_reading(learnt, by_budget, forms) if learnt else [],
+        doubt=doubt_of(recorded_scores(home)) if trained.recipe.name == STUDY else None,
+        figures=figure_readings(studies.values()),
+        duration=scloss_duration(studies.values()),
         summaries=summaries,
         verdicts=[word for word in v.ALL if any(word in summary for summary in summaries.values())],
         v=v,

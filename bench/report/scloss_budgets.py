@@ -9,13 +9,10 @@ from pathlib import Path
 from bench.paper.studies import scloss_forms
 from bench.paper.variant import variant_of
 from bench.report.budget_block import STUDY
-from bench.report.scloss_rows import by_epoch, mean
+from bench.report.scloss_rows import by_epoch, mean, settled_epoch, shares
 from bench.reproduce.study_result import Probed
 from bench.results.store import read_records
 from bench.results.value_types import CurvePoint
-
-LITTLE = 0.05
-"""Share of the gradient below which SCLoss leaves the step to the pixels' loss."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +65,15 @@ def scloss_budgets(home: Path) -> list[SclossBudget]:
 
 
 def _budget(form: str, epochs: int, curves: Mapping[int, tuple[CurvePoint, ...]]) -> SclossBudget:
-    probes = by_epoch(Probed("", "", curves))
-    shares = {epoch: mean(one.scloss_share for one in of) for epoch, of in probes.items()}
+    probed = Probed(form, "", curves)
+    probes, of_gradient = by_epoch(probed), shares(probed)
     last = max(probes)
-    settled = None
-    for epoch in reversed(probes):
-        share = shares[epoch]
-        if share is None or share >= LITTLE:
-            break
-        settled = epoch
     return SclossBudget(
         form,
         epochs,
         len(curves),
         mean(value for one in probes[last] for value in one.present),
         mean(value for one in probes[last] for value in one.absent),
-        shares[last],
-        settled,
+        of_gradient[last],
+        settled_epoch(of_gradient),
     )

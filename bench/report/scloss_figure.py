@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from bench.reproduce.study_result import JudgedStudy, Probed
 from bench.results.value_types import SclossProbe
 
 _HEIGHT_IN = 4.6
+_TITLE_CHARS = 90
+"""Characters in a line of all titles side by side."""
 _MARKERS, _MARKER_PT = "osD^", 2.0
 _ABSENT = {"linestyle": "--", "markerfacecolor": "white"}
 _SHARE, _CLIP = COLOURS[6], COLOURS[5]
@@ -32,6 +35,7 @@ def draw_scloss(study: JudgedStudy, origin: Origin) -> dict[str, str | bytes]:
         ],
         lambda figure: _fill(figure, study.probed),
         width_in=WIDTH_IN if len(study.probed) == 1 else PAGE_IN,
+        shows=study.probed,
     )
 
 
@@ -51,7 +55,7 @@ def _fill(figure: Any, probed: Sequence[Probed]) -> None:
         _line(gradient, epochs, lambda probe: probe.scloss_share, share)
         clipped = {"color": _CLIP, "linestyle": ":", "label": "length left by clipping"}
         _line(gradient, epochs, lambda probe: probe.clip_factor, clipped)
-        losses.set_title(one.label)
+        losses.set_title(textwrap.fill(one.label, _TITLE_CHARS // len(probed)))
         gradient.set_xlabel("epoch")
         gradient.set_xlim(left=0)
         presence.set_ylim(-0.03, 1.03)

@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from bench.report.budget_rows import Budget
-from bench.report.scloss_budgets import LITTLE, SclossBudget
+from bench.report.scloss_budgets import SclossBudget
 from bench.report.scloss_forms import ScoredForm
+from bench.report.scloss_rows import LITTLE
 
 _EVERYTHING = 0.9
 """Predicted presence of absent classes above which a network calls every class present."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.report.markdown import escaped, sentence, table
 from bench.report.study_rows import NOTHING
@@ -20,6 +20,9 @@ CAUTION = (
     "a presence near 1 for absent classes, too, says that the loss is met by calling every class present; "
     "whether that is why a score is higher or lower, the probes alone do not show"
 )
+LITTLE = 0.05
+"""Share of the gradient below which SCLoss leaves the step to the pixels' loss."""
+
 _HEADS = (
     "SCLoss",
     "seeds",
@@ -29,6 +32,12 @@ _HEADS = (
     "of absent classes",
     "share of the gradient",
     "clipped to",
+)
+_RUN_HEADS = (
+    "SCLoss",
+    "seeds",
+    "share of the gradient, mean of all probes",
+    f"below {100 * LITTLE:g} % from epoch",
 )
 
 
@@ -50,6 +59,9 @@ def scloss_section(study: JudgedStudy) -> list[str]:
         "First and last probe, mean of seeds and modules:",
         "",
         *table(list(_HEADS), rows),
+        "Over the whole run, mean of seeds:",
+        "",
+        *table(list(_RUN_HEADS), [_run(one) for one in study.probed]),
         f"{sentence(CAUTION)}",
         "",
         f"![{HEADING}: loss, presence and share of the gradient by epoch]({scloss_name(study.name)}.svg)",
@@ -67,6 +79,21 @@ def by_epoch(probed: Probed) -> dict[int, list[SclossProbe]]:
     return dict(sorted(found.items()))
 
 
+def shares(probed: Probed) -> dict[int, float | None]:
+    """Return SCLoss's share of the gradient at each epoch, mean over the seeds; None without a gradient."""
+    return {epoch: mean(one.scloss_share for one in probes) for epoch, probes in by_epoch(probed).items()}
+
+
+def settled_epoch(shares: Mapping[int, float | None]) -> int | None:
+    """Return the first epoch from which on the share stays below `LITTLE`; None where it does not."""
+    first = None
+    for epoch, share in reversed(list(shares.items())):
+        if share is None or share >= LITTLE:
+            break
+        first = epoch
+    return first
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that there are; None of none."""
     known = [value for value in values if value is not None]
@@ -77,6 +104,13 @@ def _rows(probed: Probed) -> list[list[str]]:
     epochs = by_epoch(probed)
     ends = dict.fromkeys((min(epochs), max(epochs)))
     return [[escaped(probed.label), str(len(probed.points)), str(one), *_fields(epochs[one])] for one in ends]
+
+
+def _run(probed: Probed) -> list[str]:
+    by_share = shares(probed)
+    of_all = mean(by_share.values())
+    share = NOTHING if of_all is None else f"{100 * of_all:.1f} %"
+    return [escaped(probed.label), str(len(probed.points)), share, str(settled_epoch(by_share) or NOTHING)]
 
 
 def _fields(probes: Sequence[SclossProbe]) -> list[str]:

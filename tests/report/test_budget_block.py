@@ -6,7 +6,7 @@ import pytest
 from made_records import make_record
 
 from bench.errors import NotMeasured
-from bench.report.budget_block import budget_block, chosen_budget, recorded_scores
+from bench.report.budget_block import budget_block, chosen_budget, doubt_of, recorded_scores
 from bench.results.store import add_record
 from bench.train import recipe as recipes
 
@@ -29,6 +29,15 @@ FULL = {12: 40.0, 24: 46.0, 48: 47.9}
 )
 def test_the_budget_is_the_fewest_epochs_whose_doubling_raises_neither_by_two_points(bs, full, chosen):
     assert chosen_budget({"BS": bs, "CARNet-Mobile": full}) == chosen
+
+
+def test_only_networks_that_had_not_settled_at_the_most_epochs_are_doubted():
+    settled = {12: 50.0, 24: 51.0, 48: 52.9}
+    assert doubt_of({"BS": settled, "CARNet-Mobile": FULL}) is None
+    doubt = doubt_of({"BS": settled, "CARNet-Mobile": {12: 40.0, 24: 50.0, 48: 59.9}})
+    assert doubt is not None
+    assert "From 24 to 48 epochs" in doubt
+    assert "still rose: CARNet-Mobile's by 9.9 points. " in doubt
 
 
 def test_a_missing_curve_is_named(tmp_path):

@@ -13,6 +13,7 @@ from made_records import make_record
 from PIL import Image
 
 from bench.paper.studies import fig9_variants, scloss_forms
+from bench.paper.variant import Variant
 from bench.report.origin import Origin
 from bench.report.write import report_files
 from bench.reproduce.study import reproduce_study
@@ -23,14 +24,16 @@ ORIGIN = Origin("commit 0123456789ab", "a machine")
 (_, PAPER), (_, BCE) = scloss_forms("mobile")
 
 
-def point(epoch: int, present: Sequence[float | None], absent: Sequence[float | None]) -> dict[str, Any]:
+def point(
+    epoch: int, present: Sequence[float | None], absent: Sequence[float | None], share: float = 0.8
+) -> dict[str, Any]:
     probe = {
         "semantic_loss": [0.5 / epoch] * len(present),
         "present": list(present),
         "absent": list(absent),
         "pixel_gradient_norm": 1.0,
         "scloss_gradient_norm": 2.0,
-        "scloss_share": 0.8,
+        "scloss_share": share,
         "clip_factor": 0.25,
     }
     return {"epoch": epoch, "step": 61 * epoch, "loss": 1.0, "encoder_lr": 0.1, "scloss": probe}
@@ -73,9 +76,39 @@ def test_the_page_has_the_first_and_last_probe_of_each_form_as_means(tmp_path: P
         "| Eq. 5 as printed | 2 | 2 | 0.250 | 0.500 | 0.600 | 80.0 % | 25.0 % |",
         "| Eq. 5 as printed | 2 | 4 | 0.125 | 0.900 | 0.900 | 80.0 % | 25.0 % |",
         "| with a term for absent classes | 1 | 2 | 0.250 | 0.600 | 0.200 | 80.0 % | 25.0 % |",
+        "| Eq. 5 as printed | 2 | 80.0 % | - |",
+        "| with a term for absent classes | 1 | 80.0 % | - |",
     ]
     assert "12 epochs" in page.split("## What SCLoss learns")[1]
     assert "(fig9-scloss.svg)" in page
+
+
+def test_the_page_says_from_which_epoch_on_the_share_is_small_and_its_mean_of_all(
+    tmp_path: Path, probe: Any
+) -> None:
+    probe(
+        PAPER,
+        0,
+        [point(2, [0.5], [0.5]), point(4, [0.9], [0.9], share=0.01), point(6, [1.0], [1.0], share=0.0)],
+    )
+    page = str(drawn(tmp_path)["reports/fig9.md"])
+    # (0.8 + 0.01 + 0) / 3
+    assert "| Eq. 5 as printed | 1 | 27.0 % | 4 |" in page.splitlines()
+
+
+def test_fewer_terms_stand_beside_the_forms_in_fig_9_and_each_lambda_in_fig_10(
+    tmp_path: Path, probe: Any
+) -> None:
+    curve = [point(2, [0.5], [0.5])]
+    for variant in (PAPER, Variant("mobile", scloss=2), Variant("mobile", scloss_weight=0.4)):
+        probe(variant, 0, curve)
+    found = {
+        name: [one.label for one in reproduce_study(name, tmp_path).probed] for name in ("fig9", "fig10")
+    }
+    assert found == {
+        "fig9": ["Eq. 5 as printed", "Eq. 5 on 2 modules"],
+        "fig10": ["lambda = 0.2", "lambda = 0.4"],
+    }
 
 
 def test_probes_of_another_budget_are_not_drawn_with_those_shown(tmp_path: Path, probe: Any) -> None:
