@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,6 +33,9 @@ _FIGURES = {
 }
 _PLAIN = " /:;=,()!*@$+?"
 """Besides letters, digits and ``_.-~``: what means itself in an address and in an attribute of HTML."""
+
+_POSITIONS = re.compile(rb' (?:d|x|y)="[^"]*"')
+_DIGITS = re.compile(rb"(\.\d\d)\d+")
 
 _WIDEST_PX, _QUALITY = 640, 75
 """Of photographs, whose vector files would fill the page."""
@@ -73,5 +77,9 @@ def _photograph(png: Path) -> str:
 
 
 def _drawing(svg: bytes) -> str:
-    """Return the address of a drawing: its text with escapes is shorter than base64."""
-    return f"data:image/svg+xml,{quote(svg, safe=_PLAIN)}"
+    """Return the address of a drawing: its text with escapes is shorter than base64.
+
+    Positions are cut to a hundredth of a point, which no screen shows: most of a path are their digits.
+    """
+    short = _POSITIONS.sub(lambda found: _DIGITS.sub(rb"\1", found[0]), svg)
+    return f"data:image/svg+xml,{quote(short, safe=_PLAIN)}"

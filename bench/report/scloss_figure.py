@@ -15,7 +15,7 @@ from bench.results.value_types import SclossProbe
 _HEIGHT_IN = 4.6
 _TITLE_CHARS = 90
 """Characters in a line of all titles side by side."""
-_MARKERS, _MARKER_PT = "osD^", 2.0
+_MARKERS, _MARKER_PT, _MARKED = "osD^", 2.0, 6
 _ABSENT = {"linestyle": "--", "markerfacecolor": "white"}
 _SHARE, _CLIP = COLOURS[6], COLOURS[5]
 
@@ -102,7 +102,8 @@ def _line(
         for epoch, probes in epochs.items()
         if (found := [one for probe in probes if (one := value(probe)) is not None])
     }
-    axes.plot(list(known), [mean(found) for found in known.values()], **style)
+    means = [mean(found) for found in known.values()]
+    axes.plot(list(known), means, markevery=max(1, len(means) // _MARKED), **style)
     if any(len(found) > 1 for found in known.values()):
         low, high = ([of(found) for found in known.values()] for of in (min, max))
         axes.fill_between(list(known), low, high, color=style["color"], alpha=0.15, linewidth=0)

@@ -19,8 +19,8 @@ class FigureReading:
     Attributes:
         name, heading, claim, verdict: Of the study and of the paper's statement on it.
         measured: Mean mIoU in percent of each variant, with its number of seeds.
-        above, level, below: Variants that the claimed best is told to lie above, is not told from, and is
-            told to lie below, each difference taken alone.
+        above, level, below: Variants that the claimed best scores higher than, is not distinguishable from,
+            and scores lower than, each difference taken alone.
     """
 
     name: str
@@ -59,7 +59,7 @@ def scloss_duration(studies: Iterable[JudgedStudy]) -> list[str]:
 
 
 def _read(study: JudgedStudy, panel: Panel) -> FigureReading:
-    def told(verdict: str) -> str:
+    def those(verdict: str) -> str:
         return ", ".join(gain.over for gain in panel.gains if gain.verdict == verdict) or NOTHING
 
     levels = [
@@ -73,9 +73,9 @@ def _read(study: JudgedStudy, panel: Panel) -> FigureReading:
         panel.statement.text,
         panel.statement.verdict,
         ", ".join(levels),
-        told(v.REPRODUCED),
-        told(v.NOT_DISTINGUISHABLE),
-        told(v.CONTRADICTED),
+        those(v.REPRODUCED),
+        those(v.NOT_DISTINGUISHABLE),
+        those(v.CONTRADICTED),
     )
 
 

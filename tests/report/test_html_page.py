@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -134,3 +135,13 @@ def test_a_figure_of_images_is_small_on_the_page(tmp_path: Path) -> None:
         assert picture.size == (640, 320)
     ((_, names),) = figures_not_drawn(tmp_path)
     assert "Fig. 5:" not in names
+
+
+def test_positions_in_a_drawing_are_cut_to_two_digits_and_its_words_are_not(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    drawing = '<svg><path d="M 1.98765 -20.125\nL 3 4.5"/><use x="0.019" y="7.1"/><text>0.6543</text></svg>'
+    (tmp_path / "reports" / "fig9.svg").write_text(drawing, encoding="utf-8")
+    (shown,) = figures(tmp_path)
+    assert unquote(shown["address"].partition(",")[2]) == (
+        '<svg><path d="M 1.98 -20.12\nL 3 4.5"/><use x="0.01" y="7.1"/><text>0.6543</text></svg>'
+    )

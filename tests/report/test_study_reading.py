@@ -57,7 +57,7 @@ def make_probed(label: str, shares: Sequence[float], absent: float) -> Probed:
 SCORED = [make_level("none", 55.0), make_level("low", 54.0), make_level("best", 54.46)]
 
 
-def test_a_row_says_from_which_variants_the_claimed_best_is_told_and_on_which_side() -> None:
+def test_a_row_says_which_variants_the_claimed_best_differs_from_and_in_which_direction() -> None:
     levels = [make_level("a", 50.04), make_level("best", 54.06, seeds=2), make_level("b", None, seeds=0)]
     gains = {"a": v.REPRODUCED, "c": v.REPRODUCED, "d": v.CONTRADICTED, "b": v.NOT_MEASURED}
     assert figure_readings([make_study(levels, gains)]) == [
