@@ -91,7 +91,7 @@ def _duration(probed: Sequence[Probed]) -> str:
     known = [epoch for epoch in settled if epoch is not None]
     if len(known) < len(settled):
         longer = [one.label for one, epoch in zip(probed, settled, strict=True) if epoch is None]
-        return f"{said}, and {LITTLE:.2f} or more of it to the end with {', '.join(longer)}."
+        return f"{said}, and still {LITTLE:.2f} or more of it at the end with {', '.join(longer)}."
     last = max(max(of) for of in by_share)
     said += (
         f", and less than {LITTLE:.2f} of it from epoch {_span(known, 'd')} of {last} on; at the end absent "
@@ -101,7 +101,9 @@ def _duration(probed: Sequence[Probed]) -> str:
 
 
 def _span(values: Iterable[float], form: str) -> str:
-    """Return the lowest and the highest value, or the one that both are."""
+    """Return the lowest and the highest value, or the one that both are; `NOTHING` where there is none."""
     known = sorted(values)
+    if not known:
+        return NOTHING
     low, high = f"{known[0]:{form}}", f"{known[-1]:{form}}"
     return low if low == high else f"{low} to {high}"

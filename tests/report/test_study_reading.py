@@ -102,7 +102,7 @@ def test_a_share_that_ends_in_the_second_half_is_not_called_one_of_the_first_epo
 def test_a_variant_whose_share_stays_to_the_end_is_named() -> None:
     probed = [make_probed("low", [0.4, 0.3], 0.3), make_probed("best", [0.4, 0.02], 0.9)]
     (said,) = scloss_duration([make_study(SCORED, probed=probed)])
-    assert said.endswith("of the gradient, and 0.05 or more of it to the end with low.")
+    assert said.endswith("of the gradient, and still 0.05 or more of it at the end with low.")
 
 
 def test_nothing_is_said_of_fewer_than_two_scored_variants_or_of_the_other_form() -> None:
@@ -113,4 +113,14 @@ def test_nothing_is_said_of_fewer_than_two_scored_variants_or_of_the_other_form(
     cases = [make_study(SCORED, probed=[*one, other]), make_study(short, probed=both), make_study(SCORED)]
     assert scloss_duration(cases) == []
     (said,) = scloss_duration([make_study(SCORED, probed=[*both, other])])
-    assert "to the end" not in said
+    assert "at the end with" not in said
+
+
+def test_without_a_class_that_is_absent_its_presence_is_left_open() -> None:
+    probed = [make_probed(label, [0.4, 0.02, 0.02, 0.02], 0.9) for label in ("low", "best")]
+    for one in probed:
+        for point in one.points[0]:
+            assert point.scloss is not None
+            point.scloss.absent[:] = [None, None]
+    (said,) = scloss_duration([make_study(SCORED, probed=probed)])
+    assert "absent classes are called present with -. In all of them" in said
