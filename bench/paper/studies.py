@@ -73,12 +73,12 @@ def scloss_forms(backbone: str = "resnet50") -> list[Labelled]:
 
 
 def scloss_variants(backbone: str = "resnet50") -> list[Labelled]:
-    """Return the full network with each form of SCLoss, and with Eq. 5 on its first 1, 2 and 3 modules."""
+    """Return the full network with Eq. 5 on its first 1, 2 and 3 modules, and with each form of SCLoss."""
     fewer = [
         (f"Eq. 5 on {count} module{'s' if count > 1 else ''}", Variant(backbone, scloss=count).canonical())
         for count in TERMS[1:-1]
     ]
-    return [*scloss_forms(backbone), *fewer]
+    return [*fewer, *scloss_forms(backbone)]
 
 
 PANELS = {

@@ -106,7 +106,7 @@ def test_fewer_terms_stand_beside_the_forms_in_fig_9_and_each_lambda_in_fig_10(
         name: [one.label for one in reproduce_study(name, tmp_path).probed] for name in ("fig9", "fig10")
     }
     assert found == {
-        "fig9": ["Eq. 5 as printed", "Eq. 5 on 2 modules"],
+        "fig9": ["Eq. 5 on 2 modules", "Eq. 5 as printed"],
         "fig10": ["lambda = 0.2", "lambda = 0.4"],
     }
 
