@@ -67,6 +67,9 @@ def _fill(figure: Any, probed: Sequence[Probed]) -> None:
     ):
         axes.set_ylabel(label)
     losses.set_ylim(bottom=0)
+    # a form on fewer modules has fewer lines
+    most = max(range(len(probed)), key=lambda column: len(grid[0, column].lines))
+    losses, presence, gradient = grid[:, most]
     presence.plot([], [], color="#666666", marker="o", label="classes present")
     presence.plot([], [], color="#666666", marker="o", label="classes absent", **_ABSENT)
     handles = [axes.get_legend_handles_labels() for axes in (losses, presence, gradient)]

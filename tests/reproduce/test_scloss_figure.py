@@ -132,8 +132,11 @@ def test_the_figure_shows_each_form_and_its_caption_what_it_is_of(tmp_path: Path
     assert sizes[0][0] < sizes[1][0]
     pixels = np.asarray(Image.open(io.BytesIO(bytes(wide["reports/fig9-scloss.png"]))))  # type: ignore[arg-type]
     assert pixels.std() > 10
+    assert wide == drawn(tmp_path)
+    probe(Variant("mobile", scloss=1), 0, [point(2, [0.5], [0.5]), point(4, [1.0], [1.0])])
+    legend = bytes(drawn(tmp_path)["reports/fig9-scloss.svg"])  # type: ignore[arg-type]
+    assert b"module 4" in legend
     caption = str(wide["reports/fig9-scloss.caption.md"])
     assert "camvid test" in caption
     assert "with a term for absent classes: seeds 0" in caption
     assert ORIGIN.commit in caption
-    assert wide == drawn(tmp_path)
