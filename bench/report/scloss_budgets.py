@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.paper.studies import scloss_forms
 from bench.paper.variant import variant_of
 from bench.report.budget_block import STUDY
-from bench.report.scloss_rows import by_epoch, mean, settled_epoch, shares
+from bench.report.scloss_rows import at_end, mean, settled_epoch, shares
 from bench.reproduce.study_result import Probed
 from bench.results.store import read_records
 from bench.results.value_types import CurvePoint
@@ -66,14 +66,13 @@ def scloss_budgets(home: Path) -> list[SclossBudget]:
 
 def _budget(form: str, epochs: int, curves: Mapping[int, tuple[CurvePoint, ...]]) -> SclossBudget:
     probed = Probed(form, "", curves)
-    probes, of_gradient = by_epoch(probed), shares(probed)
-    last = max(probes)
+    last = at_end(probed)
     return SclossBudget(
         form,
         epochs,
         len(curves),
-        mean(value for one in probes[last] for value in one.present),
-        mean(value for one in probes[last] for value in one.absent),
-        of_gradient[last],
-        settled_epoch(of_gradient),
+        mean(value for one in last for value in one.present),
+        mean(value for one in last for value in one.absent),
+        mean(one.scloss_share for one in last),
+        settled_epoch(shares(probed)),
     )

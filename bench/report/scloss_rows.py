@@ -79,6 +79,11 @@ def by_epoch(probed: Probed) -> dict[int, list[SclossProbe]]:
     return dict(sorted(found.items()))
 
 
+def at_end(probed: Probed) -> list[SclossProbe]:
+    """Return the probes of the seeds at the last epoch."""
+    return list(by_epoch(probed).values())[-1]
+
+
 def shares(probed: Probed) -> dict[int, float | None]:
     """Return SCLoss's share of the gradient at each epoch, mean over the seeds; None without a gradient."""
     return {epoch: mean(one.scloss_share for one in probes) for epoch, probes in by_epoch(probed).items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.paper.studies import SCLOSS_FORMS
-from bench.report.scloss_rows import LITTLE, by_epoch, mean, settled_epoch, shares
+from bench.report.scloss_rows import LITTLE, at_end, mean, settled_epoch, shares
 from bench.report.study_rows import NOTHING
 from bench.reproduce.study_result import JudgedStudy, Panel, Probed
 from bench.reproduce.verdict import words as v
@@ -82,9 +82,10 @@ def _read(study: JudgedStudy, panel: Panel) -> FigureReading:
 def _duration(probed: Sequence[Probed]) -> str:
     by_share = [shares(one) for one in probed]
     of_all = [share for of in by_share if (share := mean(of.values())) is not None]
-    ends = [by_epoch(one)[max(by_epoch(one))] for one in probed]
     absent = [
-        value for probes in ends if (value := mean(each for one in probes for each in one.absent)) is not None
+        value
+        for one in probed
+        if (value := mean(each for probe in at_end(one) for each in probe.absent)) is not None
     ]
     settled = [settled_epoch(of) for of in by_share]
     said = f"Over all probes SCLoss takes {_span(of_all, '.2f')} of the gradient"
