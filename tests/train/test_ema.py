@@ -81,7 +81,7 @@ def test_an_integer_that_is_one_value_of_a_module_is_copied_and_an_empty_tensor_
     assert float(mean.network.weight) == 0.5
 
 
-@pytest.mark.filterwarnings("default")  # torch deprecates the function
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
 def test_a_network_that_cannot_be_copied_is_refused_with_its_name():
     network = nn.Sequential(torch.nn.utils.weight_norm(nn.Conv2d(3, 4, 3)))
     network(torch.zeros(1, 3, 8, 8))
