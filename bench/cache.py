@@ -9,21 +9,24 @@ import os
 import platform
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, TypeVar
 
 import psutil
 
-_ANEW: ContextVar[bool] = ContextVar("made anew", default=False)
+T = TypeVar("T")
+
+_ANEW: ContextVar[dict[str, Any] | None] = ContextVar("made anew", default=None)
 
 
 @contextmanager
 def made_anew() -> Iterator[None]:
-    """Let everything that would be taken from the cache be made, as if nothing was kept."""
-    before = _ANEW.set(True)
+    """Let everything that would be taken from the cache be made once, as if nothing was kept."""
+    before = _ANEW.set({})
     try:
         yield
     finally:
@@ -32,7 +35,23 @@ def made_anew() -> Iterator[None]:
 
 def is_made_anew() -> bool:
     """Say whether what is kept may not be used now, see `made_anew`."""
-    return _ANEW.get()
+    return _ANEW.get() is not None
+
+
+def anew(name: str, make: Callable[[], T]) -> T:
+    """Return what ``make`` returns, made once within a `made_anew`.
+
+    Args:
+        name: Tells it from everything else that is made there.
+        make: Makes it.
+    """
+    made = _ANEW.get()
+    if made is None:
+        return make()
+    if name not in made:
+        made[name] = make()
+    found: T = made[name]
+    return found
 
 
 @functools.cache

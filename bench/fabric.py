@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -15,6 +16,8 @@ from bench.errors import UsageError, unknown
 from bench.heap import keep_heap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightning_fabric import Fabric
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -80,8 +83,10 @@ def launch_fabric(
         raise UsageError(f"{here} {chosen} devices; available: {most if most is not None else 'one or more'}")
     if chosen == "cpu":
         keep_heap()
-    from lightning_fabric import Fabric  # noqa: PLC0415 - takes a second, and only a run needs it
-    from lightning_fabric.plugins.environments.lightning import LightningEnvironment  # noqa: PLC0415
+    # to read its version Fabric imports all of torchmetrics where that is installed: 3.5 s on a slow core
+    with _hidden("torchmetrics"):
+        from lightning_fabric import Fabric  # noqa: PLC0415 - takes seconds, and only a run needs it
+        from lightning_fabric.plugins.environments.lightning import LightningEnvironment  # noqa: PLC0415
 
     if world > 1:
         strategy = "ddp"
@@ -169,6 +174,19 @@ def number_of_processes(devices: int | None) -> int:
             then=_THEN[launched.name],
         )
     return launched.world
+
+
+@contextlib.contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Let imports not find a package that nothing has imported before."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # Python's own mark for what is not to be found
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _end_with_parent() -> None:

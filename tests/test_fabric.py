@@ -1,5 +1,8 @@
 """Device, precision and strategy: what is requested is what is taken, or the run is refused."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -45,6 +48,20 @@ def test_a_network_computes_in_the_precision_that_is_asked_for(short, dtype):
 def test_what_is_not_there_is_a_usage_error_with_the_choices(arguments, message):
     with pytest.raises(UsageError, match=message):
         launch_fabric(*arguments)
+
+
+@pytest.mark.slow
+def test_fabric_is_imported_without_all_of_torchmetrics_which_can_be_imported_afterwards():
+    code = """
+import sys
+from bench.fabric import launch_fabric
+launch_fabric("cpu")
+print("lightning_fabric" in sys.modules, "torchmetrics" in sys.modules)
+import torchmetrics
+print(torchmetrics.MeanMetric.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "MeanMetric"]
 
 
 def test_more_gpus_than_there_are_are_refused(monkeypatch):

@@ -41,15 +41,24 @@ def kept_costs(
 
     A network that cannot be counted is tried each time.
     """
-    path = None if cache.is_made_anew() else _path(method, num_classes, size_hw, which, components)
+
+    def count() -> Costs:
+        from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch, which kept counts do not need
+
+        return count_costs(method, num_classes, size_hw, which, components=components)
+
+    if not _is_of_the_tree(method):
+        return count()
+    asked = json.dumps([repr(method), num_classes, list(size_hw), sorted(which), components])
+    if cache.is_made_anew():
+        return cache.anew(f"counts {asked}", count)
+    path = _path(asked)
     found = None if path is None else _read(path)
     if found is not None:
         return found
-    from bench.cost.count import count_costs  # noqa: PLC0415 - imports torch, which kept counts do not need
-
-    costs = count_costs(method, num_classes, size_hw, which, components=components)
+    costs = count()
     # changed while it was counted, or since Python has read it: nobody knows of which code the count is
-    if path is not None and path == _path(method, num_classes, size_hw, which, components):
+    if path is not None and path == _path(asked):
         _write(path, costs)
     return costs
 
@@ -59,17 +68,17 @@ def folder() -> Path | None:
     return cache.cache_folder("counts")
 
 
-def _path(
-    method: Method, num_classes: int, size_hw: tuple[int, int], which: Collection[str], components: bool
-) -> Path | None:
-    """Return the file of a count, named by all that decides it; None for one that is not kept."""
-    if method.group == "own" or method.builder.partition(".")[0] not in ("carnet", "baselines"):
-        return None
+def _is_of_the_tree(method: Method) -> bool:
+    """Whether the files of ``carnet`` and ``baselines`` decide what a method's count is."""
+    return method.group != "own" and method.builder.partition(".")[0] in ("carnet", "baselines")
+
+
+def _path(asked: str) -> Path | None:
+    """Return the file of a count, named by all that decides it; None where none can be kept."""
     parent, code = folder(), _code()
     if parent is None or code is None:
         return None
-    asked = [repr(method), num_classes, list(size_hw), sorted(which), components]
-    return parent / code / f"{_digest(json.dumps(asked).encode())}.json"
+    return parent / code / f"{_digest(asked.encode())}.json"
 
 
 def _code() -> str | None:

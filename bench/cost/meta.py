@@ -203,5 +203,6 @@ _SHORTCUTS: dict[Any, Callable[[tuple[Any, ...]], Any]] = {
     _ATEN.uniform_.default: _same,
     _ATEN.hardtanh_.default: _same,
     _ATEN.native_batch_norm.default: _batch_norm,
+    _ATEN._native_batch_norm_legit_no_training.default: _batch_norm,
     _ATEN.upsample_bilinear2d.default: _upsample,
 }

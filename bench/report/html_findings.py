@@ -43,10 +43,9 @@ def findings(paper: JudgedPaper) -> Iterator[str]:
             yield f"Table {table.table.name.removeprefix('table')}, {ratios}."
     scores = [one for one in results if one.cell.column == "miou"]
     known = sum(one.verdict in (v.REPRODUCED, v.CONTRADICTED) for one in scores)
-    yield (
-        f"Accuracies: {known} of {len(scores)} of Tables 1 to 3 are judged; the others have no record on the "
-        "paper's data."
-    )
+    many = f"none of {len(scores)}" if known == 0 else f"{known} of {len(scores)}"
+    without = "they have" if known == 0 else "the others have"
+    yield f"Accuracies: {many} of Tables 1 to 3 are judged; {without} no record on the paper's data."
     for study in paper.studies:
         for panel in study.panels:
             if panel.statement.verdict != v.NOT_MEASURED:

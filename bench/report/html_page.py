@@ -130,10 +130,12 @@ def _render(home: Path, made_by: Origin, paper: JudgedPaper) -> str:
     records = {one.id: one for kind in KINDS for one in read_records(home, kind, strict=False)}
     folder = Path(__file__).parent / "html"
     plots = plots_of(paper.tables[0])
+    table5, *figures_8_to_10 = paper.studies
     summaries = [
         *((f"Table {one.table.name.removeprefix('table')}", one.summary) for one in paper.tables),
-        *((study.heading, study.summary) for study in paper.studies),
+        (table5.heading, table5.summary),
         ("Fig. 7", summary(paper.parts)),
+        *((study.heading, study.summary) for study in figures_8_to_10),
         ("Claims, in print", paper.ledger.in_print),
         ("Claims, as measured", paper.ledger.measured),
     ]

@@ -32,7 +32,9 @@ def kept_figure(shows: object, draw: Callable[[], Drawn]) -> Drawn:
         shows: All values that decide what is drawn; its ``repr`` tells two of them apart.
         draw: Draws the figure.
     """
-    path = None if cache.is_made_anew() else _path(shows)
+    if cache.is_made_anew():
+        return cache.anew(f"figure {shows!r}", draw)
+    path = _path(shows)
     found = None if path is None else _read(path)
     if found is not None:
         return found

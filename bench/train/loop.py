@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from bench.data.dataset import SegmentationData
@@ -35,6 +35,9 @@ from bench.train.state import State, best_entry, has_stopped_gaining
 from bench.train.stopping import StopRequest, stop_requests
 from bench.train.update import Update
 from bench.train.weight_file import fit
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Validate = Callable[[nn.Module], float]  # network to validation mIoU (0..1)
 Progress = Callable[[int, int, float], None]  # steps done, steps in all, loss of the last step
@@ -93,8 +96,7 @@ class Trainer:
         made = made or Made()
         self.watched, by = made.watched, made.by(self.c_compiler)
         self.saved = Saved(folder, run_key, recipe, fabric, self.network, self.optimiser, self.mean, *by)
-        self.journal = Journals()
-        self._stop_request = StopRequest()
+        self.journal, self._stop_request = Journals(), StopRequest()
 
     @property
     def evaluated(self) -> nn.Module:
@@ -120,9 +122,8 @@ class Trainer:
         """
         if self.state.step == 0:
             # dropout is a function of (seed, rank), whatever ran in this process before
-            torch.manual_seed(
-                generator_for("train", self.recipe.seed, self.fabric.global_rank).initial_seed()
-            )
+            rank = self.fabric.global_rank
+            torch.manual_seed(generator_for("train", self.recipe.seed, rank).initial_seed())
         with stop_requests() as self._stop_request:
             while not self.finished:
                 # a run stopped at an epoch's last step has that epoch's end still before it
@@ -267,8 +268,7 @@ class Trainer:
 
     def _end_epoch(self, validate: Validate | None) -> None:
         state, recipe = self.state, self.recipe
-        epoch = state.step // self.epoch_steps
-        every = recipe.validate_every
+        epoch, every = state.step // self.epoch_steps, recipe.validate_every
         due = every > 0 and (epoch % every == 0 or epoch == recipe.epochs)
         miou = None
         if validate is not None and due:

@@ -11,13 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import _exit  # taken here: while a user's network runs, `bench.own.guard` refuses the module's own
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from bench.errors import BenchError
 from bench.fabric import launched_by
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _GRACE_S = 10.0
 """Time for this process to end by itself, with its own message, after another one has."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from baselines.method import Method
@@ -43,6 +42,9 @@ from bench.train.trained import FINAL, metadata_of
 from bench.train.training_record import losses_csv, record_of
 from bench.train.validation import validation_on
 from bench.train.weight_file import fit, load_weights, save_weights
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Watch = Callable[[str, int, int, float], None]
 """Called with the stage ("train", "val"), units done, units in all, last loss."""

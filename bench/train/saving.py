@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bench.errors import RefusedInput
@@ -21,6 +20,9 @@ from bench.train.ranks import random_states, set_random_states
 from bench.train.recipe import Recipe
 from bench.train.state import State
 from bench.train.weight_file import fit
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Weights = dict[str, Tensor]
 

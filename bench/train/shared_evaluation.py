@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from baselines.sizes import SizeRule
@@ -18,6 +18,9 @@ from bench.evaluate.confusion import Confusion
 from bench.evaluate.evaluate import Evaluation, evaluate
 from bench.evaluate.views import Views
 from bench.train.validation import EveryNth
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def evaluate_shared(

@@ -6,9 +6,9 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bench.data.dataset import IGNORE
@@ -20,6 +20,9 @@ from bench.train.kernels import records_steps
 from bench.train.ranks import agreed
 from bench.train.recipe import Recipe
 from bench.train.step_graph import StepGraph
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)

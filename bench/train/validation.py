@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from baselines.sizes import SizeRule
@@ -16,6 +16,9 @@ from bench.errors import NotMeasured
 from bench.evaluate.confusion import Confusion
 from bench.evaluate.evaluate import evaluate
 from bench.train.ranks import summed
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def validation_on(

@@ -136,7 +136,21 @@ def test_what_is_to_be_counted_anew_is(counts: list[str]) -> None:
     kept_costs(ENET, **SMALL)
     with made_anew():
         kept_costs(ENET, **SMALL)
+        kept_costs(ENET, **SMALL)  # once is enough
+    assert counts == ["enet", "enet"]
     kept_costs(ENET, **SMALL)
+    assert counts == ["enet", "enet"]
+    with made_anew():
+        kept_costs(ENET, **SMALL)
+        kept_costs(ENET, num_classes=19, size_hw=(32, 96))
+    assert counts == 4 * ["enet"]
+
+
+def test_a_network_of_ones_own_is_counted_each_time_where_all_is_made_anew(counts: list[str]) -> None:
+    own = replace(ENET, group="own")
+    with made_anew():
+        kept_costs(own, **SMALL)
+        kept_costs(own, **SMALL)
     assert counts == ["enet", "enet"]
 
 
