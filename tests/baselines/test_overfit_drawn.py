@@ -1,4 +1,4 @@
-"""The methods that are not overfitted to CamVid crops learn four drawn (synthetic) images instead.
+"""The methods that are not overfitted to CamVid crops learn a few drawn (synthetic) images instead.
 
 Drawn is little: a pixel's colour all but says its class. So a network that fails here is wrong, and one that
 passes is not yet good; it shows that its gradients, its skips and its enlargements go where they should.
@@ -20,6 +20,8 @@ CLASSES = 4
 SHARE = 0.95
 RATES = {"refinenet-resnet50": 1e-4}  # its decoder has no batch norm and does not learn at ten times that
 MOST_STEPS = {"sq": 500}  # without batch norm it learns slowly; the others stop before 200
+# two are enough, but CARNet-Mobile stays at 0.58 with them for 200 steps
+IMAGES = {"carnet-mobile": 4, "carnet-resnet50": 4}
 # the stride at which a method decides, which is the stride of the free logits that it is held against
 STRIDES = {
     "sq": 1,
@@ -57,9 +59,9 @@ def test_every_method_of_the_paper_is_overfitted_somewhere_or_has_a_reason() -> 
     assert of_the_paper == {*STRIDES, *ELSEWHERE, *FORBIDDEN}
 
 
-def drawn(toy_data, sizes) -> tuple[Tensor, Tensor]:
-    """Four images (4, 3, h, w), normalised, and their labels, padded with 255 to a size that is taken."""
-    samples = [toy_data.read(index) for index in range(4)]
+def drawn(toy_data, sizes, images: int) -> tuple[Tensor, Tensor]:
+    """Some images (n, 3, h, w), normalised, and their labels, padded with 255 to a size that is taken."""
+    samples = [toy_data.read(index) for index in range(images)]
     image = normalise(torch.stack([sample.image for sample in samples]), IMAGENET)
     label = torch.stack([sample.label for sample in samples]).long()
     height, width = sizes.fitting((64, 96))
@@ -93,11 +95,11 @@ def bound_at(stride: int, label: Tensor) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "stride"), STRIDES.items())
-def test_it_learns_four_drawn_images_as_well_as_its_stride_allows(
+def test_it_learns_drawn_images_as_well_as_its_stride_allows(
     name: str, stride: int, toy_data, tiny_recipe_of
 ) -> None:
     method = METHODS[name]
-    image, label = drawn(toy_data, method.sizes)
+    image, label = drawn(toy_data, method.sizes, IMAGES.get(name, 2))
     bound = bound_at(stride, label)
     started, reached, steps = time.perf_counter(), 0.0, 0
     with torch.random.fork_rng():
@@ -112,12 +114,12 @@ def test_it_learns_four_drawn_images_as_well_as_its_stride_allows(
         criterion = build_criterion(tiny_recipe_of(method), method)
         while reached < SHARE * bound and steps < MOST_STEPS.get(name, 200):
             network.train()
-            for _ in range(20):
+            for _ in range(10):
                 optimiser.zero_grad()
                 criterion(network(image), label)["total"].backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 5.0)
                 optimiser.step()
-            steps += 20
+            steps += 10
             network.eval()
             with torch.inference_mode():
                 reached = miou_of(network(image), label)
