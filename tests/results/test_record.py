@@ -132,7 +132,7 @@ def test_the_committed_records_keep_ids_and_digests():
         record = from_json(content, path)
         assert (record.id, to_json(record)) == (path.stem, content)
         count += 1
-    assert count == 277
+    assert count == 279
 
 
 @pytest.mark.parametrize(
