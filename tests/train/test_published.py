@@ -1,8 +1,6 @@
 """The published weights, run again: by the bench, and by a route that shares only the network with it."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,35 +10,19 @@ from PIL import Image
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from bench.data.catalogue import open_data
-from bench.data.dataset import Sample, SegmentationData
 from bench.evaluate.confusion import Confusion
 from bench.evaluate.evaluate import predictions
 from bench.files import sha256_of_file
 from bench.results.provenance import machine, versions
 from bench.results.store import read_arrays, read_records
 from bench.train.trained import open_weights
+from bench.train.validation import EveryNth
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 PUBLISHED = sorted((ROOT / "results" / "weights").glob("*.safetensors"))
 STEP = 8
 """Every eighth image is enough: a record holds the matrix of each. All 233 take minutes."""
-
-
-@dataclass(frozen=True)
-class EveryEighth:
-    """Every eighth image of a data set."""
-
-    data: SegmentationData
-
-    def __len__(self) -> int:
-        return len(range(0, len(self.data), STEP))
-
-    def read(self, index: int) -> Sample:
-        return self.data.read(STEP * index)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.data, name)
 
 
 def record_of(path):
@@ -62,7 +44,7 @@ def test_published_weights_give_the_matrices_of_their_record_by_the_bench_and_by
     recorded = dense(read_arrays(record, ROOT))
     trained = open_weights(path, ROOT)
     method = trained.method(None)
-    data = EveryEighth(open_data("camvid", "test", camvid_root))
+    data = EveryNth(open_data("camvid", "test", camvid_root), 0, STEP)
     network = trained.network(method, data, CPU)
     files = [camvid_root / line.split()[1] for line in (camvid_root / "test.txt").read_text().splitlines()]
     assert (len(files), recorded.shape, len(data)) == (233, (233, 11, 11), 30)
